@@ -1,0 +1,14 @@
+//! Customers: what a contact centre knows of a person or an organisation.
+//!
+//! [`document`](self::document) reads and validates the JSON that people and feeds write, [`Schema`] types its
+//! attributes, and [`record`](self::record) turns a valid [`Customer`] into the bytes that every other layer
+//! stores, merges and sends.
+
+pub mod document;
+pub mod record;
+pub mod schema;
+pub mod value;
+
+pub use document::{Activity, Case, Customer, Flags, Interaction, Label, Phone, Refusal};
+pub use record::{Claim, Record};
+pub use schema::{AttributeDef, AttributeType, Schema};

@@ -1,0 +1,7 @@
+//! Ringside: who is calling, before the second ring.
+//!
+//! Customers live in an immutable, memory-mapped [`snapshot`]; what changed since lives in the [`overlay`];
+//! an [`index`] view joins the two as of one sequence number and answers by [`number`] key. `ARCHITECTURE.md`
+//! is the map of the modules and the only place that says which may use which; a test holds it.
+
+pub mod customer;
