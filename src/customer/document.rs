@@ -147,9 +147,20 @@ impl Case {
     /// Whether someone still has to act on it: every status is open but the words for an end that the systems
     /// named in the guides use (`closed`, `resolved`, `solved`, `cancelled` …).
     pub fn is_open(&self) -> bool {
-        const ENDED: [&str; 9] =
-            ["closed", "resolved", "solved", "cancelled", "canceled", "done", "completed", "merged", "inactive"];
-        self.status.as_deref().is_none_or(|status| !ENDED.iter().any(|word| status.eq_ignore_ascii_case(word)))
+        const ENDED: [&str; 9] = [
+            "closed",
+            "resolved",
+            "solved",
+            "cancelled",
+            "canceled",
+            "done",
+            "completed",
+            "merged",
+            "inactive",
+        ];
+        self.status
+            .as_deref()
+            .is_none_or(|status| !ENDED.iter().any(|word| status.eq_ignore_ascii_case(word)))
     }
 }
 
