@@ -1,0 +1,299 @@
+//! The snapshot file's bytes, format version 0 (unstable: files of this version are not read by later ones).
+//!
+//! ```text
+//!     0  [u8; 8]  magic "RINGSIDE"
+//!     8  u32      format version
+//!    12  u32      number of sections
+//!    16  u64      file length
+//!    24  u64      generation
+//!    32  u64      seq: the newest change that the file holds
+//!    40  i64      created at, milliseconds since 1970
+//!    48  u64      customers
+//!    56  u64      numbers (distinct keys)
+//!    64  u64      claims
+//!    72  u64      contested numbers (more than one claimant)
+//!    80  u64      seed of the number table's hash
+//!    88  …        zero
+//!   128  section directory, 40 bytes an entry:
+//!          0  u32  kind      4  u16  version      6  u16  1 = required, 0 = optional
+//!          8  u64  offset   16  u64  length      24  u64  xxh3-64      32  u64  zero
+//!  4088  u64      xxh3-64 of bytes 0–4087
+//!  4096  sections, each at a multiple of 64
+//! ```
+//!
+//! Integers are little-endian. An unknown optional section is skipped; an unknown required one, an unknown version
+//! of a known one and an unknown format version are refused by name.
+//!
+//! | kind | section | content |
+//! | --- | --- | --- |
+//! | 1 | records | records, each at a multiple of 8; references are file offset ÷ 8 |
+//! | 2 | numbers | table of number keys; a slot leads to a record or, where contested, to a claimants entry |
+//! | 3 | claimants | entries, each at a multiple of 8: `u64` xxh3 of the rest, `u64` key, `u32` count, `u32` 1 = shared, count × `u64` references newest claim first, count × `u64` references newest customer first |
+//! | 4 | ids | table of customer ids |
+//! | 5 | schema | JSON |
+//! | 6 | streams | JSON: `[{"stream", "incarnation", "token"}]`; a record's origin counts into it |
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::SnapshotError;
+
+pub(crate) const MAGIC: [u8; 8] = *b"RINGSIDE";
+/// The format's version.
+pub const FORMAT_VERSION: u32 = 0;
+/// Bytes of the header page.
+pub(crate) const HEADER_LEN: usize = 4096;
+/// Alignment of sections, a cache line.
+pub(crate) const SECTION_ALIGN: u64 = 64;
+/// Alignment of records and claimants entries, the unit of references.
+pub(crate) const UNIT: u64 = 8;
+
+const DIRECTORY: usize = 128;
+const DIRECTORY_ENTRY: usize = 40;
+const CHECKSUM: usize = HEADER_LEN - 8;
+const MOST_SECTIONS: usize = (CHECKSUM - DIRECTORY) / DIRECTORY_ENTRY;
+
+/// A section's kind. The discriminants are the file's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum SectionKind {
+    /// The records.
+    Records = 1,
+    /// The number table.
+    Numbers = 2,
+    /// Claimants of contested numbers.
+    Claimants = 3,
+    /// The id table.
+    Ids = 4,
+    /// The schema.
+    Schema = 5,
+    /// The streams and their resume tokens.
+    Streams = 6,
+}
+
+impl SectionKind {
+    /// Every kind, in the order of [`Header::sections`].
+    pub const ALL: [SectionKind; 6] = [
+        SectionKind::Records,
+        SectionKind::Numbers,
+        SectionKind::Claimants,
+        SectionKind::Ids,
+        SectionKind::Schema,
+        SectionKind::Streams,
+    ];
+
+    /// The section's name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            SectionKind::Records => "records",
+            SectionKind::Numbers => "numbers",
+            SectionKind::Claimants => "claimants",
+            SectionKind::Ids => "ids",
+            SectionKind::Schema => "schema",
+            SectionKind::Streams => "streams",
+        }
+    }
+}
+
+/// Where a section is and what its bytes hash to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Section {
+    /// Bytes from the start of the file.
+    pub offset: u64,
+    /// Bytes.
+    pub length: u64,
+    /// xxh3-64 of the bytes.
+    pub xxh3: u64,
+}
+
+/// The header page, decoded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Header {
+    /// Bytes of the whole file.
+    pub file_length: u64,
+    /// Serial number of the snapshot in its folder.
+    pub generation: u64,
+    /// The newest change that the file holds.
+    pub seq: u64,
+    /// Milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// Customers.
+    pub customers: u64,
+    /// Distinct numbers.
+    pub numbers: u64,
+    /// Claims: a number that two customers list counts twice.
+    pub claims: u64,
+    /// Numbers with more than one claimant.
+    pub contested: u64,
+    /// Seed of the number table's hash.
+    pub seed: u64,
+    /// The sections, in the order of [`SectionKind::ALL`].
+    pub sections: [Section; SectionKind::ALL.len()],
+}
+
+impl Header {
+    /// The section of `kind`.
+    pub fn section(&self, kind: SectionKind) -> Section {
+        self.sections[kind as usize - 1]
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut page = vec![0; HEADER_LEN];
+        page[..8].copy_from_slice(&MAGIC);
+        page[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        page[12..16].copy_from_slice(&6_u32.to_le_bytes());
+        let words = [
+            self.file_length,
+            self.generation,
+            self.seq,
+            u64::from_le_bytes(self.created_at_ms.to_le_bytes()),
+            self.customers,
+            self.numbers,
+            self.claims,
+            self.contested,
+            self.seed,
+        ];
+        for (word, at) in words.iter().zip((16..).step_by(8)) {
+            page[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        for (kind, entry) in SectionKind::ALL
+            .iter()
+            .zip(page[DIRECTORY..].chunks_exact_mut(DIRECTORY_ENTRY))
+        {
+            let section = self.section(*kind);
+            entry[..4].copy_from_slice(&(*kind as u32).to_le_bytes());
+            entry[6..8].copy_from_slice(&1_u16.to_le_bytes());
+            entry[8..16].copy_from_slice(&section.offset.to_le_bytes());
+            entry[16..24].copy_from_slice(&section.length.to_le_bytes());
+            entry[24..32].copy_from_slice(&section.xxh3.to_le_bytes());
+        }
+        let checksum = xxh3_64(&page[..CHECKSUM]);
+        page[CHECKSUM..].copy_from_slice(&checksum.to_le_bytes());
+        page
+    }
+
+    /// Decodes the header of a file of which `bytes` is the whole, and checks that every section lies inside.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being a snapshot of this format version.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Header, SnapshotError> {
+        let found_length = bytes.len() as u64;
+        if !bytes.starts_with(&MAGIC) {
+            return Err(SnapshotError::Magic);
+        }
+        let Some(page) = bytes.get(..HEADER_LEN) else {
+            return Err(SnapshotError::Truncated {
+                expected: HEADER_LEN as u64,
+                found: found_length,
+            });
+        };
+        // The version is read ahead of the checksum, because another version may put its checksum elsewhere.
+        let version = u32_at(page, 8);
+        if version != FORMAT_VERSION {
+            return Err(SnapshotError::FormatVersion {
+                expected: FORMAT_VERSION,
+                found: version,
+            });
+        }
+        let (expected, found) = (u64_at(page, CHECKSUM), xxh3_64(&page[..CHECKSUM]));
+        if expected != found {
+            return Err(SnapshotError::Checksum {
+                what: "header",
+                expected,
+                found,
+            });
+        }
+        let mut header = Header {
+            file_length: u64_at(page, 16),
+            generation: u64_at(page, 24),
+            seq: u64_at(page, 32),
+            created_at_ms: i64::from_le_bytes(u64_at(page, 40).to_le_bytes()),
+            customers: u64_at(page, 48),
+            numbers: u64_at(page, 56),
+            claims: u64_at(page, 64),
+            contested: u64_at(page, 72),
+            seed: u64_at(page, 80),
+            sections: Default::default(),
+        };
+        if header.file_length != found_length {
+            return Err(SnapshotError::Truncated {
+                expected: header.file_length,
+                found: found_length,
+            });
+        }
+        let mut present = [false; SectionKind::ALL.len()];
+        let count = (u32_at(page, 12) as usize).min(MOST_SECTIONS);
+        for entry in page[DIRECTORY..].chunks_exact(DIRECTORY_ENTRY).take(count) {
+            let (kind, version) = (u32_at(entry, 0), u16::from_le_bytes([entry[4], entry[5]]));
+            let required = entry[6] & 1 != 0;
+            let Some(known) = SectionKind::ALL.iter().position(|known| *known as u32 == kind) else {
+                if required {
+                    return Err(SnapshotError::UnknownSection { kind });
+                }
+                continue;
+            };
+            let name = SectionKind::ALL[known].name();
+            if version != 0 {
+                return Err(SnapshotError::SectionVersion {
+                    section: name,
+                    expected: 0,
+                    found: version,
+                });
+            }
+            let section = Section {
+                offset: u64_at(entry, 8),
+                length: u64_at(entry, 16),
+                xxh3: u64_at(entry, 24),
+            };
+            let end = section.offset.checked_add(section.length);
+            if end.is_none_or(|end| end > found_length) {
+                return Err(SnapshotError::SectionOutside {
+                    section: name,
+                    section_end: end.unwrap_or(u64::MAX),
+                    file: found_length,
+                });
+            }
+            header.sections[known] = section;
+            present[known] = true;
+        }
+        match present.iter().position(|present| !present) {
+            Some(missing) => Err(SnapshotError::MissingSection {
+                section: SectionKind::ALL[missing].name(),
+            }),
+            None => Ok(header),
+        }
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    bytes
+        .get(at..at + 4)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u32::from_le_bytes)
+}
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    bytes
+        .get(at..at + 8)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u64::from_le_bytes)
+}
+
+/// The hash of a number's key: a bijection (Stafford's mix 13 of the seeded key), so that equal hashes mean equal
+/// keys.
+pub(crate) fn number_hash(key: u64, seed: u64) -> u64 {
+    let mut hash = key ^ seed;
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+/// The 53-bit hash of a customer's id: the id table's key, and what the reversible spellings for other systems
+/// (GUIDs, integers) spell.
+pub fn id_hash53(id: &str) -> u64 {
+    xxh3_64(id.as_bytes()) >> 11
+}
+
+/// Spreads a 53-bit hash over 64 bits, so that its low bits serve as fingerprint and its high bits choose a bucket.
+pub(crate) fn id_hash(hash53: u64) -> u64 {
+    hash53 << 11 | hash53 & 0xff
+}

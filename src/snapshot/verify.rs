@@ -1,0 +1,110 @@
+//! Verifying a snapshot: every byte, and every way from a table to a record and back.
+
+use super::claimants::{Claimants, Order};
+use super::layout::{SectionKind, id_hash53};
+use super::table::{ID_SLOT, NUMBER_SLOT, Table};
+use super::{Snapshot, SnapshotError};
+
+/// What a whole verification saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Records read, each of them found again by its id and by each of its numbers.
+    pub customers: u64,
+    /// Claims followed.
+    pub claims: u64,
+    /// Customers whose id's 53-bit hash is also another's.
+    pub hash_collisions: u64,
+}
+
+impl<D: AsRef<[u8]>> Snapshot<D> {
+    /// Checks the checksum of every section.
+    ///
+    /// # Errors
+    /// The first section that does not hash to what the header says.
+    pub fn verify_sections(&self) -> Result<(), SnapshotError> {
+        for kind in SectionKind::ALL {
+            let (expected, found) = (
+                self.header.section(kind).xxh3,
+                xxhash_rust::xxh3::xxh3_64(self.section(kind)),
+            );
+            if expected != found {
+                return Err(SnapshotError::Checksum {
+                    what: kind.name(),
+                    expected,
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks every section, every record, and that tables and records agree. `progress` is told the number of
+    /// customers done, now and then.
+    ///
+    /// # Errors
+    /// The first thing found wrong.
+    pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Verified, SnapshotError> {
+        self.verify_sections()?;
+        let mut seen = Verified::default();
+        for record in self.records() {
+            let record = record?;
+            let same = |found: &crate::customer::Record<'_>| std::ptr::eq(found.bytes(), record.bytes());
+            if !self.customer(record.id()).is_some_and(|found| same(&found)) {
+                return Err(SnapshotError::Inconsistent(format!(
+                    "customer {}: expected its id to lead to its record, found another or none",
+                    record.id()
+                )));
+            }
+            for claim in record.claims() {
+                let found = match self.claimants(claim.key) {
+                    Claimants::None => false,
+                    Claimants::One(found) => same(&found),
+                    Claimants::Many(many) => {
+                        [Order::NewestClaim, Order::NewestCustomer].iter().all(|order| {
+                            many.references(*order)
+                                .any(|reference| self.claimant(reference).is_some_and(|r| same(&r)))
+                        })
+                    }
+                };
+                if !found {
+                    return Err(SnapshotError::Inconsistent(format!(
+                        "customer {}: expected each of its numbers to lead to its record, found one that does not",
+                        record.id()
+                    )));
+                }
+                seen.claims += 1;
+            }
+            if self.customers_by_hash53(id_hash53(record.id())).count() > 1 {
+                seen.hash_collisions += 1;
+            }
+            seen.customers += 1;
+            if seen.customers.is_multiple_of(4096) {
+                progress(seen.customers);
+            }
+        }
+        progress(seen.customers);
+        let numbers = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.numbers);
+        let ids = Table::<ID_SLOT>::new(self.section(SectionKind::Ids), self.header.customers);
+        for (what, expected, found) in [
+            ("customers", self.header.customers, seen.customers),
+            ("claims", self.header.claims, seen.claims),
+            (
+                "entries in the number table",
+                self.header.numbers,
+                numbers.references().count() as u64,
+            ),
+            (
+                "entries in the id table",
+                self.header.customers,
+                ids.references().count() as u64,
+            ),
+        ] {
+            if expected != found {
+                return Err(SnapshotError::Inconsistent(format!(
+                    "{what}: expected {expected}, found {found}"
+                )));
+            }
+        }
+        Ok(seen)
+    }
+}
