@@ -5,4 +5,6 @@
 //! is the map of the modules and the only place that says which may use which; a test holds it.
 
 pub mod customer;
+pub mod index;
+pub mod overlay;
 pub mod snapshot;
