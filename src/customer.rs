@@ -4,7 +4,12 @@
 //! attributes, and [`record`](self::record) turns a valid [`Customer`] into the bytes that every other layer
 //! stores, merges and sends.
 
+mod color;
 pub mod document;
+mod fields;
+mod numbers;
+mod parts;
+mod read;
 pub mod record;
 pub mod schema;
 pub mod value;
