@@ -6,5 +6,6 @@
 
 pub mod customer;
 pub mod index;
+pub mod number;
 pub mod overlay;
 pub mod snapshot;
