@@ -5,3 +5,4 @@
 //! is the map of the modules and the only place that says which may use which; a test holds it.
 
 pub mod customer;
+pub mod durable;
