@@ -6,3 +6,4 @@
 
 pub mod customer;
 pub mod durable;
+pub mod metrics;
