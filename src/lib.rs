@@ -7,3 +7,4 @@
 pub mod customer;
 pub mod durable;
 pub mod metrics;
+pub mod telemetry;
