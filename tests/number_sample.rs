@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use ringside::number::{Invalid, Key, Kind, Mode, Numbering, Outcome, Settings, from_query, is_valid};
+use ringside::number::{
+    Invalid, Key, Kind, Mode, Numbering, Outcome, ParseReason, Reason, Settings, from_query, is_valid,
+};
 
 const SAMPLE: &str = include_str!("data/phone_sample.tsv");
 
@@ -68,6 +70,10 @@ fn keys_differ_from_the_plain_parse_by_our_rules_alone() {
         let ours = match category {
             // Withheld, emergency, spreadsheets, URIs: each has its own test below.
             "special_ani" | "noise" => continue,
+            // The reference spells unknown words for an extension ("poste 3") on the keys; they are cut.
+            "ext_plus" | "ext_national" if read != expected => {
+                !read.is_empty() && expected.starts_with(&read)
+            }
             _ if expected.len() > 16 => read.is_empty(),
             _ if reading.invalid() == Some(Invalid::NoAreaCode) => {
                 input.bytes().filter(u8::is_ascii_digit).count() == 7
@@ -84,6 +90,55 @@ fn keys_differ_from_the_plain_parse_by_our_rules_alone() {
             reading.outcome()
         );
     }
+}
+
+#[test]
+fn tricky_numbers() {
+    let numbering = numbering();
+    for (written, region, expected) in [
+        ("3912312312", "IT", "+393912312312"),
+        ("+7 8 916 123 45 67", "ZZ", "+79161234567"),
+        ("+78005553535", "ZZ", "+78005553535"),
+        ("011 15-2345-6789", "AR", "+5491123456789"),
+        ("+54 11 15 2345 6789", "ZZ", "+5491123456789"),
+        ("0 15 11 961234567", "BR", "+5511961234567"),
+        ("442079460958", "GB", "+442079460958"),
+        ("442079460958", "DE", "+49442079460958"),
+        ("+01144 20 7946 0958", "US", "+442079460958"),
+        ("882345", "SM", "+3780549882345"),
+        ("1-800-FLOWERS", "US", "+18003569377"),
+        ("+٤٩٣٠١٢٣٤٥٦٧٨", "ZZ", "+493012345678"),
+    ] {
+        assert_eq!(
+            numbering.parse_raw(written, Some(region)).as_deref(),
+            Ok(expected),
+            "{written}"
+        );
+        assert_eq!(
+            numbering
+                .read(written, Some(region))
+                .parsed()
+                .unwrap()
+                .to_string(),
+            expected,
+            "{written}"
+        );
+    }
+    for (written, region, reason) in [
+        ("442079460958", "ZZ", Invalid::NoRegion),
+        ("+14155552671#", "ZZ", Invalid::Parse(ParseReason::NotANumber)),
+        ("%2B14155552671", "US", Invalid::Parse(ParseReason::NotANumber)),
+    ] {
+        assert!(numbering.parse_raw(written, Some(region)).is_err(), "{written}");
+        let reading = numbering.read(written, Some(region));
+        assert_eq!(reading.invalid(), Some(reason), "{written}");
+        assert_eq!(reading.reason(), Some(Reason::Invalid));
+    }
+    let decoded = from_query("%2B14155552671");
+    assert_eq!(
+        numbering.read(decoded.as_bytes(), None).key(),
+        Key::e164(14_155_552_671)
+    );
 }
 
 proptest! {

@@ -15,6 +15,8 @@ use super::written::{self, Digits, Line};
 
 /// Calling code of the North American plan, whose seven digits are a number without its area code.
 const NORTH_AMERICA: u16 = 1;
+/// The least number of that plan with an area code: `+1` and ten digits.
+const NORTH_AMERICA_FIRST: u64 = 10_000_000_000;
 
 /// Reads numbers by the rules of one source. Cheap to clone, shared between threads.
 #[derive(Clone, Debug)]
@@ -318,18 +320,32 @@ impl Numbering {
         }
         match self.source.mode {
             Mode::E164NoPlus => behind_plus(&["+", digits], trace),
-            _ if digits.len() == 7 && region.calling_code() == Some(NORTH_AMERICA) => {
-                Err(Invalid::NoAreaCode)
-            }
             Mode::National => {
                 let mut buffer = itoa::Buffer::new();
                 match region.calling_code().map(|code| buffer.format(code)) {
                     // The parser would take the region's calling code off; behind a plus it cannot.
                     Some(code) if digits.starts_with(code) => behind_plus(&["+", code, digits], trace),
-                    _ => self.public(text, region, trace),
+                    _ => self.dialled(text, digits, region, trace),
                 }
             }
-            Mode::Auto => self.public(text, region, trace),
+            Mode::Auto => self.dialled(text, digits, region, trace),
+        }
+    }
+
+    /// A number dialled in its region. Seven digits of the North American plan lack their area code, unless the region
+    /// has one area code only: then the parser has put it before them.
+    fn dialled<T: Trace>(
+        &self,
+        text: &str,
+        digits: &str,
+        region: Region,
+        trace: &mut T,
+    ) -> Result<(Outcome, Option<Key>), Invalid> {
+        let read = self.public(text, region, trace)?;
+        let is_local = digits.len() == 7 && region.calling_code() == Some(NORTH_AMERICA);
+        match read.1 {
+            Some(parsed) if is_local && parsed.raw() < NORTH_AMERICA_FIRST => Err(Invalid::NoAreaCode),
+            _ => Ok(read),
         }
     }
 
