@@ -6,6 +6,7 @@
 pub mod claimants;
 pub mod layout;
 pub mod map;
+pub mod scrub;
 mod table;
 pub mod verify;
 pub mod writer;
