@@ -28,6 +28,13 @@ pub enum Found<'v> {
     Several(Records<'v>),
 }
 
+impl Found<'_> {
+    /// Whether anybody answers.
+    pub fn is_somebody(&self) -> bool {
+        !matches!(self, Found::Nobody)
+    }
+}
+
 /// One view of the index.
 pub struct View<'v> {
     state: &'v State,
