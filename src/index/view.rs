@@ -19,7 +19,10 @@ pub type Records<'v> = SmallVec<[Record<'v>; 8]>;
 
 /// Who answers for a number.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a box would cost the lookup an allocation")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost the lookup an allocation"
+)]
 pub enum Found<'v> {
     /// Nobody.
     Nobody,
