@@ -8,6 +8,7 @@ pub mod config;
 pub mod customer;
 pub mod durable;
 pub mod index;
+pub mod intake;
 pub mod metrics;
 pub mod number;
 pub mod overlay;
