@@ -7,10 +7,12 @@
 pub mod config;
 pub mod customer;
 pub mod durable;
+pub mod feed;
 pub mod index;
 pub mod intake;
 pub mod metrics;
 pub mod number;
 pub mod overlay;
+pub mod replica;
 pub mod snapshot;
 pub mod telemetry;
