@@ -14,12 +14,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::callers::{Answers, TreatmentRule};
 use crate::{index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
-pub use sections::{
-    Admin, Answers, Attestation, Customer, Data, Feed, FeedKind, Flag, Http, Listener, Named, TreatmentRule,
-};
+pub use sections::{Admin, Customer, Data, Feed, FeedKind, Http, Listener, Named};
 
 use tree::Node;
 

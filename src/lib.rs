@@ -4,6 +4,7 @@
 //! an [`index`] view joins the two as of one sequence number and answers by [`number`] key. `ARCHITECTURE.md`
 //! is the map of the modules and the only place that says which may use which; a test holds it.
 
+pub mod callers;
 pub mod config;
 pub mod customer;
 pub mod durable;
@@ -11,5 +12,7 @@ pub mod index;
 pub mod metrics;
 pub mod number;
 pub mod overlay;
+pub mod replica;
 pub mod snapshot;
 pub mod telemetry;
+pub mod tenant;

@@ -1,0 +1,5 @@
+//! Applies changes; see [`freshness`].
+
+pub mod freshness;
+
+pub use freshness::Freshness;
