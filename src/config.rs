@@ -15,10 +15,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
-use crate::{index, number, telemetry};
+use crate::{http, index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
-pub use sections::{Admin, Customer, Data, Feed, FeedKind, Http, Listener, Named};
+pub use sections::{Admin, Customer, Data, Feed, FeedKind, Listener, Named};
 
 use tree::Node;
 
@@ -52,7 +52,7 @@ pub struct Config {
     /// How callers are treated; the first rule whose conditions hold decides.
     pub treatment: Vec<TreatmentRule>,
     /// Requests and connections.
-    pub http: Http,
+    pub http: http::Settings,
     /// The log.
     pub log: telemetry::Settings,
     /// What is kept of each customer.

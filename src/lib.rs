@@ -8,6 +8,7 @@ pub mod callers;
 pub mod config;
 pub mod customer;
 pub mod durable;
+pub mod http;
 pub mod index;
 pub mod metrics;
 pub mod number;

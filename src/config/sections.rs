@@ -74,20 +74,6 @@ pub enum FeedKind {
     File,
 }
 
-/// Requests and connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    /// Threads that serve callers, 1–1024; 0: one per core.
-    pub workers: usize,
-    /// The longest request body, bytes, 1024–2³⁰.
-    pub body_max_bytes: usize,
-    /// Seconds that open requests have when the service stops, 0–3600.
-    pub drain_s: u64,
-    /// The most numbers in one request, 1–100 000.
-    pub batch_max: usize,
-}
-
 /// What is kept of each customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
