@@ -131,7 +131,9 @@ pub(crate) fn snapshot(
         .join(format!("{profile:?}-{count}").to_lowercase())
         .join("main");
     let path = folder.join("snapshot-00000001.ringside");
-    if !path.exists() {
+    // A snapshot of another version of the program is built again.
+    let usable = |snapshot: &MappedSnapshot| matches!(snapshot.records().next(), Some(Ok(_)));
+    if !Snapshot::map(&path).is_ok_and(|snapshot| usable(&snapshot)) {
         fs::create_dir_all(&folder)?;
         let staged = folder.join("staged");
         let file = OpenOptions::new()

@@ -30,6 +30,9 @@ pub(crate) struct Options {
     folder: PathBuf,
 }
 
+/// Bytes of a claim in a record.
+const CLAIM: usize = 16;
+
 const OWNERSHIP: Ownership = Ownership {
     mode: Mode::Unique,
     owner: Owner::NewestClaim,
@@ -88,7 +91,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     let (_, typical) = customers::snapshot(&options.folder, sample, Profile::Typical).map_err(other)?;
     let header = snapshot.header();
     let bytes = |kind| header.section(kind).length as f64;
-    let (json, beside) = overhead(&typical);
+    let (json, places, beside) = overhead(&typical);
     rows.extend([
         Row::of_figure(
             ("12a", "number index, bytes a number"),
@@ -105,11 +108,17 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
             "ids section".into(),
         ),
         Row::of_figure(
-            ("12c", "record beside its JSON, as a share of the JSON"),
+            (
+                "12c",
+                "record header, places and checksum, as a share of the JSON",
+            ),
             format!("{sample} typical customers"),
-            beside / json,
+            places / json,
             0.15,
-            format!("{beside:.1} B beside {json:.1} B of JSON: header, spans, claims, origin and padding"),
+            format!(
+                "{places:.1} B beside {json:.1} B; with claims, origin and padding {beside:.1} B, {:.3}",
+                beside / json
+            ),
         ),
     ]);
     Ok(rows)
@@ -132,16 +141,21 @@ pub(crate) fn nanos_of_a_hit(folder: &Path, customers: u64) -> Result<f64, Error
         .0)
 }
 
-/// Mean bytes of a record's JSON, and of everything else in the records section.
-fn overhead(snapshot: &MappedSnapshot) -> (f64, f64) {
+/// Mean bytes of a record's JSON; of its header, checksum and places; and of all that is not JSON.
+fn overhead(snapshot: &MappedSnapshot) -> (f64, f64, f64) {
     let customers = snapshot.header().customers as f64;
-    let json: usize = snapshot
-        .records()
-        .flatten()
-        .map(|record| record.json().len())
-        .sum();
+    let (mut json, mut places) = (0, 0);
+    for record in snapshot.records().flatten() {
+        json += record.json().len();
+        let payload = record.json().len() + record.claims().len() * CLAIM + record.origin().position.len();
+        places += record.bytes().len() - payload;
+    }
     let all = snapshot.header().section(SectionKind::Records).length as f64;
-    (json as f64 / customers, (all - json as f64) / customers)
+    (
+        json as f64 / customers,
+        places as f64 / customers,
+        (all - json as f64) / customers,
+    )
 }
 
 struct Chain<'a> {

@@ -10,7 +10,7 @@ use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, SnapshotError, Stream};
 
 /// What [`super::Writer::seal`] gives for merging; holds no lock, so that reads and changes go on meanwhile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Merge {
     pub(super) snapshot: Arc<MappedSnapshot>,
     pub(super) sealed: Arc<Overlay>,

@@ -1,0 +1,39 @@
+//! Feeds: where changes come from. A feed waits and decodes; the replica decides.
+//!
+//! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
+//! changes need no lock between them.
+
+pub mod file;
+
+mod runner;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use runner::{Compaction, FeedError, Feeds, Running};
+
+/// One feed: `[feed.NAME]` of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What delivers the changes.
+    pub kind: Kind,
+    /// The file followed by [`Kind::File`]; empty where there is none.
+    pub path: PathBuf,
+    /// Milliseconds between two looks, 10 to 60 000.
+    pub poll_ms: u64,
+}
+
+/// What delivers changes, in this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Nothing.
+    None,
+    /// Lines appended to a file.
+    File,
+}
+
+#[cfg(test)]
+mod tests;

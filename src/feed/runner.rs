@@ -1,0 +1,295 @@
+//! The thread that runs the feeds, and with them the replica and its compaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::file::{Batch, Follower, Look};
+use super::{Kind, Settings};
+use crate::index::Merge;
+use crate::replica::compaction::{self, Choice, CompactionError};
+use crate::replica::{Change, Freshness, Outcome, Replica, StreamId};
+use crate::snapshot::folder::Held;
+use crate::snapshot::{MappedSnapshot, Stream};
+
+/// How long a merge that failed is left alone before the next one is tried.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Where and when to compact.
+#[derive(Debug, Clone)]
+pub struct Compaction {
+    /// The folder that this process holds.
+    pub folder: Arc<Held>,
+    /// Bytes of the overlay at which it is merged.
+    pub overlay_max_bytes: u64,
+}
+
+/// Why feeds cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// No thread is to be had.
+    #[error(
+        "the feeds' thread cannot be started: {0}; raise the limit of processes of the user who runs this"
+    )]
+    Thread(std::io::Error),
+}
+
+/// The feeds of a contact centre, ready to run.
+#[derive(Debug)]
+pub struct Feeds {
+    followed: Vec<Followed>,
+    replica: Replica,
+    freshness: Arc<Freshness>,
+    compaction: Compaction,
+}
+
+#[derive(Debug)]
+struct Followed {
+    name: String,
+    follower: Follower,
+    stream: Option<StreamId>,
+    poll: Duration,
+    look_at: Instant,
+    position: Option<u64>,
+    missing: bool,
+}
+
+/// What the thread is told.
+enum Signal {
+    Stop,
+    Merged(Result<Arc<MappedSnapshot>, CompactionError>),
+}
+
+/// Running feeds.
+#[derive(Debug)]
+pub struct Running {
+    signals: Sender<Signal>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// Stops following, and waits until a merge that is under way is done.
+    pub fn stop(self) {
+        // Where the thread is gone already there is nobody to tell.
+        let _gone = self.signals.send(Signal::Stop);
+        let _panicked = self.thread.join();
+    }
+}
+
+impl Feeds {
+    /// The feeds of `settings`, by name, which write through `replica`.
+    pub fn new(
+        settings: &BTreeMap<String, Settings>,
+        replica: Replica,
+        freshness: Arc<Freshness>,
+        compaction: Compaction,
+    ) -> Feeds {
+        let now = Instant::now();
+        let followed = settings
+            .iter()
+            .filter(|(_, feed)| feed.kind == Kind::File)
+            .map(|(name, feed)| {
+                let known = replica
+                    .lives(name)
+                    .map(|s| (s.incarnation.clone(), s.token.clone()))
+                    .collect();
+                Followed {
+                    name: name.clone(),
+                    follower: Follower::new(&feed.path, known),
+                    stream: None,
+                    poll: Duration::from_millis(feed.poll_ms),
+                    look_at: now,
+                    position: None,
+                    missing: false,
+                }
+            })
+            .collect();
+        Feeds {
+            followed,
+            replica,
+            freshness,
+            compaction,
+        }
+    }
+
+    /// Runs them on a thread of their own.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn spawn(self) -> Result<Running, FeedError> {
+        let (signals, received) = channel();
+        let to_self = signals.clone();
+        let thread = std::thread::Builder::new()
+            .name("feeds".into())
+            .spawn(move || self.run(&received, &to_self))
+            .map_err(FeedError::Thread)?;
+        Ok(Running { signals, thread })
+    }
+
+    fn run(mut self, signals: &Receiver<Signal>, to_self: &Sender<Signal>) {
+        let mut merge: Option<JoinHandle<()>> = None;
+        let mut merge_after = Instant::now();
+        loop {
+            let now = Instant::now();
+            let mut next = now + Duration::from_secs(3600);
+            for followed in &mut self.followed {
+                if followed.look_at <= now {
+                    let more = followed.look(&mut self.replica, &self.freshness);
+                    followed.look_at = if more { now } else { now + followed.poll };
+                }
+                next = next.min(followed.look_at);
+            }
+            let overlay_bytes = self.replica.index().overlay_size().1;
+            let due = merge.is_none() && now >= merge_after;
+            if due && compaction::choose(overlay_bytes, self.compaction.overlay_max_bytes) == Choice::Merge {
+                merge = self.start_merge(to_self);
+            }
+            match signals.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Signal::Merged(merged)) => {
+                    if let Some(worker) = merge.take() {
+                        let _panicked = worker.join();
+                    }
+                    if !self.finish_merge(merged) {
+                        merge_after = Instant::now() + RETRY_AFTER;
+                    }
+                }
+                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        if let Some(worker) = merge {
+            let _panicked = worker.join();
+        }
+    }
+
+    fn start_merge(&mut self, to_self: &Sender<Signal>) -> Option<JoinHandle<()>> {
+        for followed in &self.followed {
+            if let (Some(stream), Some(token)) = (followed.stream, followed.follower.token()) {
+                self.replica.resume_from(stream, token);
+            }
+        }
+        let (merge, streams) = self.replica.seal()?;
+        tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
+        let (folder, done) = (Arc::clone(&self.compaction.folder), to_self.clone());
+        let work = move || {
+            let merged = merge_now(&merge, &streams, &folder);
+            // Where the feeds have stopped meanwhile, the generation is there for the next start.
+            let _stopped = done.send(Signal::Merged(merged));
+        };
+        match std::thread::Builder::new().name("merge".into()).spawn(work) {
+            Ok(worker) => Some(worker),
+            Err(error) => {
+                tracing::error!(%error, "a merge cannot be started; it is tried again");
+                None
+            }
+        }
+    }
+
+    fn finish_merge(&mut self, merged: Result<Arc<MappedSnapshot>, CompactionError>) -> bool {
+        match merged {
+            Ok(snapshot) => {
+                tracing::info!(
+                    generation = snapshot.header().generation,
+                    "serving the next generation"
+                );
+                self.replica.install(snapshot);
+                true
+            }
+            Err(error) => {
+                self.replica.counters().merges_failed.inc();
+                tracing::error!(%error, "a merge failed; what is served stays, and it is tried again in a minute");
+                false
+            }
+        }
+    }
+}
+
+fn merge_now(
+    merge: &Merge,
+    streams: &[Stream],
+    folder: &Held,
+) -> Result<Arc<MappedSnapshot>, CompactionError> {
+    compaction::compact(merge, streams, folder, jiff::Timestamp::now().as_millisecond())
+}
+
+impl Followed {
+    /// Looks once, and applies what came. Whether there may be more at once.
+    fn look(&mut self, replica: &mut Replica, freshness: &Freshness) -> bool {
+        match self.follower.look() {
+            Ok(Look::Missing) => {
+                if !std::mem::replace(&mut self.missing, true) {
+                    tracing::warn!(
+                        feed = self.name,
+                        "the file that is to be followed is not there; waiting for it"
+                    );
+                }
+                freshness.lost(&self.name);
+                false
+            }
+            Ok(Look::Idle) => {
+                self.missing = false;
+                freshness.heard(&self.name, self.position, Instant::now());
+                false
+            }
+            Ok(Look::Lines(batch)) => {
+                self.missing = false;
+                for _ in 0..batch.too_long {
+                    replica.refuse();
+                    tracing::warn!(feed = self.name, "a line longer than 16 MiB was passed over");
+                }
+                self.apply(replica, &batch);
+                replica.publish();
+                freshness.heard(&self.name, self.position, Instant::now());
+                true
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.missing, true) {
+                    tracing::error!(feed = self.name, %error, "the file that is to be followed cannot be read");
+                }
+                freshness.lost(&self.name);
+                false
+            }
+        }
+    }
+
+    fn apply(&mut self, replica: &mut Replica, batch: &Batch) {
+        let stream = match replica.stream(&self.name, &batch.incarnation) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::error!(feed = self.name, %error, "changes cannot be applied");
+                return;
+            }
+        };
+        self.stream = Some(stream);
+        for line in batch
+            .lines
+            .iter()
+            .filter(|line| !line.bytes.trim_ascii().is_empty())
+        {
+            let refused = match Change::decode(&line.bytes) {
+                Ok((position, change)) => {
+                    let position = position.unwrap_or(line.number);
+                    match replica.apply(stream, position, change) {
+                        Outcome::Applied(_) | Outcome::Seen => {
+                            self.position = self.position.max(Some(position));
+                            continue;
+                        }
+                        Outcome::Refused(refused) => refused.without_content(),
+                    }
+                }
+                Err(error) => {
+                    replica.refuse();
+                    error.without_content()
+                }
+            };
+            tracing::warn!(
+                feed = self.name,
+                line = line.number,
+                reason = refused,
+                "a change was refused"
+            );
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Applying one change: whether it is new, what it does, and the record that it leads to.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::change::{Change, Part};
+use super::{ChangeError, Counters};
+use crate::customer::document::{self, Strictness};
+use crate::customer::record::{Claim, Origin, TooLarge};
+use crate::customer::schema::SchemaError;
+use crate::customer::{Customer, Record, Refusal, Schema};
+use crate::index::{Current, Index, Merge, Writer};
+use crate::intake::Intake;
+use crate::snapshot::{MappedSnapshot, Stream};
+
+/// One life of one stream; a place in the list of streams, which records' origins count into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamId(u16);
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was written as this seq, and will be visible with its batch.
+    Applied(u64),
+    /// The stream has already delivered something as new for that customer; nothing was changed.
+    Seen,
+    /// It cannot be applied; nothing was changed.
+    Refused(Refused),
+}
+
+/// Why a change cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// It is no change.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// Its customer's document is not as it should be.
+    #[error(transparent)]
+    Document(#[from] Refusal),
+    /// Its schema is none.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A part of a customer that is not known.
+    #[error("customer_id: expected a customer that is known, found another; send the customer first")]
+    UnknownCustomer,
+    /// Too much for one record.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The record that the change builds on, or the one that it made, is damaged.
+    #[error("the customer's record is damaged; send the whole customer again")]
+    Damaged,
+}
+
+impl Refused {
+    /// What was expected and where, without a word of what was found: safe to log.
+    pub fn without_content(&self) -> String {
+        match self {
+            Refused::Change(error) => error.without_content(),
+            Refused::Document(refusal) => format!("{}: expected {}", refusal.field, refusal.expected),
+            // A schema's text is the contact centre's, not a customer's.
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What is known of a customer ahead of a change.
+enum Known {
+    Nothing,
+    Newer,
+    Deleted,
+    Customer { claims: Vec<Claim>, json: Vec<u8> },
+}
+
+/// Applies changes to an index. There is one for an index, because it holds its writer.
+#[derive(Debug)]
+pub struct Replica {
+    writer: Writer,
+    intake: Intake,
+    schema: Schema,
+    streams: Vec<Stream>,
+    /// A merge that was begun and whose snapshot has not been taken up.
+    merging: Option<(Merge, Vec<Stream>)>,
+    counters: Counters,
+}
+
+impl Replica {
+    /// A replica that writes through `writer` and makes records by `intake`.
+    pub fn new(writer: Writer, intake: Intake, counters: Counters) -> Replica {
+        let snapshot = writer.index().snapshot();
+        let schema = Schema::clone(&writer.index().schema());
+        Replica {
+            schema,
+            streams: snapshot.streams().to_vec(),
+            merging: None,
+            writer,
+            intake,
+            counters,
+        }
+    }
+
+    /// The index that is written.
+    pub fn index(&self) -> &Arc<Index> {
+        self.writer.index()
+    }
+
+    /// What the replica counts.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The lives of the stream `name` that are known, the newest last, each with where to resume it.
+    pub fn lives(&self, name: &str) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(move |stream| stream.stream == name)
+    }
+
+    /// The stream `name` in its life `incarnation`; positions compare only within one.
+    ///
+    /// # Errors
+    /// The list of streams is full, at 65 536 lives of streams.
+    pub fn stream(&mut self, name: &str, incarnation: &str) -> Result<StreamId, TooManyStreams> {
+        let known = self
+            .streams
+            .iter()
+            .position(|known| known.stream == name && known.incarnation == incarnation);
+        let place = u16::try_from(known.unwrap_or(self.streams.len())).map_err(|_| TooManyStreams)?;
+        if known.is_none() {
+            self.streams.push(Stream {
+                stream: name.into(),
+                incarnation: incarnation.into(),
+                token: String::new(),
+            });
+        }
+        Ok(StreamId(place))
+    }
+
+    /// Remembers where to resume `stream` once everything applied so far has been kept.
+    pub fn resume_from(&mut self, stream: StreamId, token: String) {
+        if let Some(stream) = self.streams.get_mut(usize::from(stream.0)) {
+            stream.token = token;
+        }
+    }
+
+    /// Applies `change`, which stands at `position` of `stream`.
+    pub fn apply(&mut self, stream: StreamId, position: u64, change: Change) -> Outcome {
+        let position = position.to_be_bytes();
+        let origin = Origin {
+            stream: stream.0,
+            position: &position,
+        };
+        let outcome = match self.try_apply(origin, change) {
+            Ok(Some(seq)) => Outcome::Applied(seq),
+            Ok(None) => Outcome::Seen,
+            Err(refused) => Outcome::Refused(refused),
+        };
+        match outcome {
+            Outcome::Applied(_) => self.counters.applied.inc(),
+            Outcome::Seen => self.counters.seen.inc(),
+            Outcome::Refused(_) => self.counters.refused.inc(),
+        }
+        outcome
+    }
+
+    /// Counts a change that could not even be decoded.
+    pub fn refuse(&self) {
+        self.counters.refused.inc();
+    }
+
+    /// Makes everything applied so far visible, at once.
+    pub fn publish(&mut self) {
+        self.writer.publish();
+    }
+
+    /// Seals the overlay for a merge; gives the merge that was begun where it has not been taken up, so that one that
+    /// failed can be tried again. `None` where there is nothing to merge. The streams are as of the sealed seq.
+    pub fn seal(&mut self) -> Option<(Merge, Vec<Stream>)> {
+        if self.merging.is_none() {
+            self.merging = Some((self.writer.seal()?, self.streams.clone()));
+        }
+        self.merging.clone()
+    }
+
+    /// Takes up what a merge made.
+    pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) {
+        self.merging = None;
+        self.writer.install(snapshot);
+        self.counters.merges.inc();
+    }
+
+    fn try_apply(&mut self, origin: Origin<'_>, change: Change) -> Result<Option<u64>, Refused> {
+        match change {
+            Change::Upsert { customer } => self.upsert(origin, &customer),
+            Change::Delete { id } => Ok(self.delete(origin, &id)),
+            Change::Case { customer_id, part } => {
+                self.patch(origin, &customer_id, |customer, limits| match part {
+                    Part::Put(case) => customer.put_case(case, limits),
+                    Part::Delete(id) => {
+                        customer.remove_case(&id);
+                    }
+                })
+            }
+            Change::Interaction { customer_id, part } => {
+                self.patch(origin, &customer_id, |customer, limits| match part {
+                    Part::Put(interaction) => customer.put_interaction(interaction, limits),
+                    Part::Delete(id) => {
+                        customer.remove_interaction(&id);
+                    }
+                })
+            }
+            Change::Schema { attributes } => {
+                self.schema = Schema::from_json(self.schema.version + 1, &attributes)?;
+                let seq = self.writer.seq() + 1;
+                self.writer.set_schema(seq, self.schema.clone());
+                Ok(Some(seq))
+            }
+        }
+    }
+
+    fn upsert(&mut self, origin: Origin<'_>, json: &Value) -> Result<Option<u64>, Refused> {
+        let read = document::read(json, &self.schema, Strictness::Feed, self.intake.limits())?;
+        let mut customer = read.customer;
+        let claims = match self.known(&customer.id, origin) {
+            Known::Newer => return Ok(None),
+            Known::Nothing | Known::Deleted => Vec::new(),
+            Known::Customer { claims, json } => {
+                if customer.cases.is_none() || customer.interactions.is_none() {
+                    let before = self.read_stored(&json)?;
+                    customer.cases = customer.cases.or(before.cases);
+                    customer.interactions = customer.interactions.or(before.interactions);
+                }
+                claims
+            }
+        };
+        self.counters
+            .attributes_left_out
+            .inc_by(read.left_out.len() as u64);
+        self.write(origin, &customer, &claims).map(Some)
+    }
+
+    fn delete(&mut self, origin: Origin<'_>, id: &str) -> Option<u64> {
+        if matches!(self.known(id, origin), Known::Newer) {
+            return None;
+        }
+        // Also of a customer that is not known: an older upsert may still be on its way.
+        let seq = self.writer.seq() + 1;
+        self.writer.delete(seq, id, origin.stream, origin.position);
+        Some(seq)
+    }
+
+    fn patch(
+        &mut self,
+        origin: Origin<'_>,
+        id: &str,
+        patch: impl FnOnce(&mut Customer, document::Limits),
+    ) -> Result<Option<u64>, Refused> {
+        match self.known(id, origin) {
+            Known::Newer => Ok(None),
+            Known::Nothing | Known::Deleted => Err(Refused::UnknownCustomer),
+            Known::Customer { claims, json } => {
+                let mut customer = self.read_stored(&json)?;
+                patch(&mut customer, self.intake.limits());
+                self.write(origin, &customer, &claims).map(Some)
+            }
+        }
+    }
+
+    fn write(&mut self, origin: Origin<'_>, customer: &Customer, before: &[Claim]) -> Result<u64, Refused> {
+        let seq = self.writer.seq() + 1;
+        let since = |key: crate::number::Key| {
+            before
+                .iter()
+                .find(|claim| claim.key == key.raw())
+                .map_or(seq, |claim| claim.since)
+        };
+        let recorded = self.intake.record(customer, &self.schema, origin, since)?;
+        self.counters
+            .numbers_unclaimed
+            .inc_by(recorded.unclaimed.len() as u64);
+        let record = Record::open(&recorded.bytes).map_err(|_| Refused::Damaged)?;
+        self.writer.upsert(seq, &record);
+        Ok(seq)
+    }
+
+    fn read_stored(&self, json: &[u8]) -> Result<Customer, Refused> {
+        let json: Value = serde_json::from_slice(json).map_err(|_| Refused::Damaged)?;
+        Ok(document::read(&json, &self.schema, Strictness::Feed, self.intake.limits())?.customer)
+    }
+
+    /// What is known of `id`, and whether it is already as new as `origin`.
+    fn known(&self, id: &str, origin: Origin<'_>) -> Known {
+        let newer = |stream, position: &[u8]| stream == origin.stream && position >= origin.position;
+        self.writer.current(id, |current| match current {
+            None => Known::Nothing,
+            Some(Current::Customer(record)) => {
+                let known = record.origin();
+                if newer(known.stream, known.position) {
+                    return Known::Newer;
+                }
+                Known::Customer {
+                    claims: record.claims().collect(),
+                    json: record.json().to_vec(),
+                }
+            }
+            Some(Current::Deleted { stream, position }) if newer(stream, position) => Known::Newer,
+            Some(Current::Deleted { .. }) => Known::Deleted,
+        })
+    }
+}
+
+/// The list of streams is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected at most 65536 lives of streams, found more; build the snapshot again, which forgets them")]
+pub struct TooManyStreams;

@@ -1,0 +1,193 @@
+//! A change as a feed delivers it: one JSON object.
+
+use serde_json::{Map, Value};
+
+use crate::customer::Refusal;
+use crate::customer::document::{Case, Interaction, read_case, read_interaction};
+
+/// The members that some change may have.
+const MEMBERS: [&str; 10] = [
+    "op",
+    "position",
+    "at",
+    "customer",
+    "id",
+    "customer_id",
+    "case",
+    "interaction",
+    "delete",
+    "schema",
+];
+/// What `op` may be.
+const OPS: &str = "one of upsert, delete, case, interaction, schema";
+
+/// A decoded change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A customer is new, or is now as its document says.
+    Upsert {
+        /// The document, not yet read: that takes the schema of the moment at which the change is applied.
+        customer: Value,
+    },
+    /// A customer is gone.
+    Delete {
+        /// Its id.
+        id: String,
+    },
+    /// A case of a customer.
+    Case {
+        /// The customer's id.
+        customer_id: String,
+        /// What became of it.
+        part: Part<Case>,
+    },
+    /// An interaction of a customer.
+    Interaction {
+        /// The customer's id.
+        customer_id: String,
+        /// What became of it.
+        part: Part<Interaction>,
+    },
+    /// Another schema.
+    Schema {
+        /// The attributes, not yet read.
+        attributes: Value,
+    },
+}
+
+/// What became of a part of a customer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part<T> {
+    /// It is new, or is now so.
+    Put(T),
+    /// The part with this id is gone.
+    Delete(String),
+}
+
+/// A change that cannot be decoded; nothing of it is applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// No JSON.
+    #[error("expected a JSON object on one line, found {0}")]
+    Json(String),
+    /// A member is missing or not as it should be.
+    #[error(transparent)]
+    Member(#[from] Refusal),
+}
+
+impl ChangeError {
+    /// What was expected and where, without a word of what was found: safe to log.
+    pub fn without_content(&self) -> String {
+        match self {
+            ChangeError::Json(_) => "expected a JSON object on one line".into(),
+            ChangeError::Member(refusal) => format!("{}: expected {}", refusal.field, refusal.expected),
+        }
+    }
+}
+
+impl Change {
+    /// Decodes one line, and gives the position that it names, if it names one.
+    ///
+    /// # Errors
+    /// What is not as it should be.
+    pub fn decode(line: &[u8]) -> Result<(Option<u64>, Change), ChangeError> {
+        let json: Value =
+            serde_json::from_slice(line).map_err(|error| ChangeError::Json(format!("{error}")))?;
+        let Value::Object(mut members) = json else {
+            return Err(ChangeError::Json(format!(
+                "another JSON value ({} bytes)",
+                line.len()
+            )));
+        };
+        if let Some(unknown) = members.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
+            let expected = format!("one of the members {}", MEMBERS.join(", "));
+            return Err(refusal(&shorten(unknown), &expected, "an unknown member"));
+        }
+        let position = members
+            .remove("position")
+            .map(|value| position(&value))
+            .transpose()?
+            .flatten();
+        let change = match members.get("op").and_then(Value::as_str) {
+            Some("upsert") => Change::Upsert {
+                customer: member(&mut members, "customer", "a customer")?,
+            },
+            Some("delete") => Change::Delete {
+                id: text(&mut members, "id")?,
+            },
+            Some("case") => Change::Case {
+                customer_id: text(&mut members, "customer_id")?,
+                part: part(&mut members, "case", read_case)?,
+            },
+            Some("interaction") => Change::Interaction {
+                customer_id: text(&mut members, "customer_id")?,
+                part: part(&mut members, "interaction", read_interaction)?,
+            },
+            Some("schema") => Change::Schema {
+                attributes: member(&mut members, "schema", "an array of attributes")?,
+            },
+            Some(other) => return Err(refusal("op", OPS, &shorten(other))),
+            None => return Err(refusal("op", OPS, "nothing, or no text")),
+        };
+        Ok((position, change))
+    }
+}
+
+fn position(value: &Value) -> Result<Option<u64>, ChangeError> {
+    let found = match value {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.parse().ok(),
+        value => value.as_u64(),
+    };
+    found.map(Some).ok_or_else(|| {
+        refusal(
+            "position",
+            "a decimal whole number from 0 to 18446744073709551615",
+            &shorten(&value.to_string()),
+        )
+    })
+}
+
+fn member(members: &mut Map<String, Value>, key: &str, expected: &str) -> Result<Value, ChangeError> {
+    members
+        .remove(key)
+        .filter(|value| !value.is_null())
+        .ok_or_else(|| refusal(key, expected, "nothing"))
+}
+
+fn text(members: &mut Map<String, Value>, key: &str) -> Result<String, ChangeError> {
+    match member(members, key, "an id")? {
+        Value::String(text) if !text.is_empty() => Ok(text),
+        Value::Number(number) if number.is_u64() => Ok(number.to_string()),
+        _ => Err(refusal(key, "an id, as text", "another value")),
+    }
+}
+
+fn part<T>(
+    members: &mut Map<String, Value>,
+    key: &str,
+    read: impl FnOnce(&Value) -> Result<T, Refusal>,
+) -> Result<Part<T>, ChangeError> {
+    match (members.contains_key("delete"), members.get(key)) {
+        (true, None) => Ok(Part::Delete(text(members, "delete")?)),
+        (false, Some(json)) => Ok(Part::Put(read(json)?)),
+        (both, _) => Err(refusal(
+            key,
+            &format!("either {key} or delete"),
+            if both { "both" } else { "neither" },
+        )),
+    }
+}
+
+fn refusal(field: &str, expected: &str, found: &str) -> ChangeError {
+    Refusal {
+        field: field.into(),
+        expected: expected.into(),
+        found: found.into(),
+    }
+    .into()
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -1,0 +1,63 @@
+//! Compaction: when to merge overlay and snapshot, and doing it beside the traffic.
+
+use std::sync::Arc;
+
+use crate::durable::DurableError;
+use crate::index::Merge;
+use crate::snapshot::folder::{FolderError, Held, ReadBack};
+use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError, Stream};
+
+/// What to do about the overlay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Nothing.
+    Nothing,
+    /// Seal it and merge it.
+    Merge,
+}
+
+/// Decides: merge once `overlay_bytes` reach `most_bytes`.
+pub fn choose(overlay_bytes: u64, most_bytes: u64) -> Choice {
+    if overlay_bytes >= most_bytes {
+        Choice::Merge
+    } else {
+        Choice::Nothing
+    }
+}
+
+/// Why a merge failed. What is served stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactionError {
+    /// The folder cannot be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The staged file cannot be written.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// The snapshot cannot be read or written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// Writes `merge` as the next generation of `folder`, publishes it and maps it. Takes as long as writing the whole
+/// snapshot does: call it beside the traffic.
+///
+/// # Errors
+/// The folder cannot be written, or the present snapshot is damaged.
+pub fn compact(
+    merge: &Merge,
+    streams: &[Stream],
+    folder: &Held,
+    created_at_ms: i64,
+) -> Result<Arc<MappedSnapshot>, CompactionError> {
+    let generation = folder.folder().next_generation()?;
+    let mut staged = folder.stage(generation)?;
+    let writer = staged.writer().map_err(SnapshotError::Io)?;
+    merge.write(ReadBack(writer), generation, created_at_ms, streams)?;
+    let path = folder.publish(staged)?;
+    let snapshot = Snapshot::map(&path)?;
+    if let Err(error) = snapshot.populate() {
+        tracing::debug!(%error, "the new generation is read from disk as it is asked for");
+    }
+    Ok(Arc::new(snapshot))
+}
