@@ -14,12 +14,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::{index, number, telemetry};
+use crate::callers::{Answers, TreatmentRule};
+use crate::{http, index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
-pub use sections::{
-    Admin, Answers, Attestation, Customer, Data, Feed, FeedKind, Flag, Http, Listener, Named, TreatmentRule,
-};
+pub use sections::{Admin, Customer, Data, Feed, FeedKind, Listener, Named};
 
 use tree::Node;
 
@@ -53,7 +52,7 @@ pub struct Config {
     /// How callers are treated; the first rule whose conditions hold decides.
     pub treatment: Vec<TreatmentRule>,
     /// Requests and connections.
-    pub http: Http,
+    pub http: http::Settings,
     /// The log.
     pub log: telemetry::Settings,
     /// What is kept of each customer.

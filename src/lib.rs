@@ -4,10 +4,12 @@
 //! an [`index`] view joins the two as of one sequence number and answers by [`number`] key. `ARCHITECTURE.md`
 //! is the map of the modules and the only place that says which may use which; a test holds it.
 
+pub mod callers;
 pub mod config;
 pub mod customer;
 pub mod durable;
 pub mod feed;
+pub mod http;
 pub mod index;
 pub mod intake;
 pub mod metrics;
@@ -16,3 +18,4 @@ pub mod overlay;
 pub mod replica;
 pub mod snapshot;
 pub mod telemetry;
+pub mod tenant;

@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::Config;
-use super::sections::{FeedKind, TreatmentRule};
+use super::sections::FeedKind;
+use crate::callers::TreatmentRule;
 use crate::telemetry;
 
 /// A value that its type allows and its meaning does not.

@@ -1,0 +1,31 @@
+//! What other systems send and read: one shared lookup, one writer of answers, and a small file for each dialect.
+//!
+//! Knows no sockets: a dialect takes a [`Call`] (method, path, query, body) and writes a body into a buffer that it is
+//! given. Invariants: from the parsed request to the written body of a native JSON answer nothing is allocated; the
+//! shape of an answer is the same for hits and misses, so that a caller that reads it cannot keep the last caller's
+//! name.
+
+mod answer;
+mod attributes;
+mod call;
+mod customer;
+mod disclosure;
+mod fields;
+mod json;
+mod lookup;
+mod meters;
+mod native;
+mod parameters;
+mod plain;
+mod posted;
+mod refusal;
+mod settings;
+mod treatment;
+
+pub use call::{Call, Reply};
+pub use lookup::{Request, Source};
+pub use meters::{Meters, Outcome};
+pub use native::Native;
+pub use refusal::Refusal;
+pub use settings::{Answers, Attestation, Flag, TreatmentRule};
+pub use treatment::{Treatment, TreatmentError};

@@ -1,0 +1,65 @@
+//! A record's attributes under the present schema, whichever schema it was written under.
+
+use std::collections::BTreeMap;
+
+use bytes::BytesMut;
+use serde_json::value::RawValue;
+
+use super::json;
+use crate::customer::record::Field;
+use crate::customer::{Record, Schema};
+
+/// The JSON value of the attribute `key`; `None` where the customer has none, or `schema` has no such attribute.
+pub(super) fn value<'r>(record: &Record<'r>, schema: &Schema, key: &str) -> Option<&'r [u8]> {
+    let position = schema.position(key)?;
+    if record.schema_version() == schema.version {
+        return record.attribute(position);
+    }
+    by_key(record).get(key).map(|value| value.get().as_bytes())
+}
+
+/// Writes the customer: its bytes as they are, save for attributes of an older schema, which are put into the order of
+/// the present one; those that it does not know are left out.
+pub(super) fn write_customer(record: &Record<'_>, schema: &Schema, out: &mut BytesMut) {
+    let json = record.json();
+    let stale = (record.schema_version() != schema.version)
+        .then(|| record.field(Field::Attributes))
+        .flatten();
+    let Some(attributes) = stale else {
+        out.extend_from_slice(json);
+        return;
+    };
+    let start = attributes.as_ptr().addr().wrapping_sub(json.as_ptr().addr());
+    out.extend_from_slice(json.get(..start).unwrap_or_default());
+    write(record, schema, out);
+    out.extend_from_slice(json.get(start + attributes.len()..).unwrap_or_default());
+}
+
+/// Writes the attributes as one object, `{}` where there are none.
+pub(super) fn write(record: &Record<'_>, schema: &Schema, out: &mut BytesMut) {
+    if record.schema_version() == schema.version {
+        out.extend_from_slice(record.field(Field::Attributes).unwrap_or(b"{}"));
+        return;
+    }
+    let by_key = by_key(record);
+    out.extend_from_slice(b"{");
+    let mut separator: &[u8] = b"";
+    for attribute in &schema.attributes {
+        if let Some(value) = by_key.get(attribute.key.as_str()) {
+            out.extend_from_slice(separator);
+            json::string(out, &attribute.key);
+            out.extend_from_slice(b":");
+            out.extend_from_slice(value.get().as_bytes());
+            separator = b",";
+        }
+    }
+    out.extend_from_slice(b"}");
+}
+
+/// A record does not hold the schema that it was written under, but its JSON has the keys.
+fn by_key<'r>(record: &Record<'r>) -> BTreeMap<&'r str, &'r RawValue> {
+    record
+        .field(Field::Attributes)
+        .and_then(|json| serde_json::from_slice(json).ok())
+        .unwrap_or_default()
+}

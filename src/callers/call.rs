@@ -1,0 +1,59 @@
+//! A request and its reply without sockets.
+
+/// What a caller sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// `GET`, `HEAD`, `POST` …
+    pub method: &'a str,
+    /// The path as sent, not decoded.
+    pub path: &'a str,
+    /// What stands behind the question mark, not decoded; empty where there is none.
+    pub query: &'a str,
+    /// The content type of the body, where one was sent.
+    pub content_type: Option<&'a str>,
+    /// The body, within the server's limit.
+    pub body: &'a [u8],
+}
+
+/// What becomes of it; the body is in the buffer that the dialect was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body's content type.
+    pub content_type: &'static str,
+    /// The methods that the path has, where the status is 405.
+    pub allow: Option<&'static str>,
+}
+
+/// The content type of JSON.
+pub(crate) const JSON: &str = "application/json";
+/// The content type of a name or of pairs. What is not ASCII in it is UTF-8, which few telephones guess.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
+impl Reply {
+    /// A reply with JSON.
+    pub(crate) fn json(status: u16) -> Reply {
+        Reply {
+            status,
+            content_type: JSON,
+            allow: None,
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The path with one slash at its start: callers that join a base and a path write two.
+    pub fn trimmed_path(&self) -> &'a str {
+        let rest = self.path.trim_start_matches('/');
+        match self.path.len() - rest.len() {
+            0 | 1 => self.path,
+            slashes => &self.path[slashes - 1..],
+        }
+    }
+
+    /// Whether the method is `GET`, or `HEAD`, which is answered alike.
+    pub fn is_get(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD")
+    }
+}

@@ -1,0 +1,82 @@
+//! A customer in an answer: whole, or the parts that were asked for.
+
+use bytes::BytesMut;
+
+use super::attributes;
+use super::fields::Customer;
+use super::json;
+use crate::customer::record::Field;
+use crate::customer::{Record, Schema};
+use crate::index::View;
+use crate::overlay::Superseded;
+
+/// Writes the selected parts of `record`'s customer; a part that it does not have is null.
+pub(super) fn write(record: &Record<'_>, schema: &Schema, parts: &Customer<'_>, out: &mut BytesMut) {
+    let Customer::Parts {
+        fields,
+        attributes: keys,
+    } = parts
+    else {
+        return attributes::write_customer(record, schema, out);
+    };
+    out.extend_from_slice(b"{");
+    let mut separator: &[u8] = b"";
+    for field in Field::ALL {
+        let whole = fields & (1 << (field as u16)) != 0;
+        if !whole && (field != Field::Attributes || keys.is_empty()) {
+            continue;
+        }
+        out.extend_from_slice(separator);
+        separator = b",";
+        json::string(out, field.key());
+        out.extend_from_slice(b":");
+        match field {
+            Field::Attributes if whole => attributes::write(record, schema, out),
+            Field::Attributes => some_attributes(record, schema, keys, out),
+            _ => out.extend_from_slice(record.field(field).unwrap_or(b"null")),
+        }
+    }
+    out.extend_from_slice(b"}");
+}
+
+fn some_attributes(record: &Record<'_>, schema: &Schema, keys: &[&str], out: &mut BytesMut) {
+    out.extend_from_slice(b"{");
+    let mut separator: &[u8] = b"";
+    let wanted = schema
+        .attributes
+        .iter()
+        .filter(|attribute| keys.contains(&attribute.key.as_str()));
+    for attribute in wanted {
+        out.extend_from_slice(separator);
+        separator = b",";
+        json::string(out, &attribute.key);
+        out.extend_from_slice(b":");
+        out.extend_from_slice(attributes::value(record, schema, &attribute.key).unwrap_or(b"null"));
+    }
+    out.extend_from_slice(b"}");
+}
+
+/// Writes the numbers that `record`'s customer lists and another owns, as a list; `found` is one that it is known to
+/// own.
+///
+/// # Errors
+/// [`Superseded`], as of the view.
+pub(super) fn write_not_owned(
+    view: &View<'_>,
+    record: &Record<'_>,
+    found: Option<u64>,
+    out: &mut BytesMut,
+) -> Result<(), Superseded> {
+    out.extend_from_slice(b"[");
+    let mut separator: &[u8] = b"";
+    for claim in record.claims() {
+        if found == Some(claim.key) || view.owns(record, claim.key)? {
+            continue;
+        }
+        out.extend_from_slice(separator);
+        separator = b",";
+        json::displayed(out, crate::number::Key::from_raw(claim.key));
+    }
+    out.extend_from_slice(b"]");
+    Ok(())
+}

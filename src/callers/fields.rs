@@ -1,0 +1,227 @@
+//! Which parts of an answer a caller wants (`fields=name,customer.company`).
+
+use smallvec::SmallVec;
+
+use super::refusal::Refusal;
+use crate::customer::Schema;
+use crate::customer::record::Field;
+
+/// A top-level key of an answer, in the order in which they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Key {
+    Found,
+    Match,
+    Reason,
+    Ani,
+    Count,
+    CustomerId,
+    Name,
+    Customer,
+    Case,
+    OpenCase,
+    Treatment,
+    Queue,
+    LastAgentId,
+    MayGreet,
+    MayDisclose,
+    Matches,
+    NotOwned,
+    PopUrl,
+    Generation,
+    Position,
+    AgeMs,
+    Stale,
+    Connected,
+}
+
+impl Key {
+    /// Every key, in order.
+    pub(super) const ALL: [Key; 23] = [
+        Key::Found,
+        Key::Match,
+        Key::Reason,
+        Key::Ani,
+        Key::Count,
+        Key::CustomerId,
+        Key::Name,
+        Key::Customer,
+        Key::Case,
+        Key::OpenCase,
+        Key::Treatment,
+        Key::Queue,
+        Key::LastAgentId,
+        Key::MayGreet,
+        Key::MayDisclose,
+        Key::Matches,
+        Key::NotOwned,
+        Key::PopUrl,
+        Key::Generation,
+        Key::Position,
+        Key::AgeMs,
+        Key::Stale,
+        Key::Connected,
+    ];
+
+    /// The key and its colon, as in JSON.
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Key::Found => "\"found\":",
+            Key::Match => "\"match\":",
+            Key::Reason => "\"reason\":",
+            Key::Ani => "\"ani\":",
+            Key::Count => "\"count\":",
+            Key::CustomerId => "\"customer_id\":",
+            Key::Name => "\"name\":",
+            Key::Customer => "\"customer\":",
+            Key::Case => "\"case\":",
+            Key::OpenCase => "\"open_case\":",
+            Key::Treatment => "\"treatment\":",
+            Key::Queue => "\"queue\":",
+            Key::LastAgentId => "\"last_agent_id\":",
+            Key::MayGreet => "\"may_greet\":",
+            Key::MayDisclose => "\"may_disclose\":",
+            Key::Matches => "\"matches\":",
+            Key::NotOwned => "\"not_owned\":",
+            Key::PopUrl => "\"pop_url\":",
+            Key::Generation => "\"generation\":",
+            Key::Position => "\"position\":",
+            Key::AgeMs => "\"age_ms\":",
+            Key::Stale => "\"stale\":",
+            Key::Connected => "\"connected\":",
+        }
+    }
+
+    /// The key's name.
+    pub(super) fn name(self) -> &'static str {
+        self.prefix().trim_matches(['"', ':'])
+    }
+}
+
+/// A selection of an answer's parts.
+#[derive(Debug, Clone)]
+pub(super) struct Fields<'a> {
+    keys: u32,
+    customer: Customer<'a>,
+}
+
+/// A selection of a customer's parts.
+#[derive(Debug, Clone)]
+pub(super) enum Customer<'a> {
+    /// All of it.
+    Whole,
+    /// Some fields, and some attributes by their keys where not all of them are among the fields.
+    Parts {
+        /// In the order of [`Field::ALL`].
+        fields: u16,
+        /// As asked for.
+        attributes: SmallVec<[&'a str; 8]>,
+    },
+}
+
+impl<'a> Fields<'a> {
+    /// Everything.
+    pub(super) const fn all() -> Fields<'a> {
+        Fields {
+            keys: u32::MAX,
+            customer: Customer::Whole,
+        }
+    }
+
+    /// Reads a comma-separated list. Empty selects everything.
+    ///
+    /// # Errors
+    /// A name that no part has, with the nearest that one has.
+    pub(super) fn parse(list: &'a str, schema: &Schema) -> Result<Fields<'a>, Refusal> {
+        let mut selected = Fields {
+            keys: 0,
+            customer: Customer::Parts {
+                fields: 0,
+                attributes: SmallVec::new(),
+            },
+        };
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        for name in names {
+            selected.select(name, schema)?;
+        }
+        Ok(if selected.keys == 0 {
+            Fields::all()
+        } else {
+            selected
+        })
+    }
+
+    fn select(&mut self, name: &'a str, schema: &Schema) -> Result<(), Refusal> {
+        if let Some(key) = Key::ALL.into_iter().find(|key| key.name() == name) {
+            self.keys |= 1 << (key as u32);
+            if key == Key::Customer {
+                self.customer = Customer::Whole;
+            }
+            return Ok(());
+        }
+        let part = name
+            .strip_prefix("customer.")
+            .ok_or_else(|| unknown(name, schema))?;
+        let field = Field::ALL.into_iter().find(|field| field.key() == part);
+        let attribute = part
+            .strip_prefix("attributes.")
+            .filter(|key| schema.position(key).is_some());
+        if field.is_none() && attribute.is_none() {
+            return Err(unknown(name, schema));
+        }
+        self.keys |= 1 << (Key::Customer as u32);
+        if let Customer::Parts { fields, attributes } = &mut self.customer {
+            *fields |= field.map_or(0, |field| 1 << (field as u16));
+            attributes.extend(attribute.filter(|key| !attributes.contains(key)));
+        }
+        Ok(())
+    }
+
+    /// Whether `key` was asked for.
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.keys & (1 << (key as u32)) != 0
+    }
+
+    /// Which parts of the customer were asked for.
+    pub(super) fn customer(&self) -> &Customer<'a> {
+        &self.customer
+    }
+}
+
+fn unknown(name: &str, schema: &Schema) -> Refusal {
+    let mut known: Vec<String> = Key::ALL.iter().map(|key| key.name().to_owned()).collect();
+    known.extend(Field::ALL.iter().map(|field| format!("customer.{}", field.key())));
+    known.extend(
+        schema
+            .attributes
+            .iter()
+            .map(|attribute| format!("customer.attributes.{}", attribute.key)),
+    );
+    Refusal::unknown(
+        "fields",
+        "keys of the answer, customer.FIELD or customer.attributes.KEY, joined by commas",
+        name,
+        known.iter().map(String::as_str),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_stand_in_their_order() {
+        for (place, key) in Key::ALL.into_iter().enumerate() {
+            assert_eq!(place, key as usize, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_selects_everything() {
+        let schema = Schema::default();
+        for list in ["", ",", " "] {
+            let fields = Fields::parse(list, &schema).unwrap();
+            assert!(Key::ALL.into_iter().all(|key| fields.has(key)), "{list:?}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The lookup that all dialects share: the number as sent → its key → who has it → what may be said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::answer::{Ani, Answer, Who};
+use super::disclosure::{Disclosure, Verstat};
+use super::meters::{Meters, Outcome};
+use super::settings::Answers;
+use super::treatment::Treatment;
+use crate::customer::Record;
+use crate::customer::record::Field;
+use crate::index::{Found, View};
+use crate::number::{self, Numbering, Reason};
+use crate::overlay::Superseded;
+use crate::telemetry;
+use crate::tenant::Tenant;
+
+/// What a caller asks. Empty texts count as absent, save for `ani`, where empty means withheld.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// The calling number, as sent.
+    pub ani: &'a str,
+    /// The dialled number, as sent.
+    pub dnis: Option<&'a str>,
+    /// The call that the lookup belongs to.
+    pub call_id: Option<&'a str>,
+    /// The network's word on the calling number.
+    pub verstat: Option<&'a str>,
+    /// The region that the calling number is read in, where it is not the source's.
+    pub region: Option<&'a str>,
+}
+
+/// Where lookups come from: one listener, its way of writing numbers, and the contact centre that it asks.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Whose customers are looked up.
+    pub tenant: Arc<Tenant>,
+    /// How numbers that arrive here are read.
+    pub numbering: Numbering,
+    /// What answers hold.
+    pub answers: Answers,
+    /// How callers are treated.
+    pub treatment: Arc<Treatment>,
+    /// What is counted.
+    pub meters: Arc<Meters>,
+}
+
+impl Source {
+    /// Looks `request` up in one view, hands the answer to `write`, and counts. `write` is called again, with another
+    /// view, where the first one was superseded: it must then begin again.
+    pub(super) fn look_up(
+        &self,
+        request: &Request<'_>,
+        mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>,
+    ) -> Outcome {
+        let begun = Instant::now();
+        let reading = self.numbering.read(request.ani, request.region);
+        let verstat = request.verstat.filter(|text| !text.is_empty());
+        let dialled = self.treatment.dialled(&self.numbering, request.dnis);
+        let freshness = self.tenant.freshness.now(begun);
+        let outcome = self.tenant.index.read(|view| {
+            let who = self.who(view, &reading)?;
+            let one = who.one();
+            let shared = one
+                .zip(reading.key())
+                .is_some_and(|(record, key)| record.claim(key.raw()).is_some_and(|claim| claim.shared));
+            let answer = Answer {
+                view,
+                ani: Ani::of(&reading, request.ani),
+                outcome: who.outcome(&reading),
+                decision: self.treatment.decide(one, view.schema(), dialled, verstat),
+                disclosure: one.map_or(Disclosure::NONE, |_| {
+                    Disclosure::of_one(Verstat::of(verstat), self.answers.require_attestation, shared)
+                }),
+                who,
+                key: reading.key(),
+                freshness: &freshness,
+                matches_max: self.answers.matches_max,
+            };
+            write(&answer)?;
+            Ok(answer.outcome)
+        });
+        let took = begun.elapsed();
+        self.meters.count(outcome, took);
+        tracing::debug!(
+            ani = %telemetry::number(request.ani),
+            call_id = request.call_id,
+            outcome = outcome.as_str(),
+            micros = took.as_micros(),
+            "lookup"
+        );
+        outcome
+    }
+
+    fn who<'v>(&self, view: &'v View<'_>, reading: &number::Reading<'_>) -> Result<Who<'v>, Superseded> {
+        let Some(key) = reading.key() else {
+            return Ok(Who::Nobody);
+        };
+        let found = view.find(key.raw())?;
+        let Some(user) = reading.sip_user() else {
+            return Ok(Who::from(found));
+        };
+        // The key of a SIP user is a hash, so the user itself has the last word.
+        Ok(match found {
+            Found::Nobody => Who::Nobody,
+            Found::One(record) if self.lists(&record, user) => Who::One(record),
+            Found::One(_) => Who::Nobody,
+            Found::Several(mut records) => {
+                records.retain(|record| self.lists(record, user));
+                match records.as_slice() {
+                    [] => Who::Nobody,
+                    [record] => Who::One(*record),
+                    _ => Who::Several(records),
+                }
+            }
+        })
+    }
+
+    /// Whether `record`'s customer lists the SIP user `user`.
+    fn lists(&self, record: &Record<'_>, user: &str) -> bool {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Phone {
+            Plain(String),
+            Described { number: String },
+            Other(serde::de::IgnoredAny),
+        }
+        let phones = record
+            .field(Field::Phones)
+            .and_then(|json| serde_json::from_slice::<Vec<Phone>>(json).ok());
+        let attributes = record
+            .field(Field::Attributes)
+            .and_then(|json| serde_json::from_slice::<BTreeMap<String, Phone>>(json).ok());
+        phones
+            .into_iter()
+            .flatten()
+            .chain(attributes.into_iter().flat_map(BTreeMap::into_values))
+            .any(|phone| match phone {
+                Phone::Plain(written) | Phone::Described { number: written } => {
+                    self.tenant.numbering.read(&written, None).sip_user() == Some(user)
+                }
+                Phone::Other(_) => false,
+            })
+    }
+}
+
+impl<'v> From<Found<'v>> for Who<'v> {
+    fn from(found: Found<'v>) -> Who<'v> {
+        match found {
+            Found::Nobody => Who::Nobody,
+            Found::One(record) => Who::One(record),
+            Found::Several(records) => Who::Several(records),
+        }
+    }
+}
+
+impl Who<'_> {
+    fn outcome(&self, reading: &number::Reading<'_>) -> Outcome {
+        match (self, reading.reason()) {
+            (Who::One(_), _) => Outcome::Hit,
+            (Who::Several(_), _) => Outcome::Ambiguous,
+            (Who::Nobody, None) => Outcome::Unknown,
+            (Who::Nobody, Some(Reason::Anonymous)) => Outcome::Anonymous,
+            (Who::Nobody, Some(Reason::OwnNumber)) => Outcome::OwnNumber,
+            (Who::Nobody, Some(Reason::Internal)) => Outcome::Internal,
+            (Who::Nobody, Some(Reason::Invalid)) => Outcome::Invalid,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Requests that are refused: the one place that says with which status, code and words.
+
+use bytes::BytesMut;
+
+use super::call::Reply;
+use super::json;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A path that nothing answers.
+    #[error("expected one of {known}, found another path; correct the URL")]
+    NoSuchPath {
+        /// The paths that there are.
+        known: &'static str,
+    },
+    /// A method that the path does not have.
+    #[error("expected {allow}, found another method; correct the request")]
+    Method {
+        /// The methods that it has.
+        allow: &'static str,
+    },
+    /// A customer that does not exist.
+    #[error("expected the id of a customer, found one that nobody has; look the customer up by number")]
+    NoSuchCustomer,
+    /// A parameter that has to be there is not.
+    #[error(
+        "expected a calling number in `{0}`, found no such parameter; add it, empty where the number is withheld"
+    )]
+    Missing(&'static str),
+    /// A parameter with a value that it cannot have.
+    #[error("{field}: expected {expected}, found \"{found}\"{hint}")]
+    Value {
+        /// The parameter.
+        field: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What it was given, shortened.
+        found: String,
+        /// The nearest value that it takes, as a sentence; or nothing.
+        hint: String,
+    },
+    /// A body that is not JSON, or not of the form expected.
+    #[error("body: expected {expected}, found {found}; correct the body")]
+    Body {
+        /// What is read.
+        expected: &'static str,
+        /// What is wrong, without what the body holds.
+        found: String,
+    },
+    /// More numbers than one request may ask for.
+    #[error("anis: expected at most {most} numbers, found {found}; send several requests")]
+    TooMany {
+        /// The most numbers.
+        most: usize,
+        /// The numbers found.
+        found: usize,
+    },
+    /// A body above the limit.
+    #[error("body: expected at most {most} bytes, found more; send several requests")]
+    TooLarge {
+        /// The most bytes.
+        most: usize,
+    },
+    /// A body that did not arrive in time.
+    #[error("body: expected all of it within {seconds} s, found less; send it again")]
+    TooSlow {
+        /// The time it had.
+        seconds: u64,
+    },
+    /// The service is at fault.
+    #[error("the answer could not be written; the log says why")]
+    Internal,
+}
+
+impl Refusal {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Refusal::NoSuchPath { .. } | Refusal::NoSuchCustomer => 404,
+            Refusal::Method { .. } => 405,
+            Refusal::Missing(_) | Refusal::Value { .. } | Refusal::Body { .. } | Refusal::TooMany { .. } => {
+                400
+            }
+            Refusal::TooSlow { .. } => 408,
+            Refusal::TooLarge { .. } => 413,
+            Refusal::Internal => 500,
+        }
+    }
+
+    /// A word for programs; it never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::NoSuchPath { .. } => "no_such_path",
+            Refusal::Method { .. } => "method_not_allowed",
+            Refusal::NoSuchCustomer => "no_such_customer",
+            Refusal::Missing(_) => "missing",
+            Refusal::Value { .. } => "invalid",
+            Refusal::Body { .. } => "invalid_body",
+            Refusal::TooMany { .. } => "too_many",
+            Refusal::TooLarge { .. } => "too_large",
+            Refusal::TooSlow { .. } => "too_slow",
+            Refusal::Internal => "internal",
+        }
+    }
+
+    /// The parameter at fault, where it is one.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Refusal::Missing(field) | Refusal::Value { field, .. } => Some(field),
+            Refusal::TooMany { .. } => Some("anis"),
+            _ => None,
+        }
+    }
+
+    /// Writes `{"error": {"code", "message", "field"?}}` to `out`.
+    pub fn write(&self, out: &mut BytesMut) -> Reply {
+        out.extend_from_slice(b"{\"error\":{\"code\":");
+        json::string(out, self.code());
+        out.extend_from_slice(b",\"message\":");
+        json::string(out, &self.to_string());
+        if let Some(field) = self.field() {
+            out.extend_from_slice(b",\"field\":");
+            json::string(out, field);
+        }
+        out.extend_from_slice(b"}}");
+        Reply {
+            allow: match self {
+                Refusal::Method { allow } => Some(allow),
+                _ => None,
+            },
+            ..Reply::json(self.status())
+        }
+    }
+
+    /// The refusal of `found` as the value of `field`, which takes one of `known`.
+    pub(super) fn unknown<'k>(
+        field: &'static str,
+        expected: &'static str,
+        found: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) -> Refusal {
+        const MOST: usize = 40;
+        let shown: String = found.chars().take(MOST).collect();
+        let nearest = known
+            .into_iter()
+            .map(|word| (strsim::jaro_winkler(&shown, word), word))
+            .filter(|(likeness, _)| *likeness >= 0.75)
+            .max_by(|(one, _), (other, _)| one.total_cmp(other));
+        Refusal::Value {
+            field,
+            expected,
+            hint: nearest.map_or_else(String::new, |(_, word)| format!("; did you mean \"{word}\"?")),
+            found: shown,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The server: sockets, threads, limits, errors to statuses, administration, draining. Knows no customers.
+//!
+//! One OS thread for each worker, with a runtime of its own and a listening socket of its own for each TCP address, so
+//! that a request is read, answered and written on one core. Administration has its own thread too: a health check is
+//! answered while the workers are busy. Invariants: everything is bound before anything is served; a request that was
+//! read is answered, also while the server drains, within the time that it is given; every thread is joined by
+//! [`Running`].
+
+mod accept;
+mod admin;
+mod error;
+mod listener;
+mod meters;
+mod readiness;
+mod service;
+mod settings;
+mod status;
+mod worker;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use admin::{Admin, Extra, Page};
+pub use error::HttpError;
+pub use readiness::Readiness;
+pub use settings::{Listener, Settings};
+
+use crate::metrics::Metrics;
+use listener::{Local, Sockets};
+use meters::Meters;
+use worker::Worker;
+
+/// Makes servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Server;
+
+/// Sockets that are bound and not served yet; callers that connect already wait.
+#[derive(Debug)]
+pub struct Bound {
+    settings: Settings,
+    sockets: Vec<Sockets>,
+    admin: admin::Bound,
+    meters: Arc<Meters>,
+}
+
+/// A server that serves. Dropping it drains it.
+#[derive(Debug)]
+pub struct Running {
+    locals: Vec<Local>,
+    admin: SocketAddr,
+    readiness: Arc<Readiness>,
+    workers: Stoppable,
+    administration: Stoppable,
+    /// Unlinked when the server stops.
+    unix: Vec<listener::UnixPath>,
+}
+
+/// Threads and how to end them.
+#[derive(Debug)]
+struct Stoppable {
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Binds every socket of `listeners` and the one of `admin`, and registers what is measured.
+    ///
+    /// # Errors
+    /// The first address or path that cannot be had, with what to do about it.
+    pub fn bind(
+        settings: Settings,
+        listeners: Vec<Listener>,
+        admin: Admin,
+        metrics: &Metrics,
+    ) -> Result<Bound, HttpError> {
+        let meters = Arc::new(Meters::register(metrics)?);
+        let workers = settings.worker_count();
+        let sockets = listeners
+            .into_iter()
+            .map(|listener| Sockets::bind(listener, workers))
+            .collect::<Result<Vec<_>, _>>()?;
+        if sockets.iter().all(|sockets| sockets.locals().is_empty()) {
+            return Err(HttpError::NoListener);
+        }
+        let locals = sockets.iter().flat_map(Sockets::locals).collect();
+        let admin = admin.bind(locals, metrics)?;
+        Ok(Bound {
+            settings,
+            sockets,
+            admin,
+            meters,
+        })
+    }
+}
+
+impl Bound {
+    /// The TCP address that the listener `name` got; port 0 has become a real one.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        address(
+            &self.sockets.iter().flat_map(Sockets::locals).collect::<Vec<_>>(),
+            name,
+        )
+    }
+
+    /// The Unix sockets that are bound, with their listeners' names.
+    pub fn unix_paths(&self) -> Vec<(String, PathBuf)> {
+        let locals = self.sockets.iter().flat_map(Sockets::locals);
+        locals
+            .filter_map(|local| Some((local.name, local.unix?)))
+            .collect()
+    }
+
+    /// The address of the administration.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Serves.
+    ///
+    /// # Errors
+    /// Where the system gives no thread or no runtime.
+    pub fn spawn(self) -> Result<Running, HttpError> {
+        let locals: Vec<Local> = self.sockets.iter().flat_map(Sockets::locals).collect();
+        let admin = self.admin.address();
+        let readiness = self.admin.readiness();
+        let count = self.settings.worker_count();
+        let mut workers: Vec<Worker> = (0..count)
+            .map(|_| Worker::new(self.settings, &self.meters))
+            .collect();
+        let mut unix = Vec::new();
+        for sockets in self.sockets {
+            unix.extend(sockets.share(&mut workers)?);
+        }
+        let administration = Stoppable::spawn(vec![("admin".to_owned(), self.admin.into_task()?)])?;
+        let tasks = workers
+            .into_iter()
+            .enumerate()
+            .map(|(nth, worker)| Ok((format!("worker-{nth}"), worker.into_task()?)))
+            .collect::<Result<Vec<_>, HttpError>>()?;
+        Ok(Running {
+            locals,
+            admin,
+            readiness,
+            workers: Stoppable::spawn(tasks)?,
+            administration,
+            unix,
+        })
+    }
+}
+
+impl Running {
+    /// The TCP address of the listener `name`.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        address(&self.locals, name)
+    }
+
+    /// The address of the administration.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Takes no more connections, finishes the requests that are open within the configured time, and ends. The
+    /// administration answers until then, and says that the server is not ready.
+    pub fn drain(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.readiness.drain();
+        self.unix.clear();
+        self.workers.end();
+        self.administration.end();
+    }
+}
+
+/// What a thread runs until it is told to stop.
+type Task = Box<dyn FnOnce(watch::Receiver<bool>) + Send>;
+
+impl Stoppable {
+    fn spawn(tasks: Vec<(String, Task)>) -> Result<Stoppable, HttpError> {
+        let (stop, stopped) = watch::channel(false);
+        let mut stoppable = Stoppable {
+            stop,
+            threads: Vec::with_capacity(tasks.len()),
+        };
+        for (name, task) in tasks {
+            let stopped = stopped.clone();
+            let spawned = std::thread::Builder::new()
+                .name(name)
+                .spawn(move || task(stopped));
+            match spawned {
+                Ok(thread) => stoppable.threads.push(thread),
+                Err(source) => {
+                    stoppable.end();
+                    return Err(HttpError::Thread(source));
+                }
+            }
+        }
+        Ok(stoppable)
+    }
+
+    fn end(&mut self) {
+        self.stop.send_replace(true);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a serving thread ended in a panic; what it said stands above");
+            }
+        }
+    }
+}
+
+fn address(locals: &[Local], name: &str) -> Option<SocketAddr> {
+    locals
+        .iter()
+        .find(|local| local.name == name)
+        .and_then(|local| local.address)
+}
+
+/// The longest that a connection may be idle, or take to send a request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);

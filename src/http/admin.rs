@@ -1,0 +1,250 @@
+//! Administration: health, metrics and status, on a thread of its own.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use prometheus::IntGauge;
+use serde_json::json;
+
+use super::accept::serve;
+use super::error::HttpError;
+use super::listener::{self, Local};
+use super::readiness::Readiness;
+use super::service::response;
+use super::status::{Rates, Status};
+use super::worker::runtime;
+use super::{Metrics, Task};
+use crate::callers::{self, Call, Refusal, Reply};
+use crate::tenant::Tenant;
+
+/// Time that a scrape in progress has when the server stops.
+const DRAIN: Duration = Duration::from_secs(1);
+const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status";
+
+/// Further pages of the administration; `None` where the path is none of them.
+pub type Extra = Box<dyn Fn(&Call<'_>) -> Option<Page> + Send + Sync>;
+
+/// A page of the administration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body's content type.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What the administration shows, and where.
+pub struct Admin {
+    /// TCP address; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Whose status is shown.
+    pub tenant: Arc<Tenant>,
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// Lookups, for rates and latencies.
+    pub lookups: Arc<callers::Meters>,
+    /// Set by whoever maps snapshots.
+    pub readiness: Arc<Readiness>,
+    /// Pages of others, asked after our own.
+    pub extra: Option<Extra>,
+}
+
+/// An administration that is bound and not served yet.
+#[derive(Debug)]
+pub(super) struct Bound {
+    address: SocketAddr,
+    sockets: Vec<TcpListener>,
+    pages: Arc<Pages>,
+}
+
+struct Pages {
+    admin: Admin,
+    locals: Vec<Local>,
+    begun: Instant,
+    rates: Mutex<Rates>,
+    damaged: IntGauge,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Pages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.admin.fmt(f)
+    }
+}
+
+impl Admin {
+    pub(super) fn bind(self, locals: Vec<Local>, metrics: &Metrics) -> Result<Bound, HttpError> {
+        let (address, sockets) = listener::tcp("admin", self.address, 1)?;
+        let damaged = metrics.gauge(
+            "ringside_snapshot_damaged_count",
+            "Records that lookups found damaged since the snapshot was mapped, and answered as misses.",
+        )?;
+        Ok(Bound {
+            address,
+            sockets,
+            pages: Arc::new(Pages {
+                admin: self,
+                locals,
+                begun: Instant::now(),
+                rates: Mutex::default(),
+                damaged,
+            }),
+        })
+    }
+}
+
+impl Bound {
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn readiness(&self) -> Arc<Readiness> {
+        Arc::clone(&self.pages.admin.readiness)
+    }
+
+    /// What the administration's thread runs.
+    ///
+    /// # Errors
+    /// Where the system gives no runtime.
+    pub(super) fn into_task(self) -> Result<Task, HttpError> {
+        let runtime = runtime()?;
+        let guard = runtime.enter();
+        let sockets = self
+            .sockets
+            .into_iter()
+            .map(tokio::net::TcpListener::from_std)
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(HttpError::Thread)?;
+        drop(guard);
+        let pages = self.pages;
+        Ok(Box::new(move |stop| {
+            runtime.block_on(async move {
+                let sampling = tokio::spawn(sample(Arc::clone(&pages)));
+                for socket in sockets {
+                    serve(socket, || Administering(Arc::clone(&pages)), stop.clone(), DRAIN).await;
+                }
+                sampling.abort();
+            });
+        }))
+    }
+}
+
+/// Notes how many lookups there were, every second.
+async fn sample(pages: Arc<Pages>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        pages
+            .rates()
+            .note(Instant::now(), pages.admin.lookups.all_lookups());
+    }
+}
+
+struct Administering(Arc<Pages>);
+
+impl Service<Request<Incoming>> for Administering {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let call = Call {
+            method: request.method().as_str(),
+            path: request.uri().path(),
+            query: request.uri().query().unwrap_or_default(),
+            content_type: None,
+            body: &[],
+        };
+        let page = self.0.answer(&call).unwrap_or_else(|refusal| {
+            let mut out = BytesMut::new();
+            let reply = refusal.write(&mut out);
+            (reply, out.freeze())
+        });
+        ready(Ok(response(page.0, page.1)))
+    }
+}
+
+impl Pages {
+    fn answer(&self, call: &Call<'_>) -> Result<(Reply, Bytes), Refusal> {
+        let path = call.trimmed_path();
+        let is_ours = KNOWN.split(", ").any(|known| known == path);
+        if is_ours && !call.is_get() {
+            return Err(Refusal::Method { allow: "GET, HEAD" });
+        }
+        let admin = &self.admin;
+        let freshness = admin.tenant.freshness.now(Instant::now());
+        let reasons = admin.readiness.reasons(&freshness);
+        let (status, body) = match path {
+            "/livez" => (200, json!({"alive": true})),
+            "/readyz" => {
+                let ready = reasons.is_empty();
+                (
+                    if ready { 200 } else { 503 },
+                    json!({"ready": ready, "reasons": reasons}),
+                )
+            }
+            "/electable" => {
+                let electable = admin.readiness.is_electable();
+                (if electable { 200 } else { 503 }, json!({"electable": electable}))
+            }
+            "/status" => {
+                let status = Status {
+                    tenant: &admin.tenant,
+                    lookups: &admin.lookups,
+                    locals: &self.locals,
+                    freshness: &freshness,
+                    reasons: &reasons,
+                    uptime: self.begun.elapsed(),
+                };
+                (200, status.to_json(&self.rates()))
+            }
+            "/metrics" => return self.metrics(),
+            _ => {
+                let page = admin.extra.as_ref().and_then(|extra| extra(call));
+                let page = page.ok_or(Refusal::NoSuchPath { known: KNOWN })?;
+                let reply = Reply {
+                    content_type: page.content_type,
+                    ..Reply::json(page.status)
+                };
+                return Ok((reply, page.body.into()));
+            }
+        };
+        Ok((Reply::json(status), body.to_string().into()))
+    }
+
+    fn metrics(&self) -> Result<(Reply, Bytes), Refusal> {
+        let damaged = self.admin.tenant.index.snapshot().damaged();
+        self.damaged.set(i64::try_from(damaged).unwrap_or(i64::MAX));
+        let text = self.admin.metrics.encode_text().map_err(|error| {
+            tracing::error!(%error, "the metrics could not be written");
+            Refusal::Internal
+        })?;
+        let reply = Reply {
+            content_type: "text/plain; version=0.0.4; charset=utf-8",
+            ..Reply::json(200)
+        };
+        Ok((reply, text.into()))
+    }
+
+    fn rates(&self) -> std::sync::MutexGuard<'_, Rates> {
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,181 @@
+//! Binding: one socket a worker for each TCP address, and Unix sockets.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::error::HttpError;
+use super::settings::Listener;
+use super::worker::Worker;
+use crate::callers::Native;
+
+/// Connections that may wait to be accepted, for each socket.
+const BACKLOG: i32 = 1024;
+
+/// Where a listener is bound.
+#[derive(Debug, Clone)]
+pub(super) struct Local {
+    pub(super) name: String,
+    pub(super) address: Option<SocketAddr>,
+    pub(super) unix: Option<PathBuf>,
+}
+
+/// A listener's bound sockets.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    name: String,
+    native: Native,
+    tcp: Option<(SocketAddr, Vec<TcpListener>)>,
+    unix: Option<(UnixPath, UnixListener)>,
+}
+
+/// The file of a Unix socket that is ours; unlinked when dropped, unless someone has put another there.
+#[derive(Debug)]
+pub(super) struct UnixPath {
+    path: PathBuf,
+    inode: u64,
+}
+
+impl Sockets {
+    /// Binds what `listener` asks for, with a TCP socket for each of `workers`.
+    pub(super) fn bind(listener: Listener, workers: usize) -> Result<Sockets, HttpError> {
+        let name = format!("listener.{}", listener.name);
+        let tcp = listener
+            .address
+            .map(|address| tcp(&name, address, workers))
+            .transpose()?;
+        let unix = listener.unix.map(|path| unix(&name, path)).transpose()?;
+        Ok(Sockets {
+            name: listener.name,
+            native: listener.native,
+            tcp,
+            unix,
+        })
+    }
+
+    /// Where it is bound: one entry, or none.
+    pub(super) fn locals(&self) -> Vec<Local> {
+        let local = Local {
+            name: self.name.clone(),
+            address: self.tcp.as_ref().map(|(address, _)| *address),
+            unix: self.unix.as_ref().map(|(path, _)| path.path.clone()),
+        };
+        if local.address.is_none() && local.unix.is_none() {
+            return Vec::new();
+        }
+        vec![local]
+    }
+
+    /// Gives every worker its sockets; a Unix socket is one queue that all of them take from.
+    pub(super) fn share(self, workers: &mut [Worker]) -> Result<Option<UnixPath>, HttpError> {
+        if let Some((_, sockets)) = self.tcp {
+            for (worker, socket) in workers.iter_mut().zip(sockets) {
+                worker.add_tcp(socket, self.native.clone());
+            }
+        }
+        let Some((path, socket)) = self.unix else {
+            return Ok(None);
+        };
+        for worker in workers.iter_mut() {
+            let socket = socket.try_clone().map_err(HttpError::Thread)?;
+            worker.add_unix(socket, self.native.clone());
+        }
+        Ok(Some(path))
+    }
+}
+
+impl Drop for UnixPath {
+    fn drop(&mut self) {
+        let is_ours = std::fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode);
+        if is_ours && let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "the Unix socket's file stays behind");
+        }
+    }
+}
+
+/// Binds `sockets` listening sockets that share `address`, and gives back the address with its real port.
+///
+/// The first one is bound alone and allows sharing only afterwards: were all bound for sharing, another Ringside's
+/// would join them without an error and take half of the calls.
+pub(super) fn tcp(
+    name: &str,
+    address: SocketAddr,
+    sockets: usize,
+) -> Result<(SocketAddr, Vec<TcpListener>), HttpError> {
+    let refuse = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => HttpError::InUse {
+            name: name.to_owned(),
+            address,
+        },
+        _ => HttpError::Bind {
+            name: name.to_owned(),
+            address,
+            source,
+        },
+    };
+    let first = socket(address, Sharing::None).map_err(refuse)?;
+    first.set_reuse_port(true).map_err(refuse)?;
+    first.listen(BACKLOG).map_err(refuse)?;
+    let first = TcpListener::from(first);
+    let local = first.local_addr().map_err(refuse)?;
+    let mut all = vec![first];
+    for _ in 1..sockets {
+        let further = socket(local, Sharing::Port).map_err(refuse)?;
+        further.listen(BACKLOG).map_err(refuse)?;
+        all.push(further.into());
+    }
+    Ok((local, all))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    None,
+    Port,
+}
+
+fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    // Connections of a Ringside that ended a moment ago would keep the port from its successor.
+    socket.set_reuse_address(true)?;
+    if sharing == Sharing::Port {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn unix(name: &str, path: PathBuf) -> Result<(UnixPath, UnixListener), HttpError> {
+    let refuse = |source| HttpError::Unix {
+        name: name.to_owned(),
+        path: path.clone(),
+        source,
+    };
+    clear(name, &path)?;
+    let listener = UnixListener::bind(&path).map_err(refuse)?;
+    let inode = std::fs::symlink_metadata(&path).map_err(refuse)?.ino();
+    listener.set_nonblocking(true).map_err(refuse)?;
+    Ok((UnixPath { path, inode }, listener))
+}
+
+/// Removes a socket's file that nobody listens on, as a process that was killed leaves it behind.
+fn clear(name: &str, path: &Path) -> Result<(), HttpError> {
+    let Ok(file) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    let (name, path) = (name.to_owned(), path.to_owned());
+    if !file.file_type().is_socket() {
+        return Err(HttpError::UnixTaken { name, path });
+    }
+    match UnixStream::connect(&path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(&path).map_err(|source| HttpError::Unix { name, path, source })
+        }
+        // It answers; or its queue is full, or it is another user's: someone's in any case.
+        _ => Err(HttpError::UnixInUse { name, path }),
+    }
+}

@@ -1,0 +1,69 @@
+//! Whether this node should be sent callers. Latches are set once and stay; staleness comes and goes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::replica::freshness::Reading;
+
+/// What has happened since the start.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    mapped: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Readiness {
+    /// Says that a snapshot is mapped: lookups are answered from now on.
+    pub fn set_mapped(&self) {
+        self.mapped.store(true, Ordering::Release);
+    }
+
+    /// Whether lookups are answered, from however old a view.
+    pub fn is_electable(&self) -> bool {
+        self.mapped.load(Ordering::Acquire)
+    }
+
+    /// Says that the server stops.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Why this node is not ready; empty where it is.
+    pub fn reasons(&self, freshness: &Reading) -> Vec<&'static str> {
+        let reasons = [
+            (!self.is_electable(), "no snapshot is mapped yet"),
+            (self.draining.load(Ordering::Acquire), "the service is stopping"),
+            (
+                freshness.stale,
+                "customers are older than answers.stale_after_s allows",
+            ),
+        ];
+        reasons
+            .into_iter()
+            .filter_map(|(holds, reason)| holds.then_some(reason))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_counts() {
+        let readiness = Readiness::default();
+        let mut freshness = Reading {
+            position: None,
+            age_ms: None,
+            connected: false,
+            stale: false,
+        };
+        assert_eq!(readiness.reasons(&freshness), ["no snapshot is mapped yet"]);
+        readiness.set_mapped();
+        assert_eq!(readiness.reasons(&freshness), Vec::<&str>::new());
+        freshness.stale = true;
+        assert_eq!(readiness.reasons(&freshness).len(), 1);
+        assert!(readiness.is_electable());
+        readiness.drain();
+        assert_eq!(readiness.reasons(&freshness).len(), 2);
+    }
+}

@@ -1,0 +1,46 @@
+//! What a configuration says of the server.
+
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::callers::Native;
+
+/// Requests and connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Threads that serve callers, 1–1024; 0: one per core.
+    pub workers: usize,
+    /// The longest request body, bytes, 1024–2³⁰.
+    pub body_max_bytes: usize,
+    /// Seconds that open requests have when the service stops, 0–3600.
+    pub drain_s: u64,
+    /// The most numbers in one request, 1–100 000.
+    pub batch_max: usize,
+}
+
+impl Settings {
+    /// Threads that serve callers, 1 or more.
+    pub fn worker_count(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+            workers => workers,
+        }
+    }
+}
+
+/// One place where callers connect, and what answers there.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its name in the configuration.
+    pub name: String,
+    /// TCP address; port 0 takes a free one.
+    pub address: Option<SocketAddr>,
+    /// Path of a Unix socket.
+    pub unix: Option<PathBuf>,
+    /// What answers.
+    pub native: Native,
+}

@@ -1,0 +1,170 @@
+//! What `/status` says.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use prometheus::Histogram;
+use prometheus::core::Metric;
+use serde_json::{Value, json};
+
+use super::listener::Local;
+use crate::callers::{Meters, Outcome};
+use crate::replica::freshness::Reading;
+use crate::tenant::Tenant;
+
+/// The longest time over which a rate is shown.
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// How many lookups there were, second by second, for a minute.
+#[derive(Debug, Default)]
+pub(super) struct Rates {
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl Rates {
+    /// Notes that there were `count` lookups until `now`.
+    pub(super) fn note(&mut self, now: Instant, count: u64) {
+        while self
+            .samples
+            .front()
+            .is_some_and(|(at, _)| now.saturating_duration_since(*at) > WINDOW)
+        {
+            self.samples.pop_front();
+        }
+        self.samples.push_back((now, count));
+    }
+
+    /// Lookups a second over the last `span`, or as much of it as there is; 0 until two samples are known.
+    pub(super) fn per_second(&self, span: Duration) -> f64 {
+        let Some((now, count)) = self.samples.back() else {
+            return 0.0;
+        };
+        let within = |at: &Instant| now.saturating_duration_since(*at) <= span;
+        let first = self.samples.iter().find(|(at, _)| within(at));
+        let Some((at, before)) = first.filter(|(at, _)| at < now) else {
+            return 0.0;
+        };
+        count.saturating_sub(*before) as f64 / now.duration_since(*at).as_secs_f64()
+    }
+}
+
+/// What is known of the service at one moment.
+pub(super) struct Status<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) lookups: &'a Meters,
+    pub(super) locals: &'a [Local],
+    pub(super) freshness: &'a Reading,
+    pub(super) reasons: &'a [&'static str],
+    pub(super) uptime: Duration,
+}
+
+impl Status<'_> {
+    pub(super) fn to_json(&self, rates: &Rates) -> Value {
+        let index = &self.tenant.index;
+        let snapshot = index.snapshot();
+        let header = snapshot.header();
+        let (overlay_customers, overlay_bytes) = index.overlay_size();
+        let outcome = |outcome| self.lookups.lookups(outcome);
+        let rate = |seconds| (rates.per_second(Duration::from_secs(seconds)) * 10.0).round() / 10.0;
+        let micros =
+            |share| quantile(self.lookups.seconds(), share).map(|seconds| (seconds * 1e7).round() / 10.0);
+        let listeners: Vec<Value> = self
+            .locals
+            .iter()
+            .map(|local| json!({"name": local.name, "address": local.address, "unix": local.unix}))
+            .collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "role": "single",
+            "tenant": self.tenant.name,
+            "ready": self.reasons.is_empty(),
+            "reasons": self.reasons,
+            "generation": header.generation,
+            "seq": index.seq(),
+            "customers": header.customers,
+            "numbers": header.numbers,
+            "contested": header.contested,
+            "overlay": {"customers": overlay_customers, "bytes": overlay_bytes},
+            "damaged": snapshot.damaged(),
+            "position": self.freshness.position.as_deref(),
+            "age_ms": self.freshness.age_ms,
+            "stale": self.freshness.stale,
+            "connected": self.freshness.connected,
+            "lookups": {
+                "total": self.lookups.all_lookups(),
+                "hit": outcome(Outcome::Hit),
+                "ambiguous": outcome(Outcome::Ambiguous),
+                "unknown": outcome(Outcome::Unknown),
+                "per_s_10s": rate(10),
+                "per_s_60s": rate(60),
+                "p50_us": micros(0.5),
+                "p99_us": micros(0.99),
+                "p999_us": micros(0.999),
+            },
+            "uptime_s": self.uptime.as_secs(),
+            "listeners": listeners,
+        })
+    }
+}
+
+/// The duration, in seconds, below which `share` of what `histogram` has seen lies, interpolated within its bucket;
+/// `None` where it has seen nothing. Above the last bucket: that bucket's bound.
+fn quantile(histogram: &Histogram, share: f64) -> Option<f64> {
+    let metric = histogram.metric();
+    let seen = metric.get_histogram();
+    if seen.get_sample_count() == 0 {
+        return None;
+    }
+    let rank = share * seen.get_sample_count() as f64;
+    let (mut below, mut lower) = (0.0, 0.0);
+    for bucket in seen
+        .get_bucket()
+        .iter()
+        .filter(|bucket| bucket.upper_bound().is_finite())
+    {
+        let (count, upper) = (bucket.cumulative_count() as f64, bucket.upper_bound());
+        if count >= rank && count > below {
+            return Some(lower + (upper - lower) * (rank - below) / (count - below));
+        }
+        (below, lower) = (count, upper);
+    }
+    Some(lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::HistogramOpts;
+
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_in_their_buckets() {
+        let histogram =
+            Histogram::with_opts(HistogramOpts::new("h", "h").buckets(vec![1.0, 2.0, 4.0])).unwrap();
+        assert_eq!(quantile(&histogram, 0.5), None);
+        for seconds in [0.5, 0.5, 1.5, 1.5] {
+            histogram.observe(seconds);
+        }
+        assert_eq!(quantile(&histogram, 0.25), Some(0.5));
+        assert_eq!(quantile(&histogram, 0.5), Some(1.0));
+        assert_eq!(quantile(&histogram, 0.75), Some(1.5));
+        histogram.observe(9.0);
+        assert_eq!(quantile(&histogram, 1.0), Some(4.0));
+    }
+
+    #[test]
+    fn rates_are_over_what_there_is() {
+        let mut rates = Rates::default();
+        let begin = Instant::now();
+        assert_eq!(rates.per_second(WINDOW), 0.0);
+        rates.note(begin, 0);
+        assert_eq!(rates.per_second(WINDOW), 0.0);
+        for second in 1..=100 {
+            let count = if second <= 95 { 0 } else { (second - 95) * 100 };
+            rates.note(begin + Duration::from_secs(second), count);
+        }
+        assert_eq!(rates.per_second(Duration::from_secs(5)), 100.0);
+        assert_eq!(rates.per_second(Duration::from_secs(10)), 50.0);
+        assert!(rates.samples.len() <= 61, "the window is bounded");
+    }
+}

@@ -1,0 +1,168 @@
+//! A contact centre in memory, made of documents, for tests of what callers see.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use ringside::callers::{Answers, Attestation, Meters, Native, Source, Treatment, TreatmentRule};
+use ringside::customer::document::{self, Limits, Strictness};
+use ringside::customer::record::{Origin, encode};
+use ringside::customer::{Claim, Record, Schema};
+use ringside::index::{Index, Mode, OnConflict, Owner, Ownership, Writer};
+use ringside::metrics::Metrics;
+use ringside::number::{Numbering, Settings};
+use ringside::replica::Freshness;
+use ringside::snapshot::writer::{Facts, SnapshotWriter};
+use ringside::snapshot::{MappedSnapshot, Stream};
+use ringside::tenant::Tenant;
+use serde_json::{Value, json};
+
+pub const BATCH_MAX: usize = 1000;
+
+/// What a centre is made of; the parts that a test does not name are those of [`Plan::default`].
+pub struct Plan {
+    pub schema: Value,
+    pub customers: Vec<Value>,
+    pub mode: Mode,
+    pub rules: Vec<TreatmentRule>,
+    pub attestation: Attestation,
+    pub matches_max: usize,
+}
+
+pub struct Centre {
+    pub tenant: Arc<Tenant>,
+    pub metrics: Arc<Metrics>,
+    pub meters: Arc<Meters>,
+    pub source: Source,
+    pub writer: Writer,
+    pub native: Native,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan {
+            schema: json!([
+                {"key": "email", "type": "email"},
+                {"key": "tier", "type": "text"},
+                {"key": "ssn", "type": "text", "sensitive": true},
+                {"key": "opted_out", "type": "bool"},
+            ]),
+            customers: vec![ada()],
+            mode: Mode::Unique,
+            rules: Vec::new(),
+            attestation: Attestation::None,
+            matches_max: 100,
+        }
+    }
+}
+
+pub fn ada() -> Value {
+    json!({
+        "id": "c-1842", "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace",
+        "phones": ["+1 480 675 4110", {"number": "020 7946 0958", "region": "GB"}],
+        "labels": [{"name": "VIP", "color": "#d4af37"}],
+        "flags": {"do_not_call": false, "do_not_sms": true},
+        "attributes": {"email": "ada@example.org", "tier": "gold", "ssn": "078-05-1120"},
+        "cases": [
+            {"id": "k-2", "number": "CAS-2", "title": "Closed since", "status": "closed", "created_at": "2026-11-03T09:30:00Z"},
+            {"id": "k-1", "number": "CAS-1", "title": "Router reboots", "status": "open", "created_at": "2026-11-02T09:30:00Z"}
+        ],
+        "last_agent_id": "1001"
+    })
+}
+
+/// A customer with an id, a name and phones.
+pub fn person(id: &str, name: &str, phones: Value) -> Value {
+    json!({"id": id, "name": name, "phones": phones})
+}
+
+pub fn numbering() -> Numbering {
+    Numbering::new(&Settings {
+        own_numbers: vec!["+1 800 555 0199".to_owned()],
+        extension_lengths: vec![4],
+        ..Settings::builtin()
+    })
+    .unwrap()
+}
+
+/// `document`'s record, whose claims began at `since`.
+pub fn record(document: &Value, schema: &Schema, since: u64) -> Vec<u8> {
+    let read = document::read(document, schema, Strictness::Import, Limits::default()).unwrap();
+    let numbering = numbering();
+    let mut claims: Vec<Claim> = Vec::new();
+    for number in read.customer.numbers(schema) {
+        let key = numbering
+            .key_to_store(number.written.as_ref(), number.region, number.extension)
+            .unwrap()
+            .unwrap()
+            .raw();
+        claims.push(Claim {
+            key,
+            since,
+            shared: number.shared,
+        });
+    }
+    let origin = Origin {
+        stream: 0,
+        position: &[],
+    };
+    encode(&read.customer, schema, &claims, origin).unwrap()
+}
+
+pub fn centre(plan: &Plan) -> Centre {
+    let schema = Schema::from_json(1, &plan.schema).unwrap();
+    let mut writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42).unwrap();
+    for (since, document) in (1..).zip(&plan.customers) {
+        let bytes = record(document, &schema, since);
+        writer.add(&Record::open(&bytes).unwrap()).unwrap();
+    }
+    let streams = [Stream {
+        stream: "import".into(),
+        incarnation: "a".into(),
+        token: String::new(),
+    }];
+    let facts = Facts {
+        generation: 12,
+        seq: 100,
+        created_at_ms: 5,
+        schema: &schema,
+        streams: &streams,
+    };
+    let bytes = writer.finish(&facts).unwrap().0.into_inner();
+    let ownership = Ownership {
+        mode: plan.mode,
+        owner: Owner::NewestClaim,
+        on_conflict: OnConflict::Move,
+    };
+    let snapshot = MappedSnapshot::in_memory(bytes).unwrap();
+    let (index, writer) = Index::new(Arc::new(snapshot), ownership);
+    let tenant = Arc::new(Tenant {
+        name: "main".into(),
+        index,
+        numbering: numbering(),
+        freshness: Arc::new(Freshness::without_feed()),
+    });
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let meters = Arc::new(Meters::register(&metrics).unwrap());
+    let source = Source {
+        numbering: tenant.numbering.clone(),
+        answers: Answers {
+            matches_max: plan.matches_max,
+            require_attestation: plan.attestation,
+            stale_after_s: 0,
+        },
+        treatment: Arc::new(Treatment::new(&plan.rules, &tenant.numbering).unwrap()),
+        meters: Arc::clone(&meters),
+        tenant: Arc::clone(&tenant),
+    };
+    Centre {
+        tenant,
+        metrics,
+        meters,
+        native: Native::new(source.clone(), BATCH_MAX),
+        source,
+        writer,
+    }
+}
