@@ -5,4 +5,7 @@
 //! is the map of the modules and the only place that says which may use which; a test holds it.
 
 pub mod customer;
+pub mod durable;
+pub mod metrics;
 pub mod snapshot;
+pub mod telemetry;

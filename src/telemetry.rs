@@ -1,0 +1,207 @@
+//! Logs, and the types that keep people's data out of them.
+//!
+//! A number or a name goes into a log line, a trace or an error only through [`number`] or [`name`], and a
+//! sensitive value travels as [`Redacted`]. There is no switch that shows them whole: a switch is what someone
+//! leaves on.
+
+mod redacted;
+
+use std::io::{self, IsTerminal};
+
+use serde::Deserialize;
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub use redacted::{Redacted, RedactedName, RedactedNumber, name, number};
+
+/// The levels, quietest first.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// How to log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How a line is written.
+    pub format: Format,
+    /// A level for everything, `target=level` for a part, or several of them joined by commas.
+    pub level: String,
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For a person.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why logging could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The level cannot be read.
+    #[error(
+        "log level: expected one of {}, or `target=level` with one of them, joined by commas; found {found:?}",
+        LEVELS.join(", ")
+    )]
+    Level {
+        /// The part that cannot be read.
+        found: String,
+    },
+    /// Logging began before, in this process.
+    #[error("logging was begun twice in one process; begin it once, in `main`")]
+    Begun,
+}
+
+impl Settings {
+    /// Whether [`init`] will take these settings.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Level`].
+    pub fn check(&self) -> Result<(), TelemetryError> {
+        filter(&self.level).map(drop)
+    }
+}
+
+/// Begins logging to standard error, for the whole process.
+///
+/// # Errors
+/// The level cannot be read, or logging began before.
+pub fn init(settings: &Settings) -> Result<(), TelemetryError> {
+    let colour = io::stderr().is_terminal();
+    subscriber(settings, io::stderr, colour)?
+        .try_init()
+        .map_err(|_| TelemetryError::Begun)
+}
+
+fn subscriber<W>(
+    settings: &Settings,
+    writer: W,
+    colour: bool,
+) -> Result<Box<dyn Subscriber + Send + Sync>, TelemetryError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt()
+        .with_writer(writer)
+        .with_env_filter(filter(&settings.level)?);
+    Ok(match settings.format {
+        Format::Human => Box::new(lines.with_ansi(colour).finish()),
+        Format::Json => Box::new(lines.json().flatten_event(true).finish()),
+    })
+}
+
+/// Reads a level. The filter's own reader takes any bare word for the name of a target and would then log nothing
+/// but that target, so that `inof` would silence the log; here a bare word is a level or an error.
+fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
+    let unreadable = |found: &str| TelemetryError::Level { found: found.to_owned() };
+    let parts: Vec<&str> = level.split(',').map(str::trim).collect();
+    for part in &parts {
+        let (target, word) = part.rsplit_once('=').unwrap_or(("", part));
+        let known = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+        if !known || (target.is_empty() && part.contains('=')) {
+            return Err(unreadable(part));
+        }
+    }
+    EnvFilter::try_new(parts.join(",")).map_err(|_| unreadable(level))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A log that can be read back.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What `act` logs under `settings`.
+    fn logged(format: Format, level: &str, act: impl FnOnce()) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let settings = Settings {
+            format,
+            level: level.to_owned(),
+        };
+        let subscriber = subscriber(&settings, move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(subscriber, act);
+        let bytes = log.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let text = logged(Format::Json, "info", || {
+            tracing::info!(generation = 7, "mapped");
+            tracing::debug!("not shown");
+        });
+        let line: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+        assert_eq!(line["message"], "mapped");
+        assert_eq!(line["generation"], 7);
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn a_part_may_have_a_level_of_its_own() {
+        let text = logged(Format::Human, "warn,ringside::feed=debug", || {
+            tracing::debug!(target: "ringside::feed::file", "shown");
+            tracing::info!(target: "ringside::http", "hidden");
+        });
+        assert!(text.contains("shown") && !text.contains("hidden"), "{text}");
+    }
+
+    #[test]
+    fn a_misspelt_level_is_an_error_and_not_silence() {
+        for level in [
+            "inof",
+            "",
+            "info,",
+            "ringside",
+            "=info",
+            "ringside=loud",
+            "info,ringside=",
+            "a b=info=",
+        ] {
+            let error = filter(level).unwrap_err().to_string();
+            assert!(error.contains("debug"), "{level:?}: {error}");
+        }
+        for level in ["info", "INFO", "off", "warn, ringside::http=trace"] {
+            filter(level).unwrap();
+        }
+    }
+
+    #[test]
+    fn people_stay_out_of_the_log_however_a_value_is_logged() {
+        for format in [Format::Human, Format::Json] {
+            let text = logged(format, "trace", || {
+                let secret = Redacted::new("hunter2".to_owned());
+                let (number, name) = (number("+14155552610"), name("Ada Lovelace"));
+                tracing::info!(%number, %name, %secret, "by display");
+                tracing::info!(?number, ?name, ?secret, "by debug");
+                tracing::info!("{number} {name} {secret} {number:?} {name:?} {secret:?}");
+            });
+            for leaked in ["555", "2610", "Ada", "Lovelace", "hunter"] {
+                assert!(!text.contains(leaked), "{leaked} is in {text}");
+            }
+            assert_eq!(text.lines().count(), 3);
+            assert!(text.contains("+14•••••••10") && text.contains("A•••"), "{text}");
+        }
+    }
+}
