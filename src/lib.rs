@@ -6,6 +6,7 @@
 
 pub mod customer;
 pub mod durable;
+pub mod intake;
 pub mod metrics;
 pub mod snapshot;
 pub mod telemetry;

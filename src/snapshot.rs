@@ -4,6 +4,9 @@
 //! holds no `unsafe`; [`map`] is the one file that maps. A lookup costs one read in a table and one in a record.
 
 pub mod claimants;
+pub mod export;
+pub mod folder;
+pub mod import;
 pub mod layout;
 pub mod map;
 mod table;

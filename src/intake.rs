@@ -1,0 +1,164 @@
+//! Taking a customer in: a document and the numbering plan make a record.
+//!
+//! Imports and feeds both pass through here, so that a number that one of them stores is found however the other
+//! would have written it.
+
+use crate::customer::document::Limits;
+use crate::customer::record::{self, Claim, Origin, TooLarge};
+use crate::customer::{Customer, Schema};
+use crate::number::{Key, Numbering, Unstorable};
+
+/// Makes records of customers. Cheap to clone, shared between threads.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    numbering: Numbering,
+    limits: Limits,
+}
+
+/// A number that a customer lists and that nobody can be found by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// Where it stands, such as `phones[1]` or `attributes.fax`.
+    pub field: String,
+    /// Why it is no key; the text never repeats the number.
+    pub reason: Unstorable,
+}
+
+/// A customer's record, and what its numbers came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The record, as every layer stores it.
+    pub bytes: Vec<u8>,
+    /// The claims in it.
+    pub claims: Vec<Claim>,
+    /// Numbers that are shown and not claimed.
+    pub unclaimed: Vec<Unclaimed>,
+}
+
+impl Intake {
+    /// Reads numbers by `numbering`; `limits` say how many parts a customer keeps.
+    pub fn new(numbering: Numbering, limits: Limits) -> Intake {
+        Intake { numbering, limits }
+    }
+
+    /// How many parts a customer keeps.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The numbering plan.
+    pub fn numbering(&self) -> &Numbering {
+        &self.numbering
+    }
+
+    /// What `customer`, read under `schema`, claims: its distinct numbers in the order in which it first lists them.
+    /// A number listed twice is shared where either place says so. A withheld number is neither claimed nor a fault.
+    /// `since` gives the seq at which the customer's unbroken claim on a key began.
+    pub fn claims(
+        &self,
+        customer: &Customer,
+        schema: &Schema,
+        since: impl Fn(Key) -> u64,
+    ) -> (Vec<Claim>, Vec<Unclaimed>) {
+        let mut claims: Vec<Claim> = Vec::with_capacity(customer.phones.len());
+        let mut unclaimed = Vec::new();
+        for number in customer.numbers(schema) {
+            let key =
+                match self
+                    .numbering
+                    .key_to_store(number.written.as_bytes(), number.region, number.extension)
+                {
+                    Ok(Some(key)) => key,
+                    Ok(None) => continue,
+                    Err(reason) => {
+                        unclaimed.push(Unclaimed {
+                            field: number.field.to_string(),
+                            reason,
+                        });
+                        continue;
+                    }
+                };
+            match claims.iter_mut().find(|claim| claim.key == key.raw()) {
+                Some(claim) => claim.shared |= number.shared,
+                None => claims.push(Claim {
+                    key: key.raw(),
+                    since: since(key),
+                    shared: number.shared,
+                }),
+            }
+        }
+        (claims, unclaimed)
+    }
+
+    /// Encodes `customer`, read under `schema` and come from `origin`, with its claims.
+    ///
+    /// # Errors
+    /// The customer does not fit in a record.
+    pub fn record(
+        &self,
+        customer: &Customer,
+        schema: &Schema,
+        origin: Origin<'_>,
+        since: impl Fn(Key) -> u64,
+    ) -> Result<Recorded, TooLarge> {
+        let (claims, unclaimed) = self.claims(customer, schema, since);
+        Ok(Recorded {
+            bytes: record::encode(customer, schema, &claims, origin)?,
+            claims,
+            unclaimed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::customer::Record;
+    use crate::customer::document::{self, Strictness};
+    use crate::number::Settings;
+
+    fn intake() -> Intake {
+        let numbering = Numbering::new(&Settings::default()).unwrap().for_source(Some("US".parse().unwrap()), None);
+        Intake::new(numbering, Limits::default())
+    }
+
+    fn customer(json: &serde_json::Value, schema: &Schema) -> Customer {
+        document::read(json, schema, Strictness::Import, Limits::default()).unwrap().customer
+    }
+
+    #[test]
+    fn each_number_is_claimed_once_where_it_is_listed_first() {
+        let schema = Schema::from_json(1, &json!([{"key": "fax", "type": "phone"}])).unwrap();
+        let customer = customer(
+            &json!({"id": "a", "phones": [
+                "+1 480 675 4110",
+                {"number": "020 7946 0958", "region": "GB"},
+                {"number": "(480) 675-4110", "shared": true},
+                "anonymous",
+                "12",
+            ], "attributes": {"fax": "2565938310"}}),
+            &schema,
+        );
+        let (claims, unclaimed) = intake().claims(&customer, &schema, |key| key.raw() % 10);
+        let expected = [(14806754110, 0, true), (442079460958, 8, false), (12565938310, 0, false)];
+        assert_eq!(claims, expected.map(|(key, since, shared)| Claim { key, since, shared }));
+        assert_eq!(unclaimed.len(), 1, "a withheld number is no fault");
+        assert_eq!(unclaimed[0].field, "phones[4]");
+    }
+
+    #[test]
+    fn a_record_holds_the_claims_and_the_origin() {
+        let schema = Schema::default();
+        let customer = customer(&json!({"id": "a", "phones": ["+14806754110"]}), &schema);
+        let origin = Origin { stream: 3, position: b"p" };
+        let recorded = intake().record(&customer, &schema, origin, |_| 7).unwrap();
+        let record = Record::open(&recorded.bytes).unwrap();
+        assert_eq!((record.id(), record.origin()), ("a", origin));
+        assert_eq!(record.claims().collect::<Vec<_>>(), recorded.claims);
+        assert_eq!(recorded.claims[0].since, 7);
+    }
+}

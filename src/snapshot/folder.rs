@@ -1,0 +1,382 @@
+//! The folder of one tenant's snapshots: which generation is the present one, and who may write the next.
+//!
+//! ```text
+//! DIR/main/                       what belongs to one contact centre, inside of `data.dir`
+//!   CURRENT                       name of the present snapshot
+//!   LOCK                          held by the one writer
+//!   snapshot-00000001.ringside    a generation; never changes
+//!   rejects-00000001.ndjson       what the import of that generation refused
+//! ```
+//!
+//! A generation is staged, finished, made durable, renamed, and only then named by `CURRENT`: a crash at any moment
+//! leaves the old generation or the new one. The newest [`KEPT_GENERATIONS`] stay, to go back to; older ones are
+//! removed with their rejects when a new one is published.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::durable::{self, Current, DurableError, FolderLock, Staged};
+
+/// Generations that stay in the folder, the present one among them.
+pub const KEPT_GENERATIONS: usize = 3;
+/// Folder of the one tenant that there is today, inside of `data.dir`.
+pub const TENANT: &str = "main";
+
+const SNAPSHOT: (&str, &str) = ("snapshot-", ".ringside");
+const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
+
+/// What a folder of snapshots ran into.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A durable step failed.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// There is no snapshot where one was expected.
+    #[error(
+        "{}: expected a snapshot file, or a folder with a snapshot in it, found {found}; name another path, or build \
+         a snapshot with `ringside snapshot build --out DIR`", path.display()
+    )]
+    NoSnapshot {
+        /// The path that was given.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// The folder cannot be read or made.
+    #[error("cannot {step} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        step: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// A tenant's folder, for reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    dir: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `dir`, which is looked at only when something is asked.
+    pub fn open(dir: impl Into<PathBuf>) -> Folder {
+        Folder { dir: dir.into() }
+    }
+
+    /// The tenant's folder inside of `data_dir`.
+    pub fn of_tenant(data_dir: &Path) -> Folder {
+        Folder::open(data_dir.join(TENANT))
+    }
+
+    /// Creates the folder where it is missing, takes its lock, and removes what a crash left half written.
+    ///
+    /// # Errors
+    /// [`DurableError::Locked`], naming the holder, where another process writes the folder; or the folder cannot be
+    /// made or written.
+    pub fn hold(dir: impl Into<PathBuf>) -> Result<Held, FolderError> {
+        let folder = Folder::open(dir);
+        fs::create_dir_all(&folder.dir).map_err(|source| folder.failed("create", source))?;
+        let lock = FolderLock::acquire(&folder.dir)?;
+        for path in durable::clean_stale(&folder.dir)? {
+            tracing::info!(path = %path.display(), "removed a file that a crash left half written");
+        }
+        Ok(Held { folder, _lock: lock })
+    }
+
+    /// The folder's path.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The present snapshot; `None` where none was published yet.
+    ///
+    /// # Errors
+    /// The folder is missing, or `CURRENT` cannot be read or names no plain file.
+    pub fn current(&self) -> Result<Option<PathBuf>, FolderError> {
+        Ok(Current::read(&self.dir)?)
+    }
+
+    /// Serial numbers of the generations that are there, ascending.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn generations(&self) -> Result<Vec<u64>, FolderError> {
+        let failed = |source| self.failed("read", source);
+        let mut generations = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            generations.extend(name.to_str().and_then(|name| generation_of(name, SNAPSHOT)));
+        }
+        generations.sort_unstable();
+        Ok(generations)
+    }
+
+    /// The serial number after the greatest that is there, published or not, so that no name is ever used twice
+    /// while its file may still be mapped.
+    ///
+    /// # Errors
+    /// As [`Folder::generations`].
+    pub fn next_generation(&self) -> Result<u64, FolderError> {
+        Ok(self.generations()?.last().map_or(1, |last| last.saturating_add(1)))
+    }
+
+    /// Path of the snapshot with serial number `generation`.
+    pub fn snapshot(&self, generation: u64) -> PathBuf {
+        self.dir.join(name_of(generation, SNAPSHOT))
+    }
+
+    /// Path of the rejects of `generation`.
+    pub fn rejects(&self, generation: u64) -> PathBuf {
+        self.dir.join(name_of(generation, REJECTS))
+    }
+
+    fn failed(&self, step: &'static str, source: io::Error) -> FolderError {
+        FolderError::Io {
+            step,
+            path: self.dir.clone(),
+            source,
+        }
+    }
+}
+
+/// A tenant's folder that this process alone may write, until it is dropped.
+#[derive(Debug)]
+pub struct Held {
+    folder: Folder,
+    _lock: FolderLock,
+}
+
+impl Held {
+    /// The folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Opens the staged file of a new `generation`; dropped before [`Held::publish`], it is removed.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn stage(&self, generation: u64) -> Result<Staged, FolderError> {
+        Ok(Staged::create(&self.folder.snapshot(generation))?)
+    }
+
+    /// Opens the staged file of the rejects of `generation`.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn stage_rejects(&self, generation: u64) -> Result<Staged, FolderError> {
+        Ok(Staged::create(&self.folder.rejects(generation))?)
+    }
+
+    /// Makes the finished `snapshot` durable and the present one, then removes generations that are no longer kept.
+    /// Returns where it is.
+    ///
+    /// # Errors
+    /// A failing disk; the present generation is then what it was.
+    pub fn publish(&self, snapshot: Staged) -> Result<PathBuf, FolderError> {
+        let path = snapshot.target().to_owned();
+        snapshot.publish()?;
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // Where this fails the file stays, whole: the pointer may already lead to it and only not be durable yet.
+        Current::publish(&self.folder.dir, name)?;
+        self.remove_old();
+        Ok(path)
+    }
+
+    /// What cannot be removed now is removed with the next publication, and is no reason to call this one failed.
+    fn remove_old(&self) {
+        let (generations, current) = match (self.folder.generations(), self.folder.current()) {
+            (Ok(generations), Ok(current)) => (generations, current),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(%error, "old generations could not be removed");
+                return;
+            }
+        };
+        let old = generations.len().saturating_sub(KEPT_GENERATIONS);
+        for &generation in &generations[..old] {
+            let snapshot = self.folder.snapshot(generation);
+            if current.as_ref() != Some(&snapshot) {
+                remove(&snapshot);
+                remove(&self.folder.rejects(generation));
+            }
+        }
+    }
+}
+
+/// A staged file that can be read back while it is written, as the snapshot's writer does.
+#[derive(Debug)]
+pub struct ReadBack<'a>(pub &'a mut BufWriter<File>);
+
+impl Read for ReadBack<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.flush()?;
+        self.0.get_mut().read(buffer)
+    }
+}
+
+impl Write for ReadBack<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Seek for ReadBack<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+/// The snapshot file that `path`, given by a person, means: a snapshot itself, a tenant's folder, or a `data.dir`.
+///
+/// # Errors
+/// There is none.
+pub fn resolve(path: &Path) -> Result<PathBuf, FolderError> {
+    let none = |found| FolderError::NoSnapshot {
+        path: path.to_owned(),
+        found,
+    };
+    let kind = fs::metadata(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => none("nothing"),
+        _ => FolderError::Io {
+            step: "read",
+            path: path.to_owned(),
+            source,
+        },
+    })?;
+    if !kind.is_dir() {
+        return Ok(path.to_owned());
+    }
+    if let Some(snapshot) = Folder::open(path).current()? {
+        return Ok(snapshot);
+    }
+    let tenant = Folder::of_tenant(path);
+    if tenant.dir.is_dir()
+        && let Some(snapshot) = tenant.current()?
+    {
+        return Ok(snapshot);
+    }
+    Err(none("a folder without one"))
+}
+
+fn name_of(generation: u64, (before, after): (&str, &str)) -> String {
+    format!("{before}{generation:08}{after}")
+}
+
+/// `None` for any other name, such as one that a person made by copying.
+fn generation_of(name: &str, affixes: (&str, &str)) -> Option<u64> {
+    let digits = name.strip_prefix(affixes.0)?.strip_suffix(affixes.1)?;
+    let generation = digits.parse().ok()?;
+    (name_of(generation, affixes) == name).then_some(generation)
+}
+
+fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "an old file could not be removed");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use super::*;
+
+    fn publish(held: &Held, content: &str) -> Result<PathBuf, FolderError> {
+        let mut staged = held.stage(held.folder().next_generation()?)?;
+        staged.writer().unwrap().write_all(content.as_bytes()).unwrap();
+        held.publish(staged)
+    }
+
+    #[test]
+    fn the_newest_generations_stay_and_names_are_not_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Folder::hold(dir.path().join("data/main")).unwrap();
+        assert_eq!(held.folder().current().unwrap(), None);
+        for generation in 1..=5 {
+            fs::write(held.folder().rejects(generation), "{}").unwrap();
+            publish(&held, "x").unwrap();
+        }
+        assert_eq!(held.folder().generations().unwrap(), [3, 4, 5]);
+        assert_eq!(held.folder().current().unwrap(), Some(held.folder().snapshot(5)));
+        assert!(!held.folder().rejects(2).exists() && held.folder().rejects(3).exists());
+        assert_eq!(held.folder().next_generation().unwrap(), 6);
+    }
+
+    #[test]
+    fn going_back_keeps_the_present_generation() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Folder::hold(dir.path()).unwrap();
+        for _ in 0..3 {
+            publish(&held, "x").unwrap();
+        }
+        Current::publish(dir.path(), "snapshot-00000001.ringside").unwrap();
+        assert_eq!(held.folder().next_generation().unwrap(), 4);
+        held.remove_old();
+        assert_eq!(held.folder().generations().unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_second_writer_is_refused_and_told_who_holds_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Folder::hold(dir.path()).unwrap();
+        let error = Folder::hold(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        drop(held);
+        Folder::hold(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_writer_leaves_is_not_published_and_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Folder::hold(dir.path()).unwrap();
+        let first = publish(&held, "whole").unwrap();
+        let mut half = held.stage(2).unwrap();
+        half.writer().unwrap().write_all(b"half").unwrap();
+        half.writer().unwrap().flush().unwrap();
+        // A killed process runs no destructor.
+        std::mem::forget(half);
+        drop(held);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+
+        let held = Folder::hold(dir.path()).unwrap();
+        assert_eq!(held.folder().current().unwrap(), Some(first));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "LOCK, CURRENT and one snapshot");
+    }
+
+    #[test]
+    fn a_failed_publication_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Folder::hold(dir.path()).unwrap();
+        let first = publish(&held, "whole").unwrap();
+        let staged = held.stage(2).unwrap();
+        // A folder of that name makes the rename fail, whoever runs the test.
+        fs::create_dir(held.folder().snapshot(2)).unwrap();
+        held.publish(staged).unwrap_err();
+        assert_eq!(held.folder().current().unwrap(), Some(first));
+    }
+
+    #[test]
+    fn a_path_may_be_a_data_folder_a_tenants_folder_or_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = resolve(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("a folder without one") && error.contains("snapshot build"), "{error}");
+        let held = Folder::hold(Folder::of_tenant(dir.path()).dir()).unwrap();
+        let file = publish(&held, "x").unwrap();
+        for path in [dir.path(), held.folder().dir(), file.as_path()] {
+            assert_eq!(resolve(path).unwrap(), file);
+        }
+        let error = resolve(&dir.path().join("none")).unwrap_err().to_string();
+        assert!(error.contains("found nothing"), "{error}");
+    }
+}

@@ -1,0 +1,529 @@
+//! Building a snapshot from a CSV or NDJSON file.
+//!
+//! A row that is not as it should be is refused, named in the rejects file, and costs nothing but itself; what makes
+//! the meaning of the whole file doubtful ends the import, and what was published before stays as it is. A CSV file
+//! needs no [`Mapping`]: the columns of id, name and phones are found by their headers.
+//!
+//! A record's seq, and that of its claims, is its row: the line of the file on which it begins, from 1, so that among
+//! customers of one file the later row is the newer claim. Memory: the tables of the snapshot and 16 to 32 bytes a
+//! customer to find ids that come twice; rows themselves pass through.
+
+mod columns;
+mod csv;
+mod detect;
+mod lines;
+mod mapping;
+mod ndjson;
+mod pipeline;
+mod rejects;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use self::columns::Columns;
+use self::csv::CsvRows;
+use self::ndjson::{JsonDocuments, NdjsonRows, Unnamed};
+use self::pipeline::{Batch, Documents, Encoder, Outcome, Rows};
+use self::rejects::Rejects;
+use super::folder::{FolderError, Held, ReadBack};
+use super::writer::{Facts, SnapshotWriter};
+use super::{Snapshot, SnapshotError, Stream};
+use crate::customer::schema::{MOST_ATTRIBUTES, SchemaError};
+use crate::customer::{Record, Schema};
+use crate::durable::DurableError;
+use crate::intake::Intake;
+
+pub use mapping::{
+    AttributeColumn, CaseColumns, ColumnNames, Delimiter, Encoding, InvalidPhones, LabelsColumn, Mapping,
+    MappingError, PhoneColumn,
+};
+pub use rejects::Reject;
+
+/// Bytes read from the input at a time.
+const READ_BYTES: usize = 1 << 18;
+/// More workers than this wait for the one thread that reads.
+const MOST_WORKERS: usize = 8;
+
+/// The format of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values with a line of headers (RFC 4180).
+    Csv,
+    /// One customer document a line.
+    Ndjson,
+}
+
+/// What to import.
+#[derive(Debug)]
+pub struct Input<R> {
+    /// The bytes.
+    pub reader: R,
+    /// How many there will be, where known.
+    pub bytes: Option<u64>,
+    /// Their format.
+    pub format: Format,
+}
+
+impl Input<File> {
+    /// The file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(path: &Path, format: Format) -> Result<Input<File>, ImportError> {
+        let failed = |source| ImportError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let reader = File::open(path).map_err(failed)?;
+        let facts = reader.metadata().map_err(failed)?;
+        Ok(Input {
+            reader,
+            bytes: facts.is_file().then_some(facts.len()),
+            format,
+        })
+    }
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the input that are done.
+    pub bytes: u64,
+    /// Bytes of the whole input, where known.
+    pub total: Option<u64>,
+    /// Rows that are done, refused ones among them.
+    pub rows: u64,
+}
+
+/// A field of customers and the CSV column that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detected {
+    /// Such as `name`, `phones[0]` or `attributes.email`.
+    pub field: String,
+    /// The header.
+    pub column: String,
+}
+
+/// What an import came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Serial number of the snapshot.
+    pub generation: u64,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Where the rejects are, if there are any.
+    pub rejects: Option<PathBuf>,
+    /// Rows of the input: customers and refused ones.
+    pub rows: u64,
+    /// Customers in the snapshot.
+    pub customers: u64,
+    /// Rows that were refused.
+    pub refused: u64,
+    /// Phones that customers show and nobody is found by, since they are no valid number.
+    pub kept_phones: u64,
+    /// Distinct numbers.
+    pub numbers: u64,
+    /// Claims: a number that three customers list is one number and three claims.
+    pub claims: u64,
+    /// Numbers with several claimants.
+    pub contested: u64,
+    /// Attributes of the schema.
+    pub attributes: usize,
+    /// Which column each field comes from; empty for NDJSON.
+    pub detected: Vec<Detected>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Bytes of the snapshot.
+    pub bytes: u64,
+}
+
+/// Why an import ended before anything was published.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The input cannot be opened.
+    #[error("cannot open {}: {source}; correct the path, or the file's permissions", path.display())]
+    Open {
+        /// The input.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The input cannot be read on.
+    #[error("row {row}: cannot read the input: {source}; nothing was published: import it again")]
+    Read {
+        /// Line on which the row begins.
+        row: u64,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The input is in another encoding.
+    #[error("expected UTF-8, found the byte order mark of {encoding}; save the file as UTF-8")]
+    Utf16 {
+        /// Which one.
+        encoding: &'static str,
+    },
+    /// A row that no customer can fill.
+    #[error(
+        "row {row}: expected at most {} bytes, found more; is this the right file and format?",
+        lines::MOST_ROW_BYTES
+    )]
+    RowTooLong {
+        /// Line on which the row begins.
+        row: u64,
+    },
+    /// A quotation mark that opens and is never closed, so that the rest of the file is inside of one cell.
+    #[error(
+        "row {row}: the quotation mark that opens column {column} on line {line} is never closed, which makes one cell \
+         of the rest of the file; close it, or double it if it belongs to the text"
+    )]
+    UnclosedQuote {
+        /// Line on which the row begins.
+        row: u64,
+        /// Line of the quotation mark.
+        line: u64,
+        /// Column, from 1.
+        column: usize,
+    },
+    /// Nothing at all.
+    #[error("expected a line of headers, found an empty file")]
+    NoHeaders,
+    /// Headers that cannot be read.
+    #[error("headers: expected a line of text, found {found}; {remedy}")]
+    Headers {
+        /// What is in them.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Two columns of one name.
+    #[error("header {header:?}: expected each header once, found it in columns {first} and {second}; rename one")]
+    DuplicateHeader {
+        /// The header.
+        header: String,
+        /// Column, from 1.
+        first: usize,
+        /// Column, from 1.
+        second: usize,
+    },
+    /// A field that an import cannot do without.
+    #[error(
+        "expected a column of {field}, found none among the headers: {headers}; name it in a mapping file: \
+         [columns] {field} = {}{remedy}", if *field == "id" { "\"HEADER\"" } else { "[\"HEADER\"]" }
+    )]
+    MissingField {
+        /// The field.
+        field: &'static str,
+        /// The headers that are there.
+        headers: String,
+        /// What else may be at fault.
+        remedy: &'static str,
+    },
+    /// The mapping names a column that is not there.
+    #[error(
+        "mapping: expected a column {column:?}, found none{}; the headers are: {headers}",
+        nearest.as_ref().map(|name| format!(", did you mean {name:?}?")).unwrap_or_default()
+    )]
+    MissingColumn {
+        /// The header in the mapping.
+        column: String,
+        /// The header that resembles it most.
+        nearest: Option<String>,
+        /// The headers that are there.
+        headers: String,
+    },
+    /// More columns than a schema holds.
+    #[error(
+        "expected at most {MOST_ATTRIBUTES} columns that become attributes, found {found}; name those that agents need \
+         as [[attribute]] in a mapping file, and set only = true there"
+    )]
+    TooManyColumns {
+        /// Attributes that there would be.
+        found: usize,
+    },
+    /// More keys than a schema holds.
+    #[error(
+        "row {row}: {source}: name those that agents need as [[attribute]] in a mapping file, and set only = true there"
+    )]
+    TooManyKeys {
+        /// Line of the row.
+        row: u64,
+        /// What the schema says.
+        source: SchemaError,
+    },
+    /// The mapping's attributes are no schema.
+    #[error("mapping: {0}")]
+    Schema(SchemaError),
+    /// The mapping cannot be read.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
+    /// Not one customer.
+    #[error(
+        "expected customers, found {rows} rows and none that could be taken{}; nothing was published, so that a \
+         broken export does not empty the lookup", first.as_ref().map(|first| format!(" ({first})")).unwrap_or_default()
+    )]
+    NoCustomers {
+        /// Rows of the input.
+        rows: u64,
+        /// The first that was refused.
+        first: Option<Box<Reject>>,
+    },
+    /// The snapshot cannot be written.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The folder cannot be written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The rejects cannot be written.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// The staged files cannot be written.
+    #[error("cannot write the snapshot: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Builds the next generation in the folder that `held` holds, and makes it the present one. `progress` is called some
+/// hundred rows apart. `created_at_ms` is now, in milliseconds since 1970.
+///
+/// # Errors
+/// [`ImportError`]; nothing is published then, and nothing is left behind.
+pub fn build<R: Read + Send>(
+    input: Input<R>,
+    mapping: &Mapping,
+    intake: &Intake,
+    held: &Held,
+    created_at_ms: i64,
+    progress: impl FnMut(Progress),
+) -> Result<Summary, ImportError> {
+    let present = present_schema(held);
+    let version = present.as_ref().map_or(1, |schema| schema.version.saturating_add(1));
+    let reader = BufReader::with_capacity(READ_BYTES, input.reader);
+    let building = Building {
+        intake,
+        mapping,
+        held,
+        created_at_ms,
+        total: input.bytes,
+    };
+    match input.format {
+        Format::Csv => {
+            let mut rows = CsvRows::new(reader, mapping.delimiter.byte());
+            let first = rows.next()?.ok_or(ImportError::NoHeaders)?;
+            let cells = first.content.map_err(|found| ImportError::Headers {
+                found,
+                remedy: "correct the first line",
+            })?;
+            let headers = columns::headers(&cells, mapping.encoding)?;
+            let mut columns = Columns::new(headers, mapping, version)?;
+            columns.keep_version_of(present.as_ref());
+            let detected = columns.detected();
+            let summary = building.run(rows, vec![columns; workers()], progress)?;
+            Ok(Summary { detected, ..summary })
+        }
+        Format::Ndjson => {
+            let definitions = mapping.attributes.iter().map(AttributeColumn::definition).collect();
+            let schema = Schema::new(version, definitions).map_err(ImportError::Schema)?;
+            // A schema that grows with the rows is one worker's, who sees them in order.
+            let workers = if mapping.only {
+                let schema = unless_changed(schema, present.as_ref());
+                vec![JsonDocuments::new(schema, Unnamed::Drop); workers()]
+            } else {
+                vec![JsonDocuments::new(schema, Unnamed::Infer)]
+            };
+            building.run(NdjsonRows::new(reader), workers, progress)
+        }
+    }
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKERS))
+}
+
+/// The schema of the present snapshot. One that cannot be opened is no reason not to build a new one.
+fn present_schema(held: &Held) -> Option<Schema> {
+    let path = held.folder().current().ok().flatten()?;
+    match Snapshot::map(&path) {
+        Ok(snapshot) => Some(snapshot.schema().clone()),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "the present snapshot cannot be opened");
+            None
+        }
+    }
+}
+
+/// A schema's version grows with every change of it, and only then.
+fn unless_changed(schema: Schema, present: Option<&Schema>) -> Schema {
+    match present {
+        Some(present) if present.attributes == schema.attributes => present.clone(),
+        _ => schema,
+    }
+}
+
+/// What does not depend on the format.
+struct Building<'a> {
+    intake: &'a Intake,
+    mapping: &'a Mapping,
+    held: &'a Held,
+    created_at_ms: i64,
+    total: Option<u64>,
+}
+
+impl Building<'_> {
+    fn run<R, D>(
+        &self,
+        rows: R,
+        workers: Vec<D>,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Summary, ImportError>
+    where
+        R: Rows,
+        D: Documents<Content = R::Content>,
+    {
+        let began = Instant::now();
+        let folder = self.held.folder();
+        let generation = folder.next_generation()?;
+        let mut staged = self.held.stage(generation)?;
+        let writer = ReadBack(staged.writer()?);
+        // Scatters the number table in a way that whoever writes the input does not know.
+        let seed = RandomState::new().hash_one(self.created_at_ms);
+        let mut writing = Writing {
+            writer: SnapshotWriter::new(writer, seed)?,
+            rejects: Rejects::new(self.held, generation),
+            ids: HashMap::new(),
+            rows: 0,
+            last: 0,
+            refused: 0,
+            kept_phones: 0,
+        };
+        let encoder = Encoder {
+            intake: self.intake,
+            invalid_phones: self.mapping.invalid_phones,
+        };
+        let schema = pipeline::run(rows, workers, encoder, |batch| {
+            let bytes = batch.bytes_read;
+            writing.batch(batch)?;
+            progress(Progress {
+                bytes,
+                total: self.total,
+                rows: writing.rows,
+            });
+            Ok(())
+        })?;
+        let Writing {
+            writer,
+            rejects,
+            rows,
+            last,
+            refused,
+            kept_phones,
+            ..
+        } = writing;
+        if writer.customers() == 0 {
+            return Err(ImportError::NoCustomers {
+                rows,
+                first: rejects.first().cloned().map(Box::new),
+            });
+        }
+        let streams = [Stream {
+            stream: "import".to_owned(),
+            incarnation: self.created_at_ms.to_string(),
+            token: String::new(),
+        }];
+        let (_, header) = writer.finish(&Facts {
+            generation,
+            seq: last,
+            created_at_ms: self.created_at_ms,
+            schema: &schema,
+            streams: &streams,
+        })?;
+        // Before the snapshot, so that no generation stands there whose rejects are missing.
+        let rejects = match rejects.into_file() {
+            Some(file) => {
+                let path = file.target().to_owned();
+                file.publish()?;
+                Some(path)
+            }
+            None => None,
+        };
+        Ok(Summary {
+            generation,
+            path: self.held.publish(staged)?,
+            rejects,
+            rows,
+            customers: header.customers,
+            refused,
+            kept_phones,
+            numbers: header.numbers,
+            claims: header.claims,
+            contested: header.contested,
+            attributes: schema.attributes.len(),
+            detected: Vec::new(),
+            seconds: began.elapsed().as_secs_f64(),
+            bytes: header.file_length,
+        })
+    }
+}
+
+/// The thread that writes: it alone sees every row in order.
+struct Writing<'a, W> {
+    writer: SnapshotWriter<W>,
+    rejects: Rejects<'a>,
+    /// The row of each id, by the id's xxh3-64.
+    ids: HashMap<u64, u64>,
+    rows: u64,
+    last: u64,
+    refused: u64,
+    kept_phones: u64,
+}
+
+impl<W: io::Read + io::Write + io::Seek> Writing<'_, W> {
+    fn batch(&mut self, batch: Batch<Outcome>) -> Result<(), ImportError> {
+        for (row, outcome) in batch.rows {
+            self.rows += 1;
+            self.last = row;
+            match outcome {
+                Outcome::Refused(reject) => self.refuse(&reject)?,
+                Outcome::Customer {
+                    id,
+                    record,
+                    rejects,
+                    kept_phones,
+                } => match self.ids.entry(id) {
+                    Entry::Occupied(first) => {
+                        let mut reject = Reject::row(
+                            row,
+                            format!(
+                                "expected each id once, found that of row {}; keep the row that is right",
+                                first.get()
+                            ),
+                        );
+                        "id".clone_into(&mut reject.field);
+                        self.refuse(&reject)?;
+                    }
+                    Entry::Vacant(free) => {
+                        free.insert(row);
+                        let record = Record::open(&record)
+                            .map_err(|source| SnapshotError::Record { offset: 0, source })?;
+                        self.writer.add(&record)?;
+                        self.kept_phones += kept_phones;
+                        for reject in &rejects {
+                            self.rejects.add(reject)?;
+                        }
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, reject: &Reject) -> Result<(), ImportError> {
+        self.refused += 1;
+        self.rejects.add(reject)
+    }
+}

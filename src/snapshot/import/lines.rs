@@ -1,0 +1,77 @@
+//! Physical lines of a file, counted and bounded: what both formats are read from.
+
+use std::io::{BufRead, Read};
+
+use super::ImportError;
+
+/// The longest row, in bytes: a customer cannot be larger, so a longer row is another kind of file.
+pub(super) const MOST_ROW_BYTES: usize = crate::customer::record::MOST_BYTES;
+
+const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
+const UTF16_BOMS: [(&[u8], &str); 2] = [(b"\xff\xfe", "UTF-16LE"), (b"\xfe\xff", "UTF-16BE")];
+
+/// Reads lines from `R` and knows where it is.
+pub(super) struct Lines<R> {
+    input: R,
+    /// Lines read so far, so the 1-based number of the line read last.
+    read: u64,
+    bytes: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(input: R) -> Lines<R> {
+        Lines {
+            input,
+            read: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Number of the line that was read last, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.read
+    }
+
+    /// Bytes read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Appends the next line with its line feed to `row`, which begins on line `start`; `false` at the end.
+    pub(super) fn append(&mut self, row: &mut Vec<u8>, start: u64) -> Result<bool, ImportError> {
+        let before = row.len();
+        // One byte more than allowed tells a row of the greatest length from a longer one.
+        let room = (MOST_ROW_BYTES + 1).saturating_sub(before) as u64;
+        let read = self
+            .input
+            .by_ref()
+            .take(room)
+            .read_until(b'\n', row)
+            .map_err(|source| ImportError::Read { row: start, source })?;
+        if row.len() > MOST_ROW_BYTES {
+            return Err(ImportError::RowTooLong { row: start });
+        }
+        if read == 0 {
+            return Ok(false);
+        }
+        self.bytes += read as u64;
+        self.read += 1;
+        if self.read == 1 {
+            strip_byte_order_mark(row)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Editors on Windows begin UTF-8 files with a mark that is not part of the first line.
+fn strip_byte_order_mark(first: &mut Vec<u8>) -> Result<(), ImportError> {
+    for (mark, encoding) in UTF16_BOMS {
+        if first.starts_with(mark) {
+            return Err(ImportError::Utf16 { encoding });
+        }
+    }
+    if first.starts_with(UTF8_BOM) {
+        first.drain(..UTF8_BOM.len());
+    }
+    Ok(())
+}

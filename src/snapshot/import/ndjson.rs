@@ -1,0 +1,166 @@
+//! Customer documents, one a line, and the schema that they imply where no mapping gives one.
+
+use std::fmt;
+use std::io::BufRead;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::ImportError;
+use super::lines::Lines;
+use super::pipeline::{Document, Documents, Row, Rows, not_utf8};
+use super::rejects::Reject;
+use crate::customer::Schema;
+use crate::customer::schema::SchemaError;
+
+/// Reads lines that hold something.
+pub(super) struct NdjsonRows<R>(Lines<R>);
+
+impl<R: BufRead> NdjsonRows<R> {
+    pub(super) fn new(input: R) -> NdjsonRows<R> {
+        NdjsonRows(Lines::new(input))
+    }
+}
+
+impl<R: BufRead + Send> Rows for NdjsonRows<R> {
+    type Content = Vec<u8>;
+
+    fn next(&mut self) -> Result<Option<Row<Vec<u8>>>, ImportError> {
+        loop {
+            let number = self.0.number() + 1;
+            let mut line = Vec::new();
+            if !self.0.append(&mut line, number)? {
+                return Ok(None);
+            }
+            if !line.trim_ascii().is_empty() {
+                return Ok(Some(Row {
+                    number,
+                    bytes: line.len(),
+                    content: Ok(line),
+                }));
+            }
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.0.bytes()
+    }
+}
+
+/// What becomes of attributes that the mapping does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unnamed {
+    /// They are added to the schema as they come.
+    Infer,
+    /// They are left out.
+    Drop,
+}
+
+/// Reads documents.
+#[derive(Clone)]
+pub(super) struct JsonDocuments {
+    schema: Schema,
+    unnamed: Unnamed,
+}
+
+impl JsonDocuments {
+    pub(super) fn new(schema: Schema, unnamed: Unnamed) -> JsonDocuments {
+        JsonDocuments { schema, unnamed }
+    }
+
+    /// Adds the attributes of `line` that the schema does not have yet, in the order in which the line writes them.
+    fn infer(&mut self, line: &str, attributes: &serde_json::Map<String, Value>) -> Result<(), SchemaError> {
+        let Ok(written) = serde_json::from_str::<Written>(line) else {
+            return Ok(());
+        };
+        for key in &written.attributes.0 {
+            if let Some(value) = attributes.get(key) {
+                self.schema.infer(key, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Documents for JsonDocuments {
+    type Content = Vec<u8>;
+
+    fn document(&mut self, row: u64, line: Vec<u8>) -> Result<Result<Document, Reject>, ImportError> {
+        let text = match std::str::from_utf8(&line) {
+            Ok(text) => text,
+            Err(error) => {
+                let reason = not_utf8(&line, error, "write the file in UTF-8, as JSON requires");
+                return Ok(Err(Reject::row(row, reason)));
+            }
+        };
+        let mut json: Value = match serde_json::from_str(text) {
+            Ok(json) => json,
+            Err(error) => return Ok(Err(Reject::row(row, not_json(&error)))),
+        };
+        if let Some(Value::Object(attributes)) = json.get_mut("attributes")
+            && attributes.keys().any(|key| self.schema.position(key).is_none())
+        {
+            match self.unnamed {
+                Unnamed::Drop => attributes.retain(|key, _| self.schema.position(key).is_some()),
+                Unnamed::Infer => match self.infer(text, attributes) {
+                    Ok(()) => {}
+                    Err(source @ SchemaError::TooMany { .. }) => {
+                        return Err(ImportError::TooManyKeys { row, source });
+                    }
+                    Err(error) => return Ok(Err(Reject::row(row, error.to_string()))),
+                },
+            }
+        }
+        Ok(Ok(Document {
+            json,
+            phones: Vec::new(),
+            left_out: Vec::new(),
+        }))
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn column(&self, _field: &str, _phones: &[usize]) -> Option<String> {
+        None
+    }
+}
+
+/// Says where in the line, and none of the line's content.
+fn not_json(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let problem = text.split(" at line ").next().unwrap_or_default();
+    format!("expected one JSON object on the line, found: {problem} (at column {})", error.column())
+}
+
+/// The order in which a document writes its attributes, which [`Value`] does not keep.
+#[derive(Deserialize)]
+struct Written {
+    attributes: Keys,
+}
+
+struct Keys(Vec<String>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Keys, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, IgnoredAny)) = map.next_entry()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}

@@ -1,0 +1,251 @@
+//! From rows to records on several cores, in the order of the rows.
+//!
+//! One thread reads rows, workers make records of them, the caller's thread writes. Batches go to the workers in turn
+//! and are taken from them in the same turn, so that the order needs no sorting; every queue is bounded.
+
+use std::thread::ScopedJoinHandle;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use serde_json::Value;
+
+use super::rejects::Reject;
+use super::{ImportError, InvalidPhones};
+use crate::customer::document::{self, Strictness};
+use crate::customer::record::Origin;
+use crate::customer::{Refusal, Schema};
+use crate::intake::Intake;
+
+/// A batch is full with so many rows …
+const BATCH_ROWS: usize = 256;
+/// … or so many bytes, so that a file of huge rows does not pile up in the queues.
+const BATCH_BYTES: usize = 1 << 20;
+/// Batches that wait for one worker, or for what it made to be written.
+const QUEUE: usize = 2;
+
+/// One row as it was read.
+pub(super) struct Row<C> {
+    /// Line of the input on which it begins, from 1.
+    pub(super) number: u64,
+    /// Its size in the input.
+    pub(super) bytes: usize,
+    /// What is in it, or why it is refused.
+    pub(super) content: Result<C, String>,
+}
+
+/// Reads rows; only what must be done in order.
+pub(super) trait Rows: Send {
+    /// What a row holds.
+    type Content: Send;
+
+    /// The next row; `None` at the end.
+    fn next(&mut self) -> Result<Option<Row<Self::Content>>, ImportError>;
+
+    /// Bytes of the input that were read.
+    fn bytes_read(&self) -> u64;
+}
+
+/// Makes a customer document of a row.
+pub(super) trait Documents: Send {
+    /// What a row holds.
+    type Content: Send;
+
+    /// The document in `content`, or why the row is refused. Only the outer error ends the import.
+    fn document(
+        &mut self,
+        row: u64,
+        content: Self::Content,
+    ) -> Result<Result<Document, Reject>, ImportError>;
+
+    /// The schema that documents so far are written under.
+    fn schema(&self) -> &Schema;
+
+    /// The CSV header that `field` of a document came from; `phones` are the columns of its phones.
+    fn column(&self, field: &str, phones: &[usize]) -> Option<String>;
+}
+
+/// A customer document as it stands in a row.
+pub(super) struct Document {
+    pub(super) json: Value,
+    /// Columns that its phones came from.
+    pub(super) phones: Vec<usize>,
+    /// What was left out of it.
+    pub(super) left_out: Vec<Reject>,
+}
+
+/// What became of a row.
+pub(super) enum Outcome {
+    /// A customer.
+    Customer {
+        /// xxh3-64 of the id.
+        id: u64,
+        record: Vec<u8>,
+        /// What was kept under protest.
+        rejects: Vec<Reject>,
+        /// Phones shown and not claimed.
+        kept_phones: u64,
+    },
+    /// Nothing.
+    Refused(Reject),
+}
+
+/// Rows, or what became of them.
+pub(super) struct Batch<T> {
+    /// With the rows' numbers.
+    pub(super) rows: Vec<(u64, T)>,
+    /// Bytes of the input that were read when the batch was full.
+    pub(super) bytes_read: u64,
+}
+
+/// What every worker does with a document.
+#[derive(Clone, Copy)]
+pub(super) struct Encoder<'a> {
+    pub(super) intake: &'a Intake,
+    pub(super) invalid_phones: InvalidPhones,
+}
+
+/// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
+/// schema as it is at the end.
+pub(super) fn run<R, D>(
+    mut rows: R,
+    workers: Vec<D>,
+    encoder: Encoder<'_>,
+    mut sink: impl FnMut(Batch<Outcome>) -> Result<(), ImportError>,
+) -> Result<Schema, ImportError>
+where
+    R: Rows,
+    D: Documents<Content = R::Content>,
+{
+    std::thread::scope(|scope| {
+        let (mut to, mut from, mut threads) = (Vec::new(), Vec::new(), Vec::new());
+        for documents in workers {
+            let (rows_in, rows_out) = bounded(QUEUE);
+            let (done_in, done_out) = bounded(QUEUE);
+            to.push(rows_in);
+            from.push(done_out);
+            threads.push(scope.spawn(move || work(documents, encoder, &rows_out, &done_in)));
+        }
+        let reader = scope.spawn(move || {
+            for worker in to.iter().cycle() {
+                let batch = next_batch(&mut rows)?;
+                // A worker that is gone has failed, or the writer has; they say why.
+                if batch.rows.is_empty() || worker.send(batch).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let mut written = Ok(());
+        for worker in from.iter().cycle() {
+            let Ok(batch) = worker.recv() else { break };
+            written = sink(batch);
+            if written.is_err() {
+                break;
+            }
+        }
+        drop(from);
+        let read: Result<(), ImportError> = join(reader);
+        let schemas = threads.into_iter().map(join).collect::<Result<Vec<Schema>, _>>();
+        written?;
+        read?;
+        Ok(schemas?.into_iter().next().unwrap_or_default())
+    })
+}
+
+fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    match thread.join() {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn next_batch<R: Rows>(rows: &mut R) -> Result<Batch<Result<R::Content, String>>, ImportError> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+        let Some(row) = rows.next()? else { break };
+        bytes += row.bytes;
+        batch.push((row.number, row.content));
+    }
+    Ok(Batch {
+        rows: batch,
+        bytes_read: rows.bytes_read(),
+    })
+}
+
+fn work<D: Documents>(
+    mut documents: D,
+    encoder: Encoder<'_>,
+    batches: &Receiver<Batch<Result<D::Content, String>>>,
+    done: &Sender<Batch<Outcome>>,
+) -> Result<Schema, ImportError> {
+    for batch in batches {
+        let mut rows = Vec::with_capacity(batch.rows.len());
+        for (row, content) in batch.rows {
+            let document = match content {
+                Ok(content) => documents.document(row, content)?,
+                Err(reason) => Err(Reject::row(row, reason)),
+            };
+            let outcome = document.and_then(|document| encoder.encode(row, document, &documents));
+            rows.push((row, outcome.unwrap_or_else(Outcome::Refused)));
+        }
+        let batch = Batch {
+            rows,
+            bytes_read: batch.bytes_read,
+        };
+        if done.send(batch).is_err() {
+            break;
+        }
+    }
+    Ok(documents.schema().clone())
+}
+
+impl Encoder<'_> {
+    fn encode<D: Documents>(&self, row: u64, document: Document, documents: &D) -> Result<Outcome, Reject> {
+        let reject = |field: String, reason: String, kept| Reject {
+            row,
+            column: documents.column(&field, &document.phones),
+            field,
+            reason,
+            kept,
+        };
+        let schema = documents.schema();
+        let limits = self.intake.limits();
+        let customer = match document::read(&document.json, schema, Strictness::Import, limits) {
+            Ok(read) => read.customer,
+            Err(Refusal { field, expected, found }) => {
+                return Err(reject(field, format!("expected {expected}, found {found}"), false));
+            }
+        };
+        let position = row.to_be_bytes();
+        let origin = Origin {
+            stream: 0,
+            position: &position,
+        };
+        let recorded = self
+            .intake
+            .record(&customer, schema, origin, |_| row)
+            .map_err(|error| Reject::row(row, error.to_string()))?;
+        let kept = self.invalid_phones == InvalidPhones::Keep;
+        let mut rejects = document.left_out;
+        let kept_phones = recorded.unclaimed.len() as u64;
+        for unclaimed in recorded.unclaimed {
+            let reject = reject(unclaimed.field, unclaimed.reason.to_string(), kept);
+            if !kept {
+                return Err(reject);
+            }
+            rejects.push(reject);
+        }
+        Ok(Outcome::Customer {
+            id: xxhash_rust::xxh3::xxh3_64(customer.id.as_bytes()),
+            record: recorded.bytes,
+            rejects,
+            kept_phones,
+        })
+    }
+}
+
+/// What a row that is no text says of itself; `remedy` is the format's.
+pub(super) fn not_utf8(bytes: &[u8], error: std::str::Utf8Error, remedy: &str) -> String {
+    let at = error.valid_up_to();
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    format!("expected UTF-8, found byte 0x{byte:02x} at byte {} of it; {remedy}", at + 1)
+}
