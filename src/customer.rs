@@ -1,10 +1,15 @@
 //! Customers: what a contact centre knows of a person or an organisation.
 //!
-//! [`document`](self::document) reads and validates the JSON that people and feeds write, [`Schema`] types its
-//! attributes, and [`record`](self::record) turns a valid [`Customer`] into the bytes that every other layer
+//! [`document`] reads and validates the JSON that people and feeds write, [`Schema`] types its
+//! attributes, and [`record`] turns a valid [`Customer`] into the bytes that every other layer
 //! stores, merges and sends.
 
+mod color;
 pub mod document;
+mod fields;
+mod numbers;
+mod parts;
+mod read;
 pub mod record;
 pub mod schema;
 pub mod value;

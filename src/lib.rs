@@ -4,9 +4,13 @@
 //! an [`index`] view joins the two as of one sequence number and answers by [`number`] key. `ARCHITECTURE.md`
 //! is the map of the modules and the only place that says which may use which; a test holds it.
 
+pub mod config;
 pub mod customer;
 pub mod durable;
 pub mod intake;
 pub mod metrics;
+pub mod index;
+pub mod number;
+pub mod overlay;
 pub mod snapshot;
 pub mod telemetry;

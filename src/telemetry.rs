@@ -18,6 +18,9 @@ pub use redacted::{Redacted, RedactedName, RedactedNumber, name, number};
 
 /// The levels, quietest first.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// What a level may be, in words.
+pub const LEVEL: &str =
+    "off, error, warn, info, debug or trace, or `target=level` with one of them, joined by commas";
 
 /// How to log.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -43,10 +46,7 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The level cannot be read.
-    #[error(
-        "log level: expected one of {}, or `target=level` with one of them, joined by commas; found {found:?}",
-        LEVELS.join(", ")
-    )]
+    #[error("log level: expected {LEVEL}; found {found:?}")]
     Level {
         /// The part that cannot be read.
         found: String,
@@ -97,7 +97,9 @@ where
 /// Reads a level. The filter's own reader takes any bare word for the name of a target and would then log nothing
 /// but that target, so that `inof` would silence the log; here a bare word is a level or an error.
 fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
-    let unreadable = |found: &str| TelemetryError::Level { found: found.to_owned() };
+    let unreadable = |found: &str| TelemetryError::Level {
+        found: found.to_owned(),
+    };
     let parts: Vec<&str> = level.split(',').map(str::trim).collect();
     for part in &parts {
         let (target, word) = part.rsplit_once('=').unwrap_or(("", part));

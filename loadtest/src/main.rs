@@ -1,1 +1,51 @@
-fn main() {}
+//! Measures Ringside beside what it claims to beat, as ratios taken in one run on one machine.
+#![allow(
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a measuring program's output is its purpose, and a wrong answer must stop it"
+)]
+
+mod customers;
+mod lookup;
+mod machine;
+mod pairs;
+mod row;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use row::Row;
+
+#[derive(Parser)]
+#[command(about = "Measures Ringside beside what it claims to beat", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Also write the rows as JSON to this file.
+    #[arg(long, global = true)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Rows 1, 2 and 12: lookups in process beside dependent reads of the same map, and the bytes they cost.
+    Lookup(lookup::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let rows = match &arguments.command {
+        Command::Lookup(options) => lookup::measure(options),
+    };
+    match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("loadtest: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

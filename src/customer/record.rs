@@ -3,13 +3,13 @@
 //! ```text
 //!  0  u64  xxh3-64 of everything behind it
 //!  8  u32  length of the whole record
-//! 12  u32  length of the JSON; bit 31: spans are 32 bits wide, not 16
+//! 12  u32  length of the JSON; bit 31: starts are 32 bits wide, not 16
 //! 16  …    the customer's native JSON, ready to send
 //!  …  …    rkyv archive of `Layout`, its root at the record's end
 //! ```
 //!
 //! Integers are little-endian and nothing is aligned, so that a record may lie anywhere in a file. Nothing is
-//! stored twice: the archive holds spans into the JSON, not copies. Each record is its own rkyv root.
+//! stored twice: the archive holds places in the JSON, not copies. Each record is its own rkyv root.
 
 mod write;
 
@@ -39,7 +39,7 @@ pub struct Claim {
     pub shared: bool,
 }
 
-/// A field of a customer's JSON that a span leads to, in the order in which they are written.
+/// A field of a customer's JSON that a record leads to, in the order in which they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Field {
@@ -117,12 +117,6 @@ impl Field {
     }
 }
 
-#[derive(Debug, Clone, Copy, Archive, Serialize)]
-struct Span<N> {
-    start: N,
-    len: N,
-}
-
 #[derive(Archive, Serialize)]
 struct StoredClaim {
     key: u64,
@@ -130,8 +124,9 @@ struct StoredClaim {
     since: u64,
 }
 
-/// Where things are in the JSON. Spans stand in the order fields, attributes, cases; the bitmaps say which of the
-/// first two are there, so that a span is found by counting bits.
+/// Where things are in the JSON, fields first, then attributes, then cases; the bitmaps say which of the first two
+/// are there, so that a place is found by counting bits. Only starts are kept, since the JSON is written in one
+/// known way: a value ends where the key of the next one begins, and what lies between is known to the byte.
 #[derive(Archive, Serialize)]
 struct Layout<N> {
     schema_version: u32,
@@ -139,7 +134,8 @@ struct Layout<N> {
     fields: u16,
     attributes: u64,
     open_case: u8,
-    spans: Vec<Span<N>>,
+    /// Of a field and a case: where its value starts. Of an attribute: where its key's quotation mark stands.
+    starts: Vec<N>,
     claims: Vec<StoredClaim>,
     position: Vec<u8>,
 }
@@ -272,7 +268,14 @@ impl<'a> Record<'a> {
         if present & field.bit() == 0 {
             return None;
         }
-        self.span((present & (field.bit() - 1)).count_ones() as usize)
+        let nth = (present & (field.bit() - 1)).count_ones() as usize;
+        let later = present & !(field.bit() | (field.bit() - 1));
+        // Behind the value stands `,"key":` of the next field, or the end of the object.
+        let end = match Field::ALL.get(later.trailing_zeros() as usize) {
+            Some(next) => self.start(nth + 1)?.checked_sub(next.key().len() + 4)?,
+            None => self.json.len().checked_sub(1)?,
+        };
+        self.json.get(self.start(nth)?..end)
     }
 
     /// The JSON value of the attribute at `position` of the schema of [`Record::schema_version`].
@@ -282,13 +285,21 @@ impl<'a> Record<'a> {
         if present & bit == 0 {
             return None;
         }
-        self.span(self.field_count() + (present & (bit - 1)).count_ones() as usize)
+        let nth = (present & (bit - 1)).count_ones() as usize;
+        let member = self.member(self.field_count(), self.attribute_count(), nth, Field::Attributes)?;
+        // Keys hold nothing that JSON escapes, so the second quotation mark ends the key; a colon follows it.
+        let key = memchr::memchr(b'"', member.get(1..)?)?;
+        member.get(key + 3..)
     }
 
     /// The JSON of the case at `position`, newest first.
     pub fn case(&self, position: usize) -> Option<&'a [u8]> {
-        let attributes = of!(self.layout, layout => layout.attributes.to_native()).count_ones() as usize;
-        self.span(self.field_count() + attributes + position)
+        let first = self.field_count() + self.attribute_count();
+        let count = of!(self.layout, layout => layout.starts.len()).checked_sub(first)?;
+        if position >= count {
+            return None;
+        }
+        self.member(first, count, position, Field::Cases)
     }
 
     /// The JSON of the newest open case.
@@ -348,21 +359,28 @@ impl<'a> Record<'a> {
         of!(self.layout, layout => layout.fields.to_native()).count_ones() as usize
     }
 
-    fn span(&self, position: usize) -> Option<&'a [u8]> {
-        let (start, len) = match self.layout {
-            Archived::Narrow(layout) => {
-                let span = layout.spans.get(position)?;
-                (
-                    usize::from(span.start.to_native()),
-                    usize::from(span.len.to_native()),
-                )
-            }
-            Archived::Wide(layout) => {
-                let span = layout.spans.get(position)?;
-                (span.start.to_native() as usize, span.len.to_native() as usize)
-            }
+    fn attribute_count(&self) -> usize {
+        of!(self.layout, layout => layout.attributes.to_native()).count_ones() as usize
+    }
+
+    /// The `nth` of the `count` members of `field`'s object or array, whose starts stand from `first` on.
+    fn member(&self, first: usize, count: usize, nth: usize, field: Field) -> Option<&'a [u8]> {
+        let start = self.start(first + nth)?;
+        let end = if nth + 1 < count {
+            self.start(first + nth + 1)?
+        } else {
+            let whole = self.field(field)?;
+            (whole.as_ptr().addr() - self.json.as_ptr().addr()).checked_add(whole.len())?
         };
-        self.json.get(start..start.checked_add(len)?)
+        // A comma, or the closing bracket.
+        self.json.get(start..end.checked_sub(1)?)
+    }
+
+    fn start(&self, position: usize) -> Option<usize> {
+        match self.layout {
+            Archived::Narrow(layout) => Some(usize::from(layout.starts.get(position)?.to_native())),
+            Archived::Wide(layout) => usize::try_from(layout.starts.get(position)?.to_native()).ok(),
+        }
     }
 }
 

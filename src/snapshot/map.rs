@@ -11,13 +11,23 @@ use memmap2::Mmap;
 
 use super::{Snapshot, SnapshotError};
 
-/// A read-only map of a whole snapshot file.
+/// A snapshot's bytes: a read-only map of a whole file, or memory.
 #[derive(Debug)]
-pub struct Map(Mmap);
+pub struct Map(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    File(Mmap),
+    Memory(Vec<u8>),
+}
 
 impl AsRef<[u8]> for Map {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Bytes::File(map) => map,
+            Bytes::Memory(bytes) => bytes,
+        }
     }
 }
 
@@ -32,7 +42,15 @@ impl Snapshot<Map> {
         // rename it into the folder, and only a generation that nobody maps is removed, which keeps its bytes until
         // the last map is gone. Whoever truncates the file by hand gets SIGBUS, as with every mapped file.
         let map = unsafe { Mmap::map(&file)? };
-        Snapshot::open(Map(map))
+        Snapshot::open(Map(Bytes::File(map)))
+    }
+
+    /// Opens a snapshot that is in memory, where there is no folder to keep a file in.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn in_memory(bytes: Vec<u8>) -> Result<Snapshot<Map>, SnapshotError> {
+        Snapshot::open(Map(Bytes::Memory(bytes)))
     }
 
     /// Has the kernel read the file ahead, so that the first lookups do not wait for the disk.
@@ -40,6 +58,9 @@ impl Snapshot<Map> {
     /// # Errors
     /// Where the kernel does not know the advice (before Linux 5.14); the pages are read on demand then.
     pub fn populate(&self) -> Result<(), SnapshotError> {
-        Ok(self.data.0.advise(memmap2::Advice::PopulateRead)?)
+        match &self.data.0 {
+            Bytes::File(map) => Ok(map.advise(memmap2::Advice::PopulateRead)?),
+            Bytes::Memory(_) => Ok(()),
+        }
     }
 }

@@ -52,15 +52,15 @@ fn encoded() -> Vec<u8> {
 }
 
 #[test]
-fn every_span_leads_to_its_value() {
+fn every_place_leads_to_its_value() {
     let bytes = encoded();
     let record = Record::open(&bytes).expect("whole");
     let json: serde_json::Value = serde_json::from_slice(record.json()).expect("JSON");
     for field in Field::ALL {
-        let span = record
+        let value = record
             .field(field)
-            .map(|span| serde_json::from_slice(span).expect("JSON"));
-        assert_eq!(span.as_ref(), json.get(field.key()), "{field:?}");
+            .map(|value| serde_json::from_slice(value).expect("JSON"));
+        assert_eq!(value.as_ref(), json.get(field.key()), "{field:?}");
     }
     assert_eq!(record.id(), "c-1");
     assert_eq!(record.attribute(0), Some(&b"\"ada@example.org\""[..]));
@@ -91,7 +91,7 @@ fn every_span_leads_to_its_value() {
 }
 
 #[test]
-fn a_large_customer_takes_wide_spans() {
+fn a_large_customer_takes_wide_places() {
     let mut customer = customer();
     customer.company = Some("x".repeat(70_000));
     let bytes = encode(

@@ -1,4 +1,4 @@
-//! Writing a record: the JSON in one pass, noting spans as it goes.
+//! Writing a record: the JSON in one pass, noting where things start as it goes.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use rkyv::rancor::Error as RkyvError;
 use rkyv::to_bytes;
 use serde_json::Value;
 
-use super::{Field, HEADER_LEN, Layout, MOST_BYTES, NO_CASE, SHARED, Span, StoredClaim, WIDE};
+use super::{Field, HEADER_LEN, Layout, MOST_BYTES, NO_CASE, SHARED, StoredClaim, WIDE};
 use crate::customer::{Activity, Case, Claim, Customer, Interaction, Label, Phone, Schema};
 
 /// Where a record came from: the stream's place in the snapshot's list of streams, and the position in it.
@@ -47,7 +47,7 @@ pub fn encode(
         mut out,
         fields,
         attributes,
-        spans,
+        starts,
     } = writer;
     let json_len = out.len() - HEADER_LEN;
     let too_large = TooLarge { found: out.len() };
@@ -76,14 +76,9 @@ pub fn encode(
                 fields,
                 attributes,
                 open_case,
-                spans: spans
+                starts: starts
                     .iter()
-                    .map(|&(start, len)| {
-                        Some(Span {
-                            start: <$width>::try_from(start).ok()?,
-                            len: <$width>::try_from(len).ok()?,
-                        })
-                    })
+                    .map(|&start| <$width>::try_from(start).ok())
                     .collect::<Option<_>>()
                     .ok_or(too_large)?,
                 claims,
@@ -114,8 +109,7 @@ struct JsonWriter {
     out: Vec<u8>,
     fields: u16,
     attributes: u64,
-    /// (start in the JSON, length).
-    spans: Vec<(usize, usize)>,
+    starts: Vec<usize>,
 }
 
 impl JsonWriter {
@@ -146,7 +140,7 @@ impl JsonWriter {
                 ]);
             });
         }
-        // Spans of attributes and cases stand behind all fields' spans, so they are held back until then.
+        // Attributes and cases stand behind all fields, so they are held back until then.
         let mut attributes = Vec::new();
         if !customer.attributes.is_empty() {
             self.field(Field::Attributes, |w| {
@@ -155,9 +149,9 @@ impl JsonWriter {
                     if nth > 0 {
                         w.raw(",");
                     }
+                    attributes.push(w.at());
                     w.string(schema.attributes.get(*position).map_or("", |def| &def.key));
                     w.raw(":");
-                    attributes.push((w.at(), json.len()));
                     w.attributes |= 1 << position;
                     w.raw(json);
                 }
@@ -168,9 +162,8 @@ impl JsonWriter {
         if let Some(list) = customer.cases.as_ref().filter(|list| !list.is_empty()) {
             self.field(Field::Cases, |w| {
                 w.array(list, |w, case| {
-                    let start = w.at();
+                    cases.push(w.at());
                     w.case(case);
-                    cases.push((start, w.at() - start));
                 });
             });
         }
@@ -181,8 +174,8 @@ impl JsonWriter {
         }
         self.string_field(Field::LastAgentId, customer.last_agent_id.as_deref());
         self.raw("}");
-        self.spans.append(&mut attributes);
-        self.spans.append(&mut cases);
+        self.starts.append(&mut attributes);
+        self.starts.append(&mut cases);
     }
 
     fn phone(&mut self, phone: &Phone) {
@@ -263,10 +256,9 @@ impl JsonWriter {
         }
         self.string(field.key());
         self.raw(":");
-        let start = self.at();
-        value(self);
         self.fields |= field.bit();
-        self.spans.push((start, self.at() - start));
+        self.starts.push(self.at());
+        value(self);
     }
 
     fn array<T>(&mut self, items: &[T], mut write: impl FnMut(&mut JsonWriter, &T)) {

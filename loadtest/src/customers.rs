@@ -1,0 +1,176 @@
+//! Made-up customers by the million, and the snapshots of them that measurements run on.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufWriter, Error, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use ringside::customer::record::{Claim, Origin, Record, encode};
+use ringside::customer::{AttributeDef, AttributeType, Case, Customer, Interaction, Label, Phone, Schema};
+use ringside::snapshot::writer::{Facts, SnapshotWriter};
+use ringside::snapshot::{MappedSnapshot, Snapshot, Stream};
+
+/// How much is known of each customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Profile {
+    /// Id, name and phone: about 70 bytes of JSON.
+    Small,
+    /// Attributes, a label, a case and interactions too: about 600 bytes of JSON.
+    Typical,
+}
+
+/// The number of customer `nth`: fifteen digits at most, scattered over the plan, no two alike.
+pub(crate) fn number(nth: u64) -> u64 {
+    // Multiplying by an odd number modulo 2^40 is a bijection; below 2^40 + 10^12 there are at most 13 digits.
+    10_000_000_000 + (nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 40) - 1))
+}
+
+/// A number that no customer has.
+pub(crate) fn absent(nth: u64) -> u64 {
+    5_000_000_000_000 + (nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 40) - 1))
+}
+
+fn schema() -> Schema {
+    let text = |key: &str, kind| AttributeDef {
+        key: key.into(),
+        label: key.into(),
+        kind,
+        required: false,
+        sensitive: false,
+        help: String::new(),
+    };
+    Schema {
+        version: 1,
+        attributes: vec![
+            text("email", AttributeType::Email),
+            text("city", AttributeType::Text),
+            text("opted_out", AttributeType::Bool),
+        ],
+    }
+}
+
+fn customer(nth: u64, profile: Profile) -> Customer {
+    let phones = vec![Phone {
+        number: format!("+{}", number(nth)),
+        ..Phone::default()
+    }];
+    let small = Customer {
+        id: format!("c-{nth}"),
+        name: format!("Customer {nth}"),
+        phones,
+        ..Customer::default()
+    };
+    if profile == Profile::Small {
+        return small;
+    }
+    Customer {
+        created_at: Some("2024-05-01T08:00:00Z".into()),
+        labels: vec![Label {
+            name: "VIP".into(),
+            color: Some("#d4af37".into()),
+        }],
+        attributes: vec![
+            (0, format!("\"customer{nth}@example.org\"")),
+            (1, "\"Amsterdam\"".into()),
+            (2, "false".into()),
+        ],
+        cases: Some(vec![Case {
+            id: format!("5f{nth}"),
+            number: Some(format!("CAS-{nth}")),
+            title: Some("Router keeps rebooting after the update".into()),
+            status: Some("open".into()),
+            priority: Some("high".into()),
+            created_at: Some("2026-11-02T09:30:00Z".into()),
+        }]),
+        interactions: Some(vec![Interaction {
+            id: format!("i-{nth}"),
+            started_at: Some("2026-11-18T14:02:11Z".into()),
+            direction: Some("inbound".into()),
+            kind: Some("finesse".into()),
+            ani: Some(format!("+{}", number(nth))),
+            duration_s: Some(312),
+            activities: vec![],
+        }]),
+        last_agent_id: Some("1001".into()),
+        ..small
+    }
+}
+
+/// A file that is buffered both ways; writing and reading back never overlap, as the snapshot writer flushes by
+/// seeking.
+struct ReadWrite(BufWriter<std::fs::File>);
+
+impl Write for ReadWrite {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        self.0.write(bytes)
+    }
+    fn flush(&mut self) -> Result<(), Error> {
+        self.0.flush()
+    }
+}
+
+impl Read for ReadWrite {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
+        self.0.get_ref().read(bytes)
+    }
+}
+
+impl Seek for ReadWrite {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
+        self.0.seek(to)
+    }
+}
+
+/// The snapshot of `count` customers in `folder`, written where it is not there yet. Its path and the mean bytes of
+/// a customer's JSON.
+pub(crate) fn snapshot(
+    folder: &Path,
+    count: u64,
+    profile: Profile,
+) -> Result<(PathBuf, MappedSnapshot), Box<dyn std::error::Error>> {
+    let folder = folder
+        .join(format!("{profile:?}-{count}").to_lowercase())
+        .join("main");
+    let path = folder.join("snapshot-00000001.ringside");
+    if !path.exists() {
+        fs::create_dir_all(&folder)?;
+        let staged = folder.join("staged");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&staged)?;
+        let mut writer = SnapshotWriter::new(ReadWrite(BufWriter::with_capacity(1 << 20, file)), 0x5eed)?;
+        let schema = schema();
+        for nth in 0..count {
+            let claims = [Claim {
+                key: number(nth),
+                since: nth + 1,
+                shared: false,
+            }];
+            let origin = Origin {
+                stream: 0,
+                position: &(nth + 1).to_be_bytes(),
+            };
+            let bytes = encode(&customer(nth, profile), &schema, &claims, origin)?;
+            writer.add(&Record::open(&bytes)?)?;
+        }
+        let streams = [Stream {
+            stream: "import".into(),
+            incarnation: "loadtest".into(),
+            token: String::new(),
+        }];
+        let facts = Facts {
+            generation: 1,
+            seq: count,
+            created_at_ms: 0,
+            schema: &schema,
+            streams: &streams,
+        };
+        writer.finish(&facts)?;
+        fs::rename(&staged, &path)?;
+        fs::write(folder.join("CURRENT"), "snapshot-00000001.ringside\n")?;
+    }
+    let snapshot = Snapshot::map(&path)?;
+    Ok((path, snapshot))
+}

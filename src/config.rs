@@ -1,0 +1,159 @@
+//! The configuration: the documented defaults, a file and the environment, laid over one another and checked.
+//!
+//! Defaults are written once, in `config/default.toml`, which is also the documentation. Nothing is guessed: a
+//! key or a value that this version does not know stops the start, because a mistyped time-out that is silently
+//! ignored is found on the worst day.
+
+mod check;
+mod decode;
+mod error;
+mod sections;
+mod tree;
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::telemetry;
+
+pub use error::{ConfigError, Origin};
+pub use sections::{
+    Admin, Answers, Attestation, Customer, Data, Feed, FeedKind, Flag, Http, Listener, Named, OnConflict,
+    OwnerRule, PhoneMode, Phones, TreatmentRule,
+};
+
+use tree::Node;
+
+/// The defaults and their documentation.
+const DEFAULTS: &str = include_str!("../config/default.toml");
+/// What our environment variables begin with, and what stands between two keys.
+const PREFIX: &str = "RINGSIDE__";
+const SEPARATOR: &str = "__";
+/// Sections of tables with names of the user's choice, each of which starts as the default of `main`.
+const NAMED: [&str; 2] = ["listener", "feed"];
+const TEMPLATE: &str = "main";
+
+/// The whole configuration, every key given and within its range.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where callers and desktops connect; one of them enabled at the least.
+    pub listener: Named<Listener>,
+    /// Health, metrics and roles.
+    pub admin: Admin,
+    /// What is kept on disk.
+    pub data: Data,
+    /// How written numbers are read.
+    pub numbers: toml::Table,
+    /// Who answers for a number that several customers list.
+    pub phones: Phones,
+    /// Where changes come from.
+    pub feed: Named<Feed>,
+    /// What an answer holds.
+    pub answers: Answers,
+    /// How callers are treated; the first rule whose conditions hold decides.
+    pub treatment: Vec<TreatmentRule>,
+    /// Requests and connections.
+    pub http: Http,
+    /// The log.
+    pub log: telemetry::Settings,
+    /// What is kept of each customer.
+    pub customer: Customer,
+}
+
+impl Config {
+    /// The defaults with `file` laid over them and then `env`, of which only variables that begin with
+    /// `RINGSIDE__` count; see [`environment`].
+    ///
+    /// # Errors
+    /// The file cannot be read or is not TOML, or a key or value in it or in the environment is not known.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let defaults = Node::parse(DEFAULTS, None)?;
+        let mut tree = defaults.clone();
+        if let Some(file) = file {
+            let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable {
+                file: file.to_owned(),
+                source,
+            })?;
+            lay(&mut tree, &defaults, Node::parse(&text, Some(file))?);
+        }
+        // In the order of their names, so that the same environment always means the same: it has no order itself.
+        let mut variables: Vec<_> = env.filter(|(variable, _)| variable.starts_with(PREFIX)).collect();
+        variables.sort();
+        for (variable, value) in variables {
+            let node = of_variable(&variable, &value, &defaults);
+            lay(&mut tree, &defaults, node);
+        }
+        let config: Config = decode::decode(&tree)?;
+        check::check(&config).map_err(|unfit| ConfigError::Invalid {
+            origin: tree
+                .at(&unfit.path)
+                .map_or(Origin::Default, |node| node.origin.clone()),
+            path: unfit.path,
+            expected: unfit.expected,
+            found: unfit.found,
+        })?;
+        Ok(config)
+    }
+
+    /// The defaults with their documentation, as a file to start from.
+    pub fn default_text() -> &'static str {
+        DEFAULTS
+    }
+}
+
+/// The process's environment for [`Config::load`]. Bytes that are no text become `�`, which no key or value that
+/// matters allows, instead of ending the process.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(variable, value)| {
+        (
+            variable.to_string_lossy().into_owned(),
+            value.to_string_lossy().into_owned(),
+        )
+    })
+}
+
+/// Lays `over` onto `tree`; a named table that is new there starts as the default of `main`.
+fn lay(tree: &mut Node, defaults: &Node, over: Node) {
+    for section in NAMED {
+        let names = over.at(section).and_then(Node::table).into_iter().flatten();
+        for (name, _) in names.filter(|(_, node)| node.table().is_some()) {
+            let template = defaults
+                .at(section)
+                .and_then(|tables| tables.at(TEMPLATE))
+                .cloned();
+            let tables = tree
+                .table_mut()
+                .and_then(|tree| tree.get_mut(section))
+                .and_then(Node::table_mut);
+            if let (Some(tables), Some(template)) = (tables, template) {
+                tables.entry(name.clone()).or_insert(template);
+            }
+        }
+    }
+    tree.lay(over);
+}
+
+/// The tree that sets what `variable` names. Text that happens to be a number, such as an area code, is text where
+/// the default is.
+fn of_variable(variable: &str, value: &str, defaults: &Node) -> Node {
+    let keys = variable.strip_prefix(PREFIX).unwrap_or_default().to_lowercase();
+    let keys: Vec<&str> = keys.split(SEPARATOR).collect();
+    let mut template = keys.clone();
+    if let [section, name, ..] = template.as_mut_slice()
+        && NAMED.contains(section)
+    {
+        *name = TEMPLATE;
+    }
+    let default = template
+        .iter()
+        .try_fold(defaults, |node, key| node.table()?.get(*key));
+    let as_text = default.is_some_and(|default| matches!(default.content, tree::Content::Text(_)));
+    Node::of_variable(variable, &keys, value, as_text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! What types cannot say: ranges, and keys that need or exclude one another.
+
+use std::ops::RangeInclusive;
+
+use super::Config;
+use super::sections::{FeedKind, TreatmentRule};
+use crate::telemetry;
+
+/// A value that its type allows and its meaning does not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unfit {
+    /// The key's full path.
+    pub(super) path: String,
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+impl Unfit {
+    fn new(path: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Unfit {
+        Unfit {
+            path: path.into(),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+}
+
+/// The first value that is unfit.
+pub(super) fn check(config: &Config) -> Result<(), Unfit> {
+    listeners(config)?;
+    feeds(config)?;
+    within(
+        "data.scrub_interval_s",
+        config.data.scrub_interval_s,
+        60..=2_592_000,
+    )?;
+    within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
+    if config.data.dir.as_os_str().is_empty() {
+        return Err(Unfit::new("data.dir", "a folder", "\"\""));
+    }
+    within("answers.matches_max", config.answers.matches_max, 1..=1000)?;
+    within(
+        "answers.stale_after_s",
+        config.answers.stale_after_s,
+        0..=31_536_000,
+    )?;
+    within("http.workers", config.http.workers, 0..=1024)?;
+    within("http.body_max_bytes", config.http.body_max_bytes, 1024..=1 << 30)?;
+    within("http.drain_s", config.http.drain_s, 0..=3600)?;
+    within("http.batch_max", config.http.batch_max, 1..=100_000)?;
+    within("customer.cases", config.customer.cases, 0..=1000)?;
+    within("customer.interactions", config.customer.interactions, 0..=1000)?;
+    if config.log.check().is_err() {
+        return Err(Unfit::new(
+            "log.level",
+            telemetry::LEVEL,
+            format!("{:?}", config.log.level),
+        ));
+    }
+    config
+        .treatment
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, rule)| treatment(index, rule))
+}
+
+fn listeners(config: &Config) -> Result<(), Unfit> {
+    let mut taken = vec![("admin.address".to_owned(), config.admin.address)];
+    for (name, listener) in &config.listener {
+        named("listener", name)?;
+        let path = |key| format!("listener.{name}.{key}");
+        if let Some(region) = &listener.region
+            && !(region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase()))
+        {
+            return Err(Unfit::new(
+                path("region"),
+                "two capital letters, or none",
+                format!("{region:?}"),
+            ));
+        }
+        if !listener.enabled {
+            continue;
+        }
+        if listener.address.is_none() && listener.unix.is_none() {
+            return Err(Unfit::new(
+                path("address"),
+                "an address, or else a path in `unix`",
+                "neither",
+            ));
+        }
+        let Some(address) = listener.address.filter(|address| address.port() != 0) else {
+            continue;
+        };
+        if let Some((other, _)) = taken.iter().find(|(_, other)| *other == address) {
+            let expected = format!("an address of its own ({other} has the same)");
+            return Err(Unfit::new(path("address"), expected, format!("\"{address}\"")));
+        }
+        taken.push((path("address"), address));
+    }
+    if !config.listener.values().any(|listener| listener.enabled) {
+        return Err(Unfit::new(
+            "listener.main.enabled",
+            "one listener enabled at the least",
+            "none",
+        ));
+    }
+    Ok(())
+}
+
+fn feeds(config: &Config) -> Result<(), Unfit> {
+    config.feed.iter().try_for_each(|(name, feed)| {
+        named("feed", name)?;
+        if feed.kind == FeedKind::File && feed.path.is_none() {
+            return Err(Unfit::new(
+                format!("feed.{name}.path"),
+                "the file to follow (kind is \"file\")",
+                "\"\"",
+            ));
+        }
+        within(&format!("feed.{name}.poll_ms"), feed.poll_ms, 10..=60_000)
+    })
+}
+
+fn treatment(index: usize, rule: &TreatmentRule) -> Result<(), Unfit> {
+    let path = |key: &str| format!("treatment[{index}]{key}");
+    let texts = [
+        (".label", &rule.label),
+        (".attribute", &rule.attribute),
+        (".equals", &rule.equals),
+        (".dnis", &rule.dnis),
+        (".verstat", &rule.verstat),
+        (".treatment", &rule.treatment),
+        (".queue", &rule.queue),
+    ];
+    // An empty value of an attribute is a value; an empty name is a slip.
+    if let Some((key, _)) = texts
+        .iter()
+        .find(|(key, text)| *key != ".equals" && text.as_deref() == Some(""))
+    {
+        return Err(Unfit::new(
+            path(key),
+            "a word; leave the key out for none",
+            "\"\"",
+        ));
+    }
+    if rule.equals.is_some() && rule.attribute.is_none() {
+        return Err(Unfit::new(path(".equals"), "`attribute` beside it", "none"));
+    }
+    if rule.treatment.is_none() && rule.queue.is_none() {
+        return Err(Unfit::new(
+            path(""),
+            "`treatment`, `queue` or both: what follows",
+            "neither",
+        ));
+    }
+    Ok(())
+}
+
+/// Names stand in paths, environment variables, metrics and logs.
+fn named(section: &str, name: &str) -> Result<(), Unfit> {
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    if (1..=32).contains(&name.len()) && name.bytes().all(allowed) && !name.contains("__") {
+        return Ok(());
+    }
+    let expected = "a name of 1 to 32 of a-z 0-9 - and single _";
+    Err(Unfit::new(
+        format!("{section}.{name}"),
+        expected,
+        format!("{name:?}"),
+    ))
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    path: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), Unfit> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let expected = format!("a whole number from {} to {}", range.start(), range.end());
+    Err(Unfit::new(path, expected, value.to_string()))
+}

@@ -1,0 +1,379 @@
+//! The loader from the outside: texts and variables in, configurations and messages out.
+#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Loads `text` as a file called `ringside.toml`, and `env`.
+fn load(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ringside.toml");
+    fs::write(&file, text).unwrap();
+    let env = env
+        .iter()
+        .map(|(variable, value)| ((*variable).to_owned(), (*value).to_owned()));
+    Config::load(Some(&file), env)
+}
+
+/// The message for a faulty `text`, without the folder of the file.
+fn fault(text: &str, env: &[(&str, &str)]) -> String {
+    let message = load(text, env).unwrap_err().to_string();
+    match message.find("ringside.toml") {
+        Some(start) => message[start..].to_owned(),
+        None => message,
+    }
+}
+
+#[test]
+fn the_defaults_load_and_say_what_they_say() {
+    let config = Config::load(None, std::iter::empty()).unwrap();
+    let main = &config.listener["main"];
+    assert_eq!(main.address, Some("127.0.0.1:7464".parse().unwrap()));
+    assert_eq!(
+        (main.enabled, &main.unix, &main.region, &main.mode),
+        (true, &None, &None, &None)
+    );
+    assert_eq!(config.admin.address.to_string(), "127.0.0.1:7465");
+    assert_eq!(config.data.dir, Path::new("data"));
+    assert_eq!(config.numbers["default_region"].as_str(), Some("US"));
+    assert_eq!(config.phones.mode, PhoneMode::Unique);
+    assert_eq!(config.phones.owner, OwnerRule::NewestClaim);
+    assert_eq!(config.phones.on_conflict, OnConflict::Move);
+    assert_eq!(config.feed["main"].kind, FeedKind::None);
+    assert_eq!(
+        (config.answers.matches_max, config.answers.stale_after_s),
+        (100, 0)
+    );
+    assert_eq!((config.http.workers, config.http.batch_max), (0, 1000));
+    assert_eq!((config.customer.cases, config.customer.interactions), (10, 20));
+    assert_eq!(config.log.format, telemetry::Format::Human);
+    assert!(config.treatment.is_empty());
+}
+
+#[test]
+fn every_key_of_the_defaults_is_documented() {
+    let mut above = "";
+    let mut keys = 0;
+    for line in Config::default_text().lines() {
+        let is_key = line.starts_with(|c: char| c.is_ascii_lowercase());
+        if is_key || line.starts_with('[') {
+            keys += usize::from(is_key);
+            assert!(above.starts_with("# "), "{line:?} has no comment above it");
+        }
+        above = line;
+    }
+    assert!(keys > 30, "only {keys} keys were seen");
+}
+
+#[test]
+fn the_default_text_as_a_file_changes_nothing() {
+    assert_eq!(
+        load(Config::default_text(), &[]).unwrap(),
+        Config::load(None, std::iter::empty()).unwrap()
+    );
+}
+
+#[test]
+fn unknown_keys_are_told_with_line_path_and_nearest() {
+    for (text, message) in [
+        (
+            "\n[listener.main]\nadress = \"x\"",
+            "ringside.toml:3: unknown key `listener.main.adress`; did you mean `address`?",
+        ),
+        (
+            "[listner.main]\n",
+            "ringside.toml:1: unknown key `listner`; did you mean `listener`?",
+        ),
+        (
+            "data.dirr = 1",
+            "ringside.toml:1: unknown key `data.dirr`; did you mean `dir`?",
+        ),
+        (
+            "[phones]\nqqq = 1",
+            "ringside.toml:2: unknown key `phones.qqq`; known here: mode, owner, on_conflict",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\n[[treatment]]\nlable = 'VIP'",
+            "ringside.toml:4: unknown key `treatment[1].lable`; did you mean `label`?",
+        ),
+        (
+            "[feed.cim]\npol_ms = 1",
+            "ringside.toml:2: unknown key `feed.cim.pol_ms`; did you mean `poll_ms`?",
+        ),
+    ] {
+        assert_eq!(fault(text, &[]), message);
+    }
+}
+
+#[test]
+fn wrong_values_are_told_with_line_expected_and_found() {
+    for (text, message) in [
+        (
+            "[http]\ndrain_s = \"10\"",
+            "ringside.toml:2: `http.drain_s`: expected a whole number, 0 or more, found \"10\"",
+        ),
+        (
+            "[http]\ndrain_s = 10.5",
+            "ringside.toml:2: `http.drain_s`: expected a whole number, 0 or more, found 10.5",
+        ),
+        (
+            "[http]\n\nworkers = -1",
+            "ringside.toml:3: `http.workers`: expected a whole number, 0 or more, found -1",
+        ),
+        (
+            "[http]\nworkers = 2000",
+            "ringside.toml:2: `http.workers`: expected a whole number from 0 to 1024, found 2000",
+        ),
+        ("data = 1", "ringside.toml:1: `data`: expected a table, found 1"),
+        (
+            "listener = 1",
+            "ringside.toml:1: `listener`: expected a table, found 1",
+        ),
+        (
+            "listener.main = 1",
+            "ringside.toml:1: `listener.main`: expected a table, found 1",
+        ),
+        (
+            "[data]\ndir = 1",
+            "ringside.toml:2: `data.dir`: expected text in quotation marks, found 1",
+        ),
+        (
+            "[listener.main]\nenabled = 'yes'",
+            "ringside.toml:2: `listener.main.enabled`: expected true or false, found \"yes\"",
+        ),
+        (
+            "[listener.main]\naddress = 'localhost'",
+            "ringside.toml:2: `listener.main.address`: expected an IP address and a port, such as \
+             \"127.0.0.1:7464\", found \"localhost\"",
+        ),
+        (
+            "[admin]\naddress = ''",
+            "ringside.toml:2: `admin.address`: expected an IP address and a port, such as \
+             \"127.0.0.1:7464\", found \"\"",
+        ),
+        (
+            "[feed.main]\nkind = 'mongodb'",
+            "ringside.toml:2: `feed.main.kind`: expected in this version one of \"none\", \"file\", \
+             found \"mongodb\"",
+        ),
+        (
+            "phones.mode = 3",
+            "ringside.toml:1: `phones.mode`: expected one of \"unique\", \"shared\", found 3",
+        ),
+        (
+            "[treatment]\nlabel = 'x'",
+            "ringside.toml:1: `treatment`: expected an array, found a table",
+        ),
+        (
+            "log.level = 'inof'",
+            "ringside.toml:1: `log.level`: expected off, error, warn, info, debug or trace, or \
+          `target=level` with one of them, joined by commas, found \"inof\"",
+        ),
+    ] {
+        assert_eq!(fault(text, &[]), message);
+    }
+}
+
+#[test]
+fn values_that_do_not_fit_together_are_told() {
+    for (text, message) in [
+        (
+            "[feed.cim]\nkind = 'file'",
+            "ringside.toml: `feed.cim.path`: expected the file to follow (kind is \"file\"), found \"\"",
+        ),
+        (
+            "[listener.pbx]\nregion = 'GB'",
+            "`listener.pbx.address`: expected an address of its own (listener.main.address has the same)",
+        ),
+        (
+            "[admin]\naddress = '127.0.0.1:7464'",
+            "`listener.main.address`: expected an address of its own (admin.address has the same)",
+        ),
+        (
+            "[listener.main]\nenabled = false",
+            "`listener.main.enabled`: expected one listener enabled",
+        ),
+        (
+            "[listener.main]\naddress = ''",
+            "`listener.main.address`: expected an address, or else a path",
+        ),
+        (
+            "[listener.main]\nregion = 'usa'",
+            "`listener.main.region`: expected two capital letters",
+        ),
+        ("[listener.'a b']\n", "`listener.a b`: expected a name of 1 to 32"),
+        ("[feed.'a__b']\n", "`feed.a__b`: expected a name of 1 to 32"),
+        (
+            "[[treatment]]\nlabel = 'VIP'",
+            "ringside.toml:1: `treatment[0]`: expected `treatment`, `queue` or both",
+        ),
+        (
+            "[[treatment]]\nqueue = ''",
+            "ringside.toml:2: `treatment[0].queue`: expected a word",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nequals = 'x'",
+            "ringside.toml:3: `treatment[0].equals`: expected `attribute`",
+        ),
+        ("data.dir = ''", "ringside.toml:1: `data.dir`: expected a folder"),
+        (
+            "data.scrub_interval_s = 1",
+            "expected a whole number from 60 to 2592000, found 1",
+        ),
+        (
+            "data.overlay_max_mib = 0",
+            "expected a whole number from 1 to 65536, found 0",
+        ),
+        (
+            "answers.matches_max = 0",
+            "expected a whole number from 1 to 1000, found 0",
+        ),
+        (
+            "answers.stale_after_s = 31536001",
+            "expected a whole number from 0 to 31536000",
+        ),
+        (
+            "http.body_max_bytes = 1023",
+            "expected a whole number from 1024 to 1073741824, found 1023",
+        ),
+        ("http.drain_s = 3601", "expected a whole number from 0 to 3600"),
+        ("http.batch_max = 0", "expected a whole number from 1 to 100000"),
+        ("customer.cases = 1001", "expected a whole number from 0 to 1000"),
+        (
+            "customer.interactions = 1001",
+            "expected a whole number from 0 to 1000",
+        ),
+        (
+            "feed.main.poll_ms = 9",
+            "expected a whole number from 10 to 60000, found 9",
+        ),
+    ] {
+        let found = fault(text, &[]);
+        let message = message.trim_start_matches("ringside.toml: ");
+        assert!(found.contains(message), "{text}: {found}");
+    }
+}
+
+#[test]
+fn named_tables_start_as_the_default_of_main() {
+    let config = load(
+        "[listener.main]\nregion = 'GB'\naddress = '127.0.0.1:1'\n[listener.pbx]\naddress = '127.0.0.1:2'\n\
+         [feed.cim]\nkind = 'file'\npath = 'x'",
+        &[
+            ("RINGSIDE__LISTENER__LOCAL__UNIX", "/run/x"),
+            ("RINGSIDE__LISTENER__LOCAL__ADDRESS", ""),
+        ],
+    )
+    .unwrap();
+    let names: Vec<&str> = config.listener.keys().map(String::as_str).collect();
+    assert_eq!(names, ["local", "main", "pbx"]);
+    assert_eq!(
+        config.listener["pbx"].region, None,
+        "what the file says of main is not a default"
+    );
+    assert!(config.listener["pbx"].enabled);
+    assert_eq!(
+        config.listener["local"].unix.as_deref(),
+        Some(Path::new("/run/x"))
+    );
+    assert_eq!(config.listener["local"].address, None);
+    assert_eq!(config.feed["cim"].poll_ms, 200);
+    assert_eq!(config.feed["main"].kind, FeedKind::None);
+}
+
+#[test]
+fn main_can_be_closed() {
+    let config = load("[listener.main]\nenabled = false\n[listener.pbx]\n", &[]).unwrap();
+    assert!(!config.listener["main"].enabled && config.listener["pbx"].enabled);
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let config = load(
+        "[listener.main]\naddress = '127.0.0.1:1'\n[http]\nworkers = 1",
+        &[
+            ("RINGSIDE__LISTENER__MAIN__ADDRESS", "127.0.0.1:0"),
+            ("RINGSIDE__Http__workers", "3"),
+            ("RINGSIDE__NUMBERS__AREA_CODE", "415"),
+            ("RINGSIDE__NUMBERS__EXTENSION_LENGTHS", "[4, 5]"),
+            ("RINGSIDE__PHONES__MODE", "\"shared\""),
+            ("RINGSIDE__TREATMENT", "[{label = 'VIP', queue = 'vip'}]"),
+            ("RINGSIDE__CUSTOMER", "{cases = 1}"),
+            ("RINGSIDE_HTTP__WORKERS", "ignored: one underscore"),
+            ("HOME", "/root"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(
+        config.listener["main"].address,
+        Some("127.0.0.1:0".parse().unwrap())
+    );
+    assert_eq!(config.http.workers, 3);
+    assert_eq!(config.numbers["area_code"].as_str(), Some("415"));
+    assert_eq!(
+        config.numbers["extension_lengths"].as_array().map(Vec::len),
+        Some(2)
+    );
+    assert_eq!(config.phones.mode, PhoneMode::Shared);
+    assert_eq!(config.treatment[0].label.as_deref(), Some("VIP"));
+    assert_eq!((config.customer.cases, config.customer.interactions), (1, 20));
+}
+
+#[test]
+fn faults_of_the_environment_name_the_variable() {
+    for (variable, value, message) in [
+        (
+            "RINGSIDE__LISTENER__MAIN__ADRESS",
+            "127.0.0.1:0",
+            "environment variable RINGSIDE__LISTENER__MAIN__ADRESS: unknown key `listener.main.adress`; \
+             did you mean `address`?",
+        ),
+        (
+            "RINGSIDE__HTTP__WORKERS",
+            "many",
+            "environment variable RINGSIDE__HTTP__WORKERS: `http.workers`: expected a whole number, 0 or more, found \"many\"",
+        ),
+        (
+            "RINGSIDE__HTTP__WORKERS",
+            "5000",
+            "environment variable RINGSIDE__HTTP__WORKERS: `http.workers`: expected a whole number from 0 to 1024, \
+             found 5000",
+        ),
+        (
+            "RINGSIDE__HTTP",
+            "5",
+            "environment variable RINGSIDE__HTTP: `http`: expected a table, found 5",
+        ),
+    ] {
+        assert_eq!(fault("", &[(variable, value)]), message);
+    }
+    assert!(fault("", &[("RINGSIDE__", "1")]).contains("environment variable RINGSIDE__: unknown key ``"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_or_is_not_toml_is_named() {
+    let missing = Config::load(Some(Path::new("/nonexistent/x.toml")), std::iter::empty()).unwrap_err();
+    assert!(
+        missing
+            .to_string()
+            .starts_with("/nonexistent/x.toml: the configuration cannot be read"),
+        "{missing}"
+    );
+    let message = fault("[http]\nworkers = = 2\n", &[]);
+    assert!(
+        message.starts_with("ringside.toml:2: expected TOML, found a fault: "),
+        "{message}"
+    );
+    let twice = fault("[http]\nworkers = 1\nworkers = 2\n", &[]);
+    assert!(twice.starts_with("ringside.toml:3: "), "{twice}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_and_no_variable_ends_the_process(text in "[a-z\\[\\].=\" \n0-9'{},_-]{0,60}", key in "[A-Za-z_]{0,20}", value in ".{0,20}") {
+        let _ = load(&text, &[(&format!("RINGSIDE__{key}"), &value)]);
+    }
+}

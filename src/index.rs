@@ -1,0 +1,108 @@
+//! The index: one view of active overlay over sealed overlay over snapshot, and who owns a number in it.
+//!
+//! Invariants: there is one [`Writer`]. A [`State`] is replaced whole, and readers take the state before the seq, so
+//! that a seq is never older than the snapshot that it is read with. All seqs of a sealed overlay are above the
+//! snapshot's and below the active overlay's.
+
+mod merge;
+mod ownership;
+mod view;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+pub use merge::Merge;
+pub use ownership::{Mode, OnConflict, Owner, Ownership};
+pub use view::{Contest, Found, Records, Standing, Verdict, View};
+pub use writer::{Current, Writer};
+
+use crate::customer::Schema;
+use crate::overlay::{Overlay, Superseded};
+use crate::snapshot::MappedSnapshot;
+
+/// What a view is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) active: Arc<Overlay>,
+    pub(crate) sealed: Option<Arc<Overlay>>,
+    pub(crate) snapshot: Arc<MappedSnapshot>,
+    pub(crate) schema: Arc<Schema>,
+}
+
+/// The customers as readers see them.
+#[derive(Debug)]
+pub struct Index {
+    state: ArcSwap<State>,
+    visible: AtomicU64,
+    ownership: Ownership,
+}
+
+impl Index {
+    /// An index over `snapshot`, and its one writer.
+    pub fn new(snapshot: Arc<MappedSnapshot>, ownership: Ownership) -> (Arc<Index>, Writer) {
+        let seq = snapshot.header().seq;
+        let schema = Arc::new(snapshot.schema().clone());
+        let state = State {
+            active: Arc::new(Overlay::new()),
+            sealed: None,
+            snapshot,
+            schema,
+        };
+        let index = Arc::new(Index {
+            state: ArcSwap::from_pointee(state),
+            visible: AtomicU64::new(seq),
+            ownership,
+        });
+        (Arc::clone(&index), Writer::new(index, seq))
+    }
+
+    /// Calls `read` with one view, and again with a fresh one as often as the view turns out to be superseded, which
+    /// a reader that does not sleep in between sees once in a great while.
+    #[inline]
+    pub fn read<R>(&self, mut read: impl FnMut(&View<'_>) -> Result<R, Superseded>) -> R {
+        loop {
+            let state = self.state.load();
+            // After the state, or a merge could put changes into the snapshot that this seq does not reach.
+            let seq = self.visible.load(Ordering::Acquire);
+            if let Ok(answer) = read(&View::new(&state, seq, self.ownership)) {
+                return answer;
+            }
+        }
+    }
+
+    /// The newest visible seq.
+    pub fn seq(&self) -> u64 {
+        self.visible.load(Ordering::Acquire)
+    }
+
+    /// The snapshot that views are over at present.
+    pub fn snapshot(&self) -> Arc<MappedSnapshot> {
+        Arc::clone(&self.state.load().snapshot)
+    }
+
+    /// The present schema.
+    pub fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.state.load().schema)
+    }
+
+    /// Customers and bytes in the overlays, sealed and active.
+    pub fn overlay_size(&self) -> (usize, u64) {
+        let state = self.state.load();
+        let sealed = state.sealed.as_deref();
+        (
+            state.active.len() + sealed.map_or(0, Overlay::len),
+            state.active.bytes() + sealed.map_or(0, Overlay::bytes),
+        )
+    }
+
+    /// The rules of ownership.
+    pub fn ownership(&self) -> Ownership {
+        self.ownership
+    }
+}
+
+#[cfg(test)]
+mod tests;

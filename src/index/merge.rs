@@ -1,0 +1,66 @@
+//! Merging: a snapshot and the sealed overlay over it become the next snapshot.
+
+use std::io::{Read, Seek, Write};
+use std::sync::Arc;
+
+use crate::customer::{Record, Schema};
+use crate::overlay::{Entry, Overlay};
+use crate::snapshot::layout::Header;
+use crate::snapshot::writer::{Facts, SnapshotWriter};
+use crate::snapshot::{MappedSnapshot, SnapshotError, Stream};
+
+/// What [`super::Writer::seal`] gives for merging; holds no lock, so that reads and changes go on meanwhile.
+#[derive(Debug)]
+pub struct Merge {
+    pub(super) snapshot: Arc<MappedSnapshot>,
+    pub(super) sealed: Arc<Overlay>,
+    pub(super) schema: Arc<Schema>,
+    pub(super) seq: u64,
+}
+
+impl Merge {
+    /// Writes the merged snapshot to `out`: the old one's unchanged records as they are, then the changed ones by id.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written, or the old snapshot has a damaged record: a merge that left it out would make a
+    /// passing fault a lasting one.
+    pub fn write<W: Read + Write + Seek>(
+        &self,
+        out: W,
+        generation: u64,
+        created_at_ms: i64,
+        streams: &[Stream],
+    ) -> Result<(W, Header), SnapshotError> {
+        let seed = self.snapshot.header().seed;
+        let mut writer = SnapshotWriter::new(out, seed)?;
+        let sealed = self.sealed.pin();
+        for record in self.snapshot.records() {
+            let record = record?;
+            if let Ok(None) = sealed.customer(record.id(), self.seq) {
+                writer.add(&record)?;
+            }
+        }
+        let mut changed: Vec<(&str, &Entry)> = sealed.customers(self.seq).flatten().collect();
+        changed.sort_unstable_by_key(|(id, _)| *id);
+        for (_, entry) in changed {
+            if let Entry::Customer(bytes) = entry {
+                let record =
+                    Record::open(bytes).map_err(|source| SnapshotError::Record { offset: 0, source })?;
+                writer.add(&record)?;
+            }
+        }
+        let facts = Facts {
+            generation,
+            seq: self.seq,
+            created_at_ms,
+            schema: &self.schema,
+            streams,
+        };
+        writer.finish(&facts)
+    }
+
+    /// The newest change that the merge holds.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}

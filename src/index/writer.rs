@@ -1,0 +1,143 @@
+//! The index's one writer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Index, Merge, State};
+use crate::customer::{Record, Schema};
+use crate::overlay::{Entry, Overlay};
+use crate::snapshot::MappedSnapshot;
+
+/// Writes changes and makes them visible. There is one for an index.
+#[derive(Debug)]
+pub struct Writer {
+    index: Arc<Index>,
+    seq: u64,
+}
+
+impl Writer {
+    pub(super) fn new(index: Arc<Index>, seq: u64) -> Writer {
+        Writer { index, seq }
+    }
+
+    /// The index that this writer writes.
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// The newest seq written, visible or not.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Calls `read` with what is known of `id`, changes that are not visible yet included; with `None` where nothing
+    /// is known, which a tombstone is not.
+    pub fn current<R>(&self, id: &str, read: impl FnOnce(Option<Current<'_>>) -> R) -> R {
+        let state = self.index.state.load();
+        for overlay in [Some(&state.active), state.sealed.as_ref()].into_iter().flatten() {
+            let pinned = overlay.pin();
+            // No version is above the greatest seq, so nothing can have superseded it.
+            if let Ok(Some(entry)) = pinned.customer(id, u64::MAX) {
+                return read(match entry {
+                    Entry::Customer(bytes) => Record::open(bytes).ok().map(Current::Customer),
+                    Entry::Tombstone { stream, position } => Some(Current::Deleted {
+                        stream: *stream,
+                        position,
+                    }),
+                });
+            }
+        }
+        read(state.snapshot.customer(id).map(Current::Customer))
+    }
+
+    /// Writes `record` as the change `seq`, which is greater than every one before.
+    pub fn upsert(&mut self, seq: u64, record: &Record<'_>) {
+        let entry = Entry::Customer(record.bytes().into());
+        self.put(seq, record.id(), entry, record.claims().map(|claim| claim.key));
+    }
+
+    /// Writes the deletion of `id` as the change `seq`, which is greater than every one before.
+    pub fn delete(&mut self, seq: u64, id: &str, stream: u16, position: &[u8]) {
+        self.put(
+            seq,
+            id,
+            Entry::Tombstone {
+                stream,
+                position: position.into(),
+            },
+            std::iter::empty(),
+        );
+    }
+
+    fn put(&mut self, seq: u64, id: &str, entry: Entry, claims: impl Iterator<Item = u64>) {
+        debug_assert!(seq > self.seq);
+        let visible = self.index.visible.load(Ordering::Relaxed);
+        self.index
+            .state
+            .load()
+            .active
+            .put(seq, id, entry, claims, visible);
+        self.seq = seq;
+    }
+
+    /// Takes `seq` without a change of a customer, as for a change of the schema.
+    pub fn set_schema(&mut self, seq: u64, schema: Schema) {
+        let state = State {
+            schema: Arc::new(schema),
+            ..State::clone(&self.index.state.load())
+        };
+        self.index.state.store(Arc::new(state));
+        self.seq = seq;
+    }
+
+    /// Makes everything written so far visible, at once.
+    pub fn publish(&mut self) {
+        self.index.visible.store(self.seq, Ordering::Release);
+    }
+
+    /// Seals the active overlay, starts another, and gives back what a merge needs; `None` where one is sealed
+    /// already, or nothing has been written. Publishes first.
+    pub fn seal(&mut self) -> Option<Merge> {
+        self.publish();
+        let state = State::clone(&self.index.state.load());
+        if state.sealed.is_some() || state.active.is_empty() {
+            return None;
+        }
+        let merge = Merge {
+            snapshot: Arc::clone(&state.snapshot),
+            sealed: Arc::clone(&state.active),
+            schema: Arc::clone(&state.schema),
+            seq: self.seq,
+        };
+        self.index.state.store(Arc::new(State {
+            sealed: Some(state.active),
+            active: Arc::new(Overlay::new()),
+            ..state
+        }));
+        Some(merge)
+    }
+
+    /// Replaces snapshot and sealed overlay by `snapshot`, which holds both.
+    pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) {
+        let state = State {
+            sealed: None,
+            snapshot,
+            ..State::clone(&self.index.state.load())
+        };
+        self.index.state.store(Arc::new(state));
+    }
+}
+
+/// What is known of a customer.
+#[derive(Debug)]
+pub enum Current<'a> {
+    /// Its record.
+    Customer(Record<'a>),
+    /// It was deleted, by this stream at this position.
+    Deleted {
+        /// As in a record's origin.
+        stream: u16,
+        /// As in a record's origin.
+        position: &'a [u8],
+    },
+}

@@ -1,0 +1,112 @@
+//! The parse: what libphonenumber says that a number is. Every number goes through [`parse`].
+
+use rlibphonenumber::{NotANumberError, PHONE_NUMBER_UTIL, ParseError};
+use thiserror::Error;
+
+use super::key::Key;
+use super::region::Region;
+
+/// The reference refuses longer texts before it looks at them.
+const MAX_CHARACTERS: usize = 250;
+
+/// A number taken apart: calling code and national number, leading zeros counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parsed {
+    pub(super) calling_code: u16,
+    /// The national number without its leading zeros.
+    pub(super) national: u64,
+    pub(super) leading_zeros: u8,
+}
+
+/// Why a text is not a phone number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ParseReason {
+    /// Nothing that looks like a number, or something that no number contains.
+    #[error("not a phone number: expected digits, separators and an optional leading +")]
+    NotANumber,
+    /// A plus with a calling code that nobody has; or no plus and no region to read the number in.
+    #[error(
+        "the calling code after the + is not in use, or there is neither a + nor a region to read the number in"
+    )]
+    UnknownCallingCode,
+    /// Too little is left after the international prefix.
+    #[error("too few digits after the international prefix")]
+    TooShortAfterPrefix,
+    /// Fewer than two digits of national number.
+    #[error("too few digits for a phone number")]
+    TooShort,
+    /// More than 17 digits of national number, or more than 250 characters.
+    #[error("too long for a phone number")]
+    TooLong,
+}
+
+impl Parsed {
+    /// All digits after the plus, as one integer. At most 20 of them, which is more than a `u64` holds.
+    pub(super) fn digits(self) -> u128 {
+        let national_length =
+            self.national.checked_ilog10().map_or(1, |log| log + 1) + u32::from(self.leading_zeros);
+        u128::from(self.calling_code) * 10u128.pow(national_length) + u128::from(self.national)
+    }
+
+    /// The key, where the number has at most 15 digits.
+    pub(super) fn key(self) -> Option<Key> {
+        u64::try_from(self.digits()).ok().and_then(Key::e164)
+    }
+}
+
+/// Parses a text exactly as the reference does. `region` is where a number without a plus was dialled.
+pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
+    if text.len() > MAX_CHARACTERS && text.chars().count() > MAX_CHARACTERS {
+        return Err(ParseReason::TooLong);
+    }
+    let number = PHONE_NUMBER_UTIL
+        .parse(text, region.to_library())
+        .map_err(reason)?;
+    let leading_zeros = if number.italian_leading_zero() {
+        u8::try_from(number.number_of_leading_zeros())
+    } else {
+        Ok(0)
+    };
+    match (u16::try_from(number.country_code), leading_zeros) {
+        (Ok(calling_code), Ok(leading_zeros)) if leading_zeros <= 17 => Ok(Parsed {
+            calling_code,
+            national: number.national_number,
+            leading_zeros,
+        }),
+        _ => Err(ParseReason::NotANumber),
+    }
+}
+
+fn reason(error: ParseError) -> ParseReason {
+    match error {
+        ParseError::InvalidCountryCode => ParseReason::UnknownCallingCode,
+        ParseError::NotANumber(NotANumberError::FailedToParseNumberAsInt(_)) | ParseError::TooLongNsn => {
+            ParseReason::TooLong
+        }
+        ParseError::NotANumber(_) => ParseReason::NotANumber,
+        ParseError::TooShortAfterIdd => ParseReason::TooShortAfterPrefix,
+        ParseError::TooShortNsn => ParseReason::TooShort,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leading_zeros_of_the_national_number_survive() {
+        let rome = parse("+39 06 698 12345", Region::NONE).expect("a number");
+        assert_eq!(rome.digits(), 390_669_812_345);
+        let zeros = Parsed {
+            calling_code: 49,
+            national: 0,
+            leading_zeros: 3,
+        };
+        assert_eq!(zeros.digits(), 490_000);
+    }
+
+    #[test]
+    fn long_texts_are_refused_before_they_cost_time() {
+        assert_eq!(parse(&"1".repeat(251), Region::NONE), Err(ParseReason::TooLong));
+    }
+}

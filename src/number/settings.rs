@@ -1,0 +1,171 @@
+//! How numbers are read: what a configuration says.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::reading::Invalid;
+use super::region::Region;
+
+/// The rules for reading numbers. Every field is required; see [`Settings::builtin`] for values that suit most.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The region that numbers without a plus are dialled in; `ZZ` for none, which refuses them.
+    pub default_region: Region,
+    /// How digits without a plus are read.
+    pub mode: Mode,
+    /// Words and phrases that stand for a withheld number, in any case. One that is followed by digits or signs alone
+    /// (`anonymous1234`) is withheld too.
+    pub withheld_words: Vec<String>,
+    /// Numbers that stand for a withheld number, written with `+` and digits.
+    pub withheld_numbers: Vec<String>,
+    /// How many digits internal extensions have, 1 to 17 each.
+    pub extension_lengths: Vec<u8>,
+    /// Ranges of internal extensions, `1000-1999`: both ends with as many digits, both included.
+    pub extension_ranges: Vec<String>,
+    /// Emergency numbers, digits alone.
+    pub emergency_numbers: Vec<String>,
+    /// Our own numbers, in any written form: as a caller they match nobody.
+    pub own_numbers: Vec<String>,
+    /// What is dialled for an outside line (`9,`, `0`): taken off numbers without a plus before anything else.
+    pub outside_line_prefixes: Vec<String>,
+    /// The area code that seven digits are completed with; empty: seven digits are left to the parser, and refused
+    /// where the region is in the North American plan.
+    pub area_code: String,
+    /// Whether `00` before another digit than 0 means plus, whatever the region's own international prefix is.
+    pub double_zero_is_plus: bool,
+    /// Legacy numbering plans: beginnings of numbers that are replaced. The first that fits applies.
+    pub aliases: Vec<Alias>,
+    /// Whether numbers that are not valid in their country's plan are stored.
+    pub allow_invalid: bool,
+}
+
+/// How digits without a plus are read. Never guessed: the same digits may be valid numbers of two countries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// As dialled in the region: national, behind its international prefix, or with its own calling code.
+    Auto,
+    /// International numbers whose plus got lost.
+    E164NoPlus,
+    /// As dialled in the region, but never with its own calling code.
+    National,
+}
+
+/// A beginning of public numbers that is replaced by another.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// The beginning, with `+`.
+    pub from: String,
+    /// What replaces it, with `+`.
+    pub to: String,
+    /// How many digits follow the beginning, exactly; other lengths stay as they are.
+    pub digits: u8,
+}
+
+/// What one source of numbers (a listener, a feed) reads differently; absent: as everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSettings {
+    /// See [`Settings::default_region`].
+    pub default_region: Option<Region>,
+    /// See [`Settings::mode`].
+    pub mode: Option<Mode>,
+    /// See [`Settings::outside_line_prefixes`].
+    pub outside_line_prefixes: Option<Vec<String>>,
+    /// See [`Settings::area_code`].
+    pub area_code: Option<String>,
+    /// See [`Settings::double_zero_is_plus`].
+    pub double_zero_is_plus: Option<bool>,
+}
+
+/// Settings that contradict themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// A value of the wrong form.
+    #[error("{key}: expected {expected}; found {found:?}")]
+    Value {
+        /// The setting.
+        key: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What it was given.
+        found: String,
+    },
+    /// One of our own numbers cannot be read under these very settings.
+    #[error("own_numbers: {found:?} is not read as a number: {reason}")]
+    OwnNumber {
+        /// The number as it is written in the settings.
+        found: String,
+        /// Why it is none.
+        reason: Invalid,
+    },
+}
+
+impl Settings {
+    /// Values that suit most centres, for users of the library, tests and the command line. The service takes its
+    /// values from its default configuration file instead.
+    pub fn builtin() -> Settings {
+        let owned = |values: &[&str]| {
+            values
+                .iter()
+                .map(|&value| value.to_owned())
+                .collect::<Vec<String>>()
+        };
+        let alias = |from: &str, to: &str| Alias {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            digits: 10,
+        };
+        Settings {
+            default_region: Region::from_library(rlibphonenumber::Region::US),
+            mode: Mode::Auto,
+            withheld_words: owned(&[
+                "anonymous",
+                "blocked",
+                "private",
+                "restricted",
+                "unavailable",
+                "unknown",
+                "withheld",
+                "blocked number",
+                "caller id unavailable",
+                "id unavailable",
+                "no caller id",
+                "number withheld",
+                "private caller",
+                "private number",
+                "restricted number",
+                "unknown caller",
+                "unknown number",
+                "withheld number",
+            ]),
+            // "anonymous", "restricted", "blocked", "unknown" and "unavailable" on a telephone's keys.
+            withheld_numbers: owned(&[
+                "+266696687",
+                "+7378742833",
+                "+2562533",
+                "+8656696",
+                "+86282452253",
+            ]),
+            extension_lengths: Vec::new(),
+            extension_ranges: Vec::new(),
+            emergency_numbers: owned(&["000", "110", "111", "112", "119", "911", "999"]),
+            own_numbers: Vec::new(),
+            outside_line_prefixes: Vec::new(),
+            area_code: String::new(),
+            double_zero_is_plus: false,
+            aliases: vec![
+                // Mexico dropped the 1, 044 and 045 before mobile numbers in 2019; carriers still send them.
+                alias("+521", "+52"),
+                alias("+52044", "+52"),
+                alias("+52045", "+52"),
+                // Argentina's 9 marks a mobile number called from abroad; carriers send it or leave it out. No
+                // landline shares the ten digits, and without the 9 a mobile number cannot be told: so it is dropped.
+                alias("+549", "+54"),
+            ],
+            allow_invalid: false,
+        }
+    }
+}

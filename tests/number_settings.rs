@@ -1,0 +1,131 @@
+//! Settings of number reading: what is refused, and by which name.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use ringside::number::{Key, Mode, Numbering, Region, Settings, SourceSettings};
+
+#[test]
+fn a_source_may_have_rules_of_its_own() {
+    let source = SourceSettings {
+        area_code: Some("415".to_owned()),
+        outside_line_prefixes: Some(vec!["9".to_owned()]),
+        ..SourceSettings::default()
+    };
+    let numbering = Numbering::new(&Settings::builtin())
+        .unwrap()
+        .with_source(&source)
+        .unwrap();
+    assert_eq!(
+        numbering.read("9 555 2671", None).key(),
+        Key::e164(14_155_552_671)
+    );
+    let wrong = SourceSettings {
+        area_code: Some("4l5".to_owned()),
+        ..SourceSettings::default()
+    };
+    assert!(
+        numbering
+            .with_source(&wrong)
+            .unwrap_err()
+            .to_string()
+            .starts_with("area_code: expected")
+    );
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_by_name() {
+    let refused = |change: fn(&mut Settings)| {
+        let mut settings = Settings::builtin();
+        change(&mut settings);
+        Numbering::new(&settings).unwrap_err().to_string()
+    };
+    for (key, message) in [
+        (
+            "withheld_words",
+            refused(|settings| settings.withheld_words.push(String::new())),
+        ),
+        (
+            "withheld_numbers",
+            refused(|settings| settings.withheld_numbers.push("266".to_owned())),
+        ),
+        (
+            "extension_lengths",
+            refused(|settings| settings.extension_lengths.push(0)),
+        ),
+        (
+            "extension_lengths",
+            refused(|settings| settings.extension_lengths.push(18)),
+        ),
+        (
+            "extension_ranges",
+            refused(|settings| settings.extension_ranges.push("1-20".to_owned())),
+        ),
+        (
+            "extension_ranges",
+            refused(|settings| settings.extension_ranges.push("20-10".to_owned())),
+        ),
+        (
+            "emergency_numbers",
+            refused(|settings| settings.emergency_numbers.push("+112".to_owned())),
+        ),
+        (
+            "own_numbers",
+            refused(|settings| settings.own_numbers.push("nobody".to_owned())),
+        ),
+        (
+            "own_numbers",
+            refused(|settings| settings.own_numbers.push("anonymous".to_owned())),
+        ),
+        (
+            "outside_line_prefixes",
+            refused(|settings| settings.outside_line_prefixes.push(String::new())),
+        ),
+        (
+            "outside_line_prefixes",
+            refused(|settings| settings.outside_line_prefixes.push("+".to_owned())),
+        ),
+        (
+            "area_code",
+            refused(|settings| settings.area_code = "415555".to_owned()),
+        ),
+        (
+            "aliases.from",
+            refused(|settings| settings.aliases[0].from = "521".to_owned()),
+        ),
+        (
+            "aliases.to",
+            refused(|settings| settings.aliases[0].to = "+".to_owned()),
+        ),
+        (
+            "aliases.from",
+            refused(|settings| settings.aliases[0].digits = 200),
+        ),
+    ] {
+        assert!(message.starts_with(&format!("{key}: ")), "{key}: {message}");
+    }
+}
+
+#[test]
+fn settings_are_read_strictly() {
+    let toml = r#"
+        default_region = "zz"
+        mode = "e164_no_plus"
+        withheld_words = ["anonymous"]
+        withheld_numbers = []
+        extension_lengths = [4]
+        extension_ranges = ["1000-1999"]
+        emergency_numbers = ["112"]
+        own_numbers = []
+        outside_line_prefixes = []
+        area_code = ""
+        double_zero_is_plus = false
+        aliases = [{ from = "+521", to = "+52", digits = 10 }]
+        allow_invalid = false
+    "#;
+    let settings: Settings = toml::from_str(toml).unwrap();
+    assert_eq!(settings.default_region, Region::NONE);
+    assert_eq!(settings.mode, Mode::E164NoPlus);
+    assert!(toml::from_str::<Settings>(&toml.replace("area_code", "areacode")).is_err());
+    assert!(toml::from_str::<Settings>(&toml.replace("allow_invalid = false", "")).is_err());
+    assert!(toml::from_str::<Settings>(&toml.replace("\"zz\"", "\"Narnia\"")).is_err());
+}
