@@ -122,12 +122,16 @@ mod tests {
     use crate::number::Settings;
 
     fn intake() -> Intake {
-        let numbering = Numbering::new(&Settings::default()).unwrap().for_source(Some("US".parse().unwrap()), None);
+        let numbering = Numbering::new(&Settings::builtin())
+            .unwrap()
+            .for_source(Some("US".parse().unwrap()), None);
         Intake::new(numbering, Limits::default())
     }
 
     fn customer(json: &serde_json::Value, schema: &Schema) -> Customer {
-        document::read(json, schema, Strictness::Import, Limits::default()).unwrap().customer
+        document::read(json, schema, Strictness::Import, Limits::default())
+            .unwrap()
+            .customer
     }
 
     #[test]
@@ -144,8 +148,15 @@ mod tests {
             &schema,
         );
         let (claims, unclaimed) = intake().claims(&customer, &schema, |key| key.raw() % 10);
-        let expected = [(14806754110, 0, true), (442079460958, 8, false), (12565938310, 0, false)];
-        assert_eq!(claims, expected.map(|(key, since, shared)| Claim { key, since, shared }));
+        let expected = [
+            (14806754110, 0, true),
+            (442079460958, 8, false),
+            (12565938310, 0, false),
+        ];
+        assert_eq!(
+            claims,
+            expected.map(|(key, since, shared)| Claim { key, since, shared })
+        );
         assert_eq!(unclaimed.len(), 1, "a withheld number is no fault");
         assert_eq!(unclaimed[0].field, "phones[4]");
     }
@@ -154,7 +165,10 @@ mod tests {
     fn a_record_holds_the_claims_and_the_origin() {
         let schema = Schema::default();
         let customer = customer(&json!({"id": "a", "phones": ["+14806754110"]}), &schema);
-        let origin = Origin { stream: 3, position: b"p" };
+        let origin = Origin {
+            stream: 3,
+            position: b"p",
+        };
         let recorded = intake().record(&customer, &schema, origin, |_| 7).unwrap();
         let record = Record::open(&recorded.bytes).unwrap();
         assert_eq!((record.id(), record.origin()), ("a", origin));

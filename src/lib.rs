@@ -7,9 +7,9 @@
 pub mod config;
 pub mod customer;
 pub mod durable;
+pub mod index;
 pub mod intake;
 pub mod metrics;
-pub mod index;
 pub mod number;
 pub mod overlay;
 pub mod snapshot;

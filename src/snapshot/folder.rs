@@ -121,7 +121,10 @@ impl Folder {
     /// # Errors
     /// As [`Folder::generations`].
     pub fn next_generation(&self) -> Result<u64, FolderError> {
-        Ok(self.generations()?.last().map_or(1, |last| last.saturating_add(1)))
+        Ok(self
+            .generations()?
+            .last()
+            .map_or(1, |last| last.saturating_add(1)))
     }
 
     /// Path of the snapshot with serial number `generation`.
@@ -161,6 +164,8 @@ impl Held {
     /// # Errors
     /// The folder cannot be written.
     pub fn stage(&self, generation: u64) -> Result<Staged, FolderError> {
+        // A build that failed in its last step has left them, and this one may have none.
+        remove(&self.folder.rejects(generation));
         Ok(Staged::create(&self.folder.snapshot(generation))?)
     }
 
@@ -180,7 +185,10 @@ impl Held {
     pub fn publish(&self, snapshot: Staged) -> Result<PathBuf, FolderError> {
         let path = snapshot.target().to_owned();
         snapshot.publish()?;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         // Where this fails the file stays, whole: the pointer may already lead to it and only not be durable yet.
         Current::publish(&self.folder.dir, name)?;
         self.remove_old();
@@ -303,9 +311,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let held = Folder::hold(dir.path().join("data/main")).unwrap();
         assert_eq!(held.folder().current().unwrap(), None);
+        fs::write(held.folder().rejects(1), "of a build that failed").unwrap();
         for generation in 1..=5 {
-            fs::write(held.folder().rejects(generation), "{}").unwrap();
             publish(&held, "x").unwrap();
+            assert!(!held.folder().rejects(generation).exists());
+            fs::write(held.folder().rejects(generation), "{}").unwrap();
         }
         assert_eq!(held.folder().generations().unwrap(), [3, 4, 5]);
         assert_eq!(held.folder().current().unwrap(), Some(held.folder().snapshot(5)));
@@ -331,7 +341,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let held = Folder::hold(dir.path()).unwrap();
         let error = Folder::hold(dir.path()).unwrap_err().to_string();
-        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
         drop(held);
         Folder::hold(dir.path()).unwrap();
     }
@@ -351,7 +364,11 @@ mod tests {
 
         let held = Folder::hold(dir.path()).unwrap();
         assert_eq!(held.folder().current().unwrap(), Some(first));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "LOCK, CURRENT and one snapshot");
+        assert_eq!(
+            fs::read_dir(dir.path()).unwrap().count(),
+            3,
+            "LOCK, CURRENT and one snapshot"
+        );
     }
 
     #[test]
@@ -370,7 +387,10 @@ mod tests {
     fn a_path_may_be_a_data_folder_a_tenants_folder_or_a_file() {
         let dir = tempfile::tempdir().unwrap();
         let error = resolve(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("a folder without one") && error.contains("snapshot build"), "{error}");
+        assert!(
+            error.contains("a folder without one") && error.contains("snapshot build"),
+            "{error}"
+        );
         let held = Folder::hold(Folder::of_tenant(dir.path()).dir()).unwrap();
         let file = publish(&held, "x").unwrap();
         for path in [dir.path(), held.folder().dir(), file.as_path()] {

@@ -30,7 +30,9 @@ impl Cells {
     /// The cells in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.bytes[start..end])
     }
 
     /// Bytes of all cells.
@@ -177,7 +179,9 @@ mod tests {
 
     use super::*;
 
-    fn rows(text: &[u8], delimiter: u8) -> Result<Vec<(u64, Result<Vec<String>, String>)>, ImportError> {
+    type Read = (u64, Result<Vec<String>, String>);
+
+    fn rows(text: &[u8], delimiter: u8) -> Result<Vec<Read>, ImportError> {
         let mut rows = CsvRows::new(text, delimiter);
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
@@ -232,7 +236,17 @@ mod tests {
     #[test]
     fn an_unclosed_quotation_mark_ends_the_import_and_is_named() {
         let error = rows(b"1,2\n3,\"four\n5,6\n", b',').unwrap_err();
-        assert!(matches!(error, ImportError::UnclosedQuote { row: 2, line: 2, column: 2 }), "{error}");
+        assert!(
+            matches!(
+                error,
+                ImportError::UnclosedQuote {
+                    row: 2,
+                    line: 2,
+                    column: 2
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]

@@ -7,19 +7,59 @@ const FIELDS: [(&str, &[&str]); 8] = [
     (
         "id",
         &[
-            "id", "customerid", "contactid", "accountid", "externalid", "clientid", "personid", "memberid", "userid",
-            "recordid", "crmid", "uuid", "guid",
+            "id",
+            "customerid",
+            "contactid",
+            "accountid",
+            "externalid",
+            "clientid",
+            "personid",
+            "memberid",
+            "userid",
+            "recordid",
+            "crmid",
+            "uuid",
+            "guid",
         ],
     ),
-    ("name", &["name", "fullname", "customername", "displayname", "contactname", "clientname"]),
+    (
+        "name",
+        &[
+            "name",
+            "fullname",
+            "customername",
+            "displayname",
+            "contactname",
+            "clientname",
+        ],
+    ),
     ("first_name", &["firstname", "givenname", "forename"]),
     ("last_name", &["lastname", "surname", "familyname"]),
     (
         "company",
-        &["company", "companyname", "organization", "organisation", "organizationname", "account"],
+        &[
+            "company",
+            "companyname",
+            "organization",
+            "organisation",
+            "organizationname",
+            "account",
+        ],
     ),
-    ("created_at", &["createdat", "createdon", "createddate", "datecreated"]),
-    ("updated_at", &["updatedat", "updatedon", "modifiedat", "modifiedon", "lastmodified"]),
+    (
+        "created_at",
+        &["createdat", "createdon", "createddate", "datecreated"],
+    ),
+    (
+        "updated_at",
+        &[
+            "updatedat",
+            "updatedon",
+            "modifiedat",
+            "modifiedon",
+            "lastmodified",
+        ],
+    ),
     ("last_agent_id", &["lastagentid"]),
 ];
 const LABELS: [&str; 2] = ["labels", "tags"];
@@ -72,7 +112,9 @@ impl<'a> Detector<'a> {
 
     /// The first column whose header's last word is `word`: `Provider ID`, `Hospital Name`.
     pub(super) fn ending_in(&mut self, word: &str) -> Option<usize> {
-        let found = self.free().find(|&column| last_word(&self.headers[column]) == word)?;
+        let found = self
+            .free()
+            .find(|&column| last_word(&self.headers[column]) == word)?;
         self.take(found)
     }
 
@@ -191,7 +233,11 @@ mod tests {
             ("電話", "電話", "column_3"),
             ("", "", "column_3"),
         ] {
-            assert_eq!((last_word(header).as_str(), key(header, 2).as_str()), (word, made), "{header}");
+            assert_eq!(
+                (last_word(header).as_str(), key(header, 2).as_str()),
+                (word, made),
+                "{header}"
+            );
         }
         assert!(key(&"long header ".repeat(20), 0).len() <= 61);
     }
@@ -210,6 +256,9 @@ mod tests {
             found(&["Phone 1", "Work phone", "Cell", "Contact phone", "Phones called"]),
             [(0, String::new()), (1, "work".into()), (2, "mobile".into())]
         );
-        assert_eq!(found(&["Fax", "Contact phone", "Billing phone"]), [(1, String::new())]);
+        assert_eq!(
+            found(&["Fax", "Contact phone", "Billing phone"]),
+            [(1, String::new())]
+        );
     }
 }

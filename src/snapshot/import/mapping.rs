@@ -107,7 +107,10 @@ impl TryFrom<String> for Delimiter {
 /// Headers of fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "each is the header of the document's field of that name")]
+#[expect(
+    missing_docs,
+    reason = "each is the header of the document's field of that name"
+)]
 pub struct ColumnNames {
     pub id: Option<String>,
     pub name: Option<String>,
@@ -279,7 +282,9 @@ pub enum MappingError {
         known: String,
     },
     /// Columns of a case and none that tells cases apart.
-    #[error("mapping: columns.case: expected `id` or `number`, found neither; name the column that tells cases apart")]
+    #[error(
+        "mapping: columns.case: expected `id` or `number`, found neither; name the column that tells cases apart"
+    )]
     CaseWithoutId,
 }
 
@@ -299,7 +304,14 @@ impl Mapping {
     }
 }
 
-const TOP: &[&str] = &["only", "invalid_phones", "delimiter", "encoding", "columns", "attribute"];
+const TOP: &[&str] = &[
+    "only",
+    "invalid_phones",
+    "delimiter",
+    "encoding",
+    "columns",
+    "attribute",
+];
 const COLUMNS: &[&str] = &[
     "id",
     "name",
@@ -399,14 +411,45 @@ mod tests {
     }
 
     #[test]
+    fn the_guides_example_is_a_mapping_that_names_everything() {
+        let guide = include_str!("../../../docs/import.md");
+        let example = guide
+            .split("```toml")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next())
+            .unwrap();
+        let names = Mapping::parse(example).unwrap().columns;
+        let table: toml::Table = example.parse().unwrap();
+        let columns = table["columns"].as_table().unwrap();
+        assert!(COLUMNS.iter().all(|key| columns.contains_key(*key)));
+        assert_eq!(names.case.unwrap().title.as_deref(), Some("Subject"));
+    }
+
+    #[test]
     fn an_unknown_key_names_the_nearest_known_one() {
         for (text, key, meant) in [
             ("onyl = true", "`onyl`", "`only`"),
-            ("[columns]\nfristname = 'x'", "`columns.fristname`", "`first_name`"),
-            ("[columns]\nphones = [{column = 'x', sharde = true}]", "`columns.phones.sharde`", "`shared`"),
-            ("[columns]\nlabels = {colunm = 'x'}", "`columns.labels.colunm`", "`column`"),
+            (
+                "[columns]\nfristname = 'x'",
+                "`columns.fristname`",
+                "`first_name`",
+            ),
+            (
+                "[columns]\nphones = [{column = 'x', sharde = true}]",
+                "`columns.phones.sharde`",
+                "`shared`",
+            ),
+            (
+                "[columns]\nlabels = {colunm = 'x'}",
+                "`columns.labels.colunm`",
+                "`column`",
+            ),
             ("[columns.case]\nidd = 'x'", "`columns.case.idd`", "`id`"),
-            ("[[attribute]]\nkey = 'x'\nsensitiv = true", "`attribute.sensitiv`", "`sensitive`"),
+            (
+                "[[attribute]]\nkey = 'x'\nsensitiv = true",
+                "`attribute.sensitiv`",
+                "`sensitive`",
+            ),
         ] {
             let error = Mapping::parse(text).unwrap_err().to_string();
             assert!(error.contains(key) && error.contains(meant), "{text}: {error}");

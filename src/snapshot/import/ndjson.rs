@@ -101,16 +101,17 @@ impl Documents for JsonDocuments {
         if let Some(Value::Object(attributes)) = json.get_mut("attributes")
             && attributes.keys().any(|key| self.schema.position(key).is_none())
         {
-            match self.unnamed {
-                Unnamed::Drop => attributes.retain(|key, _| self.schema.position(key).is_some()),
-                Unnamed::Infer => match self.infer(text, attributes) {
+            if self.unnamed == Unnamed::Infer {
+                match self.infer(text, attributes) {
                     Ok(()) => {}
                     Err(source @ SchemaError::TooMany { .. }) => {
                         return Err(ImportError::TooManyKeys { row, source });
                     }
                     Err(error) => return Ok(Err(Reject::row(row, error.to_string()))),
-                },
+                }
             }
+            // With inference, these are nulls and blanks: they say nothing, and nothing of their type.
+            attributes.retain(|key, _| self.schema.position(key).is_some());
         }
         Ok(Ok(Document {
             json,
@@ -132,7 +133,10 @@ impl Documents for JsonDocuments {
 fn not_json(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = text.split(" at line ").next().unwrap_or_default();
-    format!("expected one JSON object on the line, found: {problem} (at column {})", error.column())
+    format!(
+        "expected one JSON object on the line, found: {problem} (at column {})",
+        error.column()
+    )
 }
 
 /// The order in which a document writes its attributes, which [`Value`] does not keep.

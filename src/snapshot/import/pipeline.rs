@@ -50,11 +50,8 @@ pub(super) trait Documents: Send {
     type Content: Send;
 
     /// The document in `content`, or why the row is refused. Only the outer error ends the import.
-    fn document(
-        &mut self,
-        row: u64,
-        content: Self::Content,
-    ) -> Result<Result<Document, Reject>, ImportError>;
+    fn document(&mut self, row: u64, content: Self::Content)
+    -> Result<Result<Document, Reject>, ImportError>;
 
     /// The schema that documents so far are written under.
     fn schema(&self) -> &Schema;
@@ -211,8 +208,16 @@ impl Encoder<'_> {
         let limits = self.intake.limits();
         let customer = match document::read(&document.json, schema, Strictness::Import, limits) {
             Ok(read) => read.customer,
-            Err(Refusal { field, expected, found }) => {
-                return Err(reject(field, format!("expected {expected}, found {found}"), false));
+            Err(Refusal {
+                field,
+                expected,
+                found,
+            }) => {
+                return Err(reject(
+                    field,
+                    format!("expected {expected}, found {found}"),
+                    false,
+                ));
             }
         };
         let position = row.to_be_bytes();
@@ -247,5 +252,8 @@ impl Encoder<'_> {
 pub(super) fn not_utf8(bytes: &[u8], error: std::str::Utf8Error, remedy: &str) -> String {
     let at = error.valid_up_to();
     let byte = bytes.get(at).copied().unwrap_or_default();
-    format!("expected UTF-8, found byte 0x{byte:02x} at byte {} of it; {remedy}", at + 1)
+    format!(
+        "expected UTF-8, found byte 0x{byte:02x} at byte {} of it; {remedy}",
+        at + 1
+    )
 }
