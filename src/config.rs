@@ -14,12 +14,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::telemetry;
+use crate::{index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
 pub use sections::{
-    Admin, Answers, Attestation, Customer, Data, Feed, FeedKind, Flag, Http, Listener, Named, OnConflict,
-    OwnerRule, PhoneMode, Phones, TreatmentRule,
+    Admin, Answers, Attestation, Customer, Data, Feed, FeedKind, Flag, Http, Listener, Named, TreatmentRule,
 };
 
 use tree::Node;
@@ -44,9 +43,9 @@ pub struct Config {
     /// What is kept on disk.
     pub data: Data,
     /// How written numbers are read.
-    pub numbers: toml::Table,
+    pub numbers: number::Settings,
     /// Who answers for a number that several customers list.
-    pub phones: Phones,
+    pub phones: index::Ownership,
     /// Where changes come from.
     pub feed: Named<Feed>,
     /// What an answer holds.

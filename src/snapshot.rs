@@ -9,6 +9,7 @@ pub mod folder;
 pub mod import;
 pub mod layout;
 pub mod map;
+pub mod scrub;
 mod table;
 pub mod verify;
 pub mod writer;

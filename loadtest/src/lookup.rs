@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 use std::io::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringside::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
@@ -29,6 +29,12 @@ pub(crate) struct Options {
     #[arg(long, default_value = "target/loadtest")]
     folder: PathBuf,
 }
+
+const OWNERSHIP: Ownership = Ownership {
+    mode: Mode::Unique,
+    owner: Owner::NewestClaim,
+    on_conflict: OnConflict::Move,
+};
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     let other = |error: Box<dyn std::error::Error>| Error::other(error.to_string());
@@ -107,6 +113,23 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         ),
     ]);
     Ok(rows)
+}
+
+/// Median nanoseconds of a chained hit among `customers` customers, on this machine now.
+pub(crate) fn nanos_of_a_hit(folder: &Path, customers: u64) -> Result<f64, Error> {
+    let (_, snapshot) = customers::snapshot(folder, customers, Profile::Typical)
+        .map_err(|error| Error::other(error.to_string()))?;
+    let snapshot = Arc::new(snapshot);
+    let (index, _writer) = Index::new(Arc::clone(&snapshot), OWNERSHIP);
+    let chain = Chain {
+        index: &index,
+        snapshot: &snapshot,
+        customers,
+        lookups: 200_000,
+    };
+    Ok(pairs::measure(5, chain.lookups, || chain.hits(), || chain.hits())
+        .nanos
+        .0)
 }
 
 /// Mean bytes of a record's JSON, and of everything else in the records section.

@@ -25,6 +25,9 @@ pub(crate) fn facts() -> serde_json::Value {
 
 /// The command line that is running, as one would type it.
 pub(crate) fn command() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
     format!("cargo run --release -p loadtest -- {}", arguments.join(" "))
 }

@@ -7,11 +7,16 @@
     reason = "a measuring program's output is its purpose, and a wrong answer must stop it"
 )]
 
+mod baseline;
+mod client;
+mod cpu;
 mod customers;
 mod lookup;
 mod machine;
 mod pairs;
 mod row;
+mod server;
+mod startup;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,12 +39,21 @@ struct Arguments {
 enum Command {
     /// Rows 1, 2 and 12: lookups in process beside dependent reads of the same map, and the bytes they cost.
     Lookup(lookup::Options),
+    /// Row 4: server CPU of a lookup over HTTP beside a bare hyper server. Needs `cargo build --release` first.
+    Cpu(cpu::Options),
+    /// Row 9: exec to first correct answer. Needs `cargo build --release` first.
+    Startup(startup::Options),
+    /// The bare hyper server that others are measured beside; serves until it is ended.
+    Baseline(baseline::Options),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let rows = match &arguments.command {
         Command::Lookup(options) => lookup::measure(options),
+        Command::Cpu(options) => cpu::measure(options),
+        Command::Startup(options) => startup::measure(options),
+        Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {
         Ok(()) => ExitCode::SUCCESS,

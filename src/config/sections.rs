@@ -51,48 +51,6 @@ pub struct Data {
     pub overlay_max_mib: u64,
 }
 
-/// Who answers for a number that several customers list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Phones {
-    /// One or all.
-    pub mode: PhoneMode,
-    /// Which one, in unique mode.
-    pub owner: OwnerRule,
-    /// What becomes of the others, in unique mode.
-    pub on_conflict: OnConflict,
-}
-
-/// Whether a number has one owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PhoneMode {
-    /// The owner answers.
-    Unique,
-    /// All claimants answer, in a stable order.
-    Shared,
-}
-
-/// Which claimant owns a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OwnerRule {
-    /// Greatest (seq at which the present claim began, id).
-    NewestClaim,
-    /// Greatest (creation time in the source, id).
-    NewestCustomer,
-}
-
-/// What becomes of a claimant that does not own the number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnConflict {
-    /// It stays, that number marked as not its own.
-    Move,
-    /// It is hidden while the owner stands.
-    Replace,
-}
-
 /// Where changes come from.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -38,10 +38,10 @@ fn the_defaults_load_and_say_what_they_say() {
     );
     assert_eq!(config.admin.address.to_string(), "127.0.0.1:7465");
     assert_eq!(config.data.dir, Path::new("data"));
-    assert_eq!(config.numbers["default_region"].as_str(), Some("US"));
-    assert_eq!(config.phones.mode, PhoneMode::Unique);
-    assert_eq!(config.phones.owner, OwnerRule::NewestClaim);
-    assert_eq!(config.phones.on_conflict, OnConflict::Move);
+    assert_eq!(config.numbers, crate::number::Settings::builtin());
+    assert_eq!(config.phones.mode, crate::index::Mode::Unique);
+    assert_eq!(config.phones.owner, crate::index::Owner::NewestClaim);
+    assert_eq!(config.phones.on_conflict, crate::index::OnConflict::Move);
     assert_eq!(config.feed["main"].kind, FeedKind::None);
     assert_eq!(
         (config.answers.matches_max, config.answers.stale_after_s),
@@ -312,12 +312,9 @@ fn the_environment_overrides_the_file() {
         Some("127.0.0.1:0".parse().unwrap())
     );
     assert_eq!(config.http.workers, 3);
-    assert_eq!(config.numbers["area_code"].as_str(), Some("415"));
-    assert_eq!(
-        config.numbers["extension_lengths"].as_array().map(Vec::len),
-        Some(2)
-    );
-    assert_eq!(config.phones.mode, PhoneMode::Shared);
+    assert_eq!(config.numbers.area_code, "415");
+    assert_eq!(config.numbers.extension_lengths.len(), 2);
+    assert_eq!(config.phones.mode, crate::index::Mode::Shared);
     assert_eq!(config.treatment[0].label.as_deref(), Some("VIP"));
     assert_eq!((config.customer.cases, config.customer.interactions), (1, 20));
 }

@@ -80,7 +80,6 @@ fn text_of(json: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
     use super::*;
     use crate::customer::document::{self, Limits, Strictness};

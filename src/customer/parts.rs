@@ -238,7 +238,6 @@ fn activity(json: &Value, path: &Path<'_>) -> Result<Activity, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
     use super::*;
     use serde_json::json;

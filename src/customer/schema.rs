@@ -269,7 +269,6 @@ fn kind(fields: &Fields<'_>) -> Result<AttributeType, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
     use super::*;
     use serde_json::json;

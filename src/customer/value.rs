@@ -183,7 +183,6 @@ fn is_shaped(text: &[u8], like: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
     use super::*;
     use proptest::prelude::*;

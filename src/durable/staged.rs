@@ -80,6 +80,10 @@ impl Staged {
     /// # Errors
     /// The disk is full or failing. The target is then as it was, unless only the last step, making the new name
     /// durable, failed: then the new file is there, and a crash of the machine may bring the old one back.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the place that the others are sent to"
+    )]
     pub fn publish(mut self) -> Result<(), DurableError> {
         let Some(writer) = self.writer.take() else {
             return Ok(());

@@ -19,6 +19,10 @@ pub type Records<'v> = SmallVec<[Record<'v>; 8]>;
 
 /// Who answers for a number.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost the lookup an allocation"
+)]
 pub enum Found<'v> {
     /// Nobody.
     Nobody,
@@ -26,6 +30,13 @@ pub enum Found<'v> {
     One(Record<'v>),
     /// Several, in a stable order: of a shared number, or in shared mode.
     Several(Records<'v>),
+}
+
+impl Found<'_> {
+    /// Whether anybody answers.
+    pub fn is_somebody(&self) -> bool {
+        !matches!(self, Found::Nobody)
+    }
 }
 
 /// One view of the index.

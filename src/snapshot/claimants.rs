@@ -44,7 +44,7 @@ impl<'a> Many<'a> {
     /// The entry at the start of `bytes`; `None` where it is damaged.
     pub(crate) fn open(bytes: &'a [u8]) -> Option<Many<'a>> {
         let counts = u64_at(bytes.get(..HEADER)?, 16);
-        let count = (counts & u64::from(u32::MAX)) as usize;
+        let count = usize::try_from(counts & u64::from(u32::MAX)).ok()?;
         let len = count.checked_mul(16)?.checked_add(HEADER)?;
         let entry = bytes.get(..len)?;
         if xxh3_64(&entry[8..]) != u64_at(entry, 0) {

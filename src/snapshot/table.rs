@@ -9,7 +9,7 @@
 /// Bytes of a bucket: one cache line.
 pub(crate) const BUCKET: usize = 64;
 /// Bits of a reference. References count 8-byte units of the file, which reaches 8 TiB.
-pub(crate) const REFERENCE_BITS: u32 = 40;
+pub(crate) const REFERENCE_BITS: usize = 40;
 const REFERENCE_MASK: u64 = (1 << REFERENCE_BITS) - 1;
 
 /// Slot bytes of the number table: 24 bits of fingerprint, 8 slots a bucket.
@@ -43,7 +43,7 @@ fn home(hash: u64, buckets: u64) -> u64 {
 }
 
 fn fingerprint<const SLOT: usize>(hash: u64) -> u64 {
-    hash & ((1 << (8 * SLOT as u32 - REFERENCE_BITS)) - 1)
+    hash & ((1 << (8 * SLOT - REFERENCE_BITS)) - 1)
 }
 
 /// Writes the table of `entries`, sorted by hash, bucket by bucket to `write`.

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::claimants::{Claimants, Order};
 use super::layout::{HEADER_LEN, SectionKind};
+use super::scrub::Scrub;
 use super::writer::{Facts, SnapshotWriter};
 use super::{Snapshot, SnapshotError, Stream};
 use crate::customer::record::{Claim, Origin, Record, encode};
@@ -130,15 +131,48 @@ fn every_flipped_byte_is_refused_or_missed() {
             continue;
         }
         assert!(snapshot.verify(|_| ()).is_err(), "verify did not see byte {at}");
-        for n in 0..12_usize {
+        for (n, bytes) in records.iter().enumerate() {
             let id = format!("c{n}");
             if let Some(found) = snapshot.customer(&id) {
-                assert_eq!(found.bytes(), records[n], "byte {at}");
+                assert_eq!(found.bytes(), bytes, "byte {at}");
             }
             let key = 2000 + n as u64;
             for found in claimant_ids(&snapshot, key, Order::NewestClaim) {
                 assert_eq!(found, id, "byte {at}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_scrub_reads_every_section_whatever_its_step() {
+    let whole = snapshot(&[
+        record("a", &[claim(1, 1)]),
+        record("b", &[claim(1, 2), claim(2, 2)]),
+    ]);
+    for step in [1, 7, 4096] {
+        let snapshot = std::sync::Arc::new(Snapshot::open(whole.clone()).expect("a snapshot"));
+        let mut scrub = Scrub::new(std::sync::Arc::clone(&snapshot));
+        while !scrub.step(step).expect("whole") {}
+        for kind in [
+            SectionKind::Records,
+            SectionKind::Numbers,
+            SectionKind::Claimants,
+            SectionKind::Ids,
+        ] {
+            let mut flipped = whole.clone();
+            flipped[usize::try_from(snapshot.header().section(kind).offset).expect("small") + 5] ^= 1;
+            let mut scrub = Scrub::new(std::sync::Arc::new(Snapshot::open(flipped).expect("opens")));
+            let mut found = Vec::new();
+            loop {
+                match scrub.step(step) {
+                    Ok(true) => break,
+                    Ok(false) => {}
+                    Err(SnapshotError::Checksum { what, .. }) => found.push(what),
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            assert_eq!(found, [kind.name()]);
         }
     }
 }

@@ -243,7 +243,7 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
 
     fn pad(&mut self, align: u64) -> Result<(), SnapshotError> {
         let padding = self.at.next_multiple_of(align) - self.at;
-        self.put(&[0; SECTION_ALIGN as usize][..usize::try_from(padding).unwrap_or(0)])
+        self.put(&[0; 64][..usize::try_from(padding).unwrap_or(0)])
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {

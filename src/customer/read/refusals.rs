@@ -1,7 +1,5 @@
 //! What each field of a document is refused for, in which words.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
-
 use serde_json::json;
 
 use super::tests::{import, with};

@@ -1,7 +1,5 @@
 //! What documents are taken, what a feed leaves out of them, and what no refusal may say.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
-
 use proptest::prelude::*;
 use serde_json::json;
 

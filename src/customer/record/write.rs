@@ -65,7 +65,7 @@ pub fn encode(
         .iter()
         .map(|claim| StoredClaim {
             key: claim.key,
-            since: claim.since << 1 | u64::from(claim.shared) * SHARED,
+            since: (claim.since << 1) | if claim.shared { SHARED } else { 0 },
         })
         .collect();
     macro_rules! layout {
