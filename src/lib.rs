@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod callers;
+pub mod cli;
 pub mod config;
 pub mod customer;
 pub mod durable;
