@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
     match command {
         Command::Demo(arguments) => demo::run(&arguments, out),
-        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments, out),
         Command::Snapshot(command) => match command {
             SnapshotCommand::Build(arguments) => snapshot::build::run(&arguments, out),
             SnapshotCommand::Inspect(arguments) => snapshot::inspect::run(&arguments, out),

@@ -83,7 +83,7 @@ pub(super) fn run(arguments: &DemoArguments, out: &mut Output) -> Result<(), Cli
         lines.print(out)?;
         return Ok(());
     }
-    serve::serve(config, |bound| {
+    serve::serve(&config, |_, bound| {
         let addresses = (bound.listener.unwrap_or(addresses.0), bound.admin);
         lines.at(addresses).print(out)?;
         out.line(out.styled(Style::Dim, "Ctrl-C ends it."))?;

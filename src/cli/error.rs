@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::client::ClientError;
+use crate::app::AppError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
 use crate::number::SettingsError;
@@ -73,11 +74,9 @@ pub(super) enum CliError {
     /// Standard output.
     #[error("cannot write standard output: {0}")]
     Output(#[from] io::Error),
-    /// This program has no server in it yet.
-    #[error(
-        "expected a server in this build, found none; look customers up with `ringside lookup --snapshot PATH`"
-    )]
-    NoServer,
+    /// The service.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// The demonstration's numbering plans have changed under it.
     #[error(
         "expected room for the customers in the numbering plans, found too few numbers; ask for fewer: --customers 1000"

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use super::arguments::ServeArguments;
 use super::error::CliError;
+use super::output::Output;
+use crate::app::{self, App, Running};
 use crate::config::{Config, environment};
 use crate::telemetry;
 
@@ -16,21 +18,35 @@ pub(super) struct Bound {
     pub(super) admin: SocketAddr,
 }
 
-pub(super) fn run(arguments: &ServeArguments) -> Result<(), CliError> {
+pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
     telemetry::init(&config.log)?;
-    serve(config, |_| Ok(()))
+    serve(&config, |running, _| {
+        for address in running.addresses() {
+            out.line(format_args!("callers: {address}"))?;
+        }
+        out.line(format_args!("administration: http://{}", running.admin_address()))?;
+        Ok(std::io::Write::flush(out)?)
+    })
 }
 
 /// Runs the service until it is told to stop; `started` is called once it listens.
 pub(super) fn serve(
-    config: Config,
-    started: impl FnOnce(Bound) -> Result<(), CliError>,
+    config: &Config,
+    started: impl FnOnce(&Running, Bound) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
-    let _ = Bound {
-        listener: None,
-        admin: config.admin.address,
-    };
-    drop(started);
-    Err(CliError::NoServer)
+    let running = app::until_told_to_stop(|| {
+        let running = App::build(config)?.spawn()?;
+        let listener = config.listener.keys().find_map(|name| running.address(name));
+        started(
+            &running,
+            Bound {
+                listener,
+                admin: running.admin_address(),
+            },
+        )?;
+        Ok::<_, CliError>(running)
+    })?;
+    running.drain();
+    Ok(())
 }
