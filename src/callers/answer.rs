@@ -34,7 +34,10 @@ pub(super) struct Answer<'a, 'v> {
 
 /// Who has the number.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "boxing would allocate on the way of a lookup")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "boxing would allocate on the way of a lookup"
+)]
 pub(super) enum Who<'a> {
     Nobody,
     One(Record<'a>),
