@@ -10,6 +10,7 @@ mod attributes;
 mod call;
 mod customer;
 mod disclosure;
+pub mod explain;
 mod fields;
 mod json;
 mod lookup;

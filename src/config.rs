@@ -15,10 +15,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
-use crate::{http, index, number, telemetry};
+use crate::{feed, http, index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
-pub use sections::{Admin, Customer, Data, Feed, FeedKind, Listener, Named};
+pub use sections::{Admin, Customer, Data, Listener, Named};
 
 use tree::Node;
 
@@ -46,7 +46,7 @@ pub struct Config {
     /// Who answers for a number that several customers list.
     pub phones: index::Ownership,
     /// Where changes come from.
-    pub feed: Named<Feed>,
+    pub feed: Named<feed::Settings>,
     /// What an answer holds.
     pub answers: Answers,
     /// How callers are treated; the first rule whose conditions hold decides.

@@ -159,6 +159,19 @@ impl Running {
         address(&self.locals, name)
     }
 
+    /// Where every listener listens, as a person writes it: `http://127.0.0.1:7464`, `unix:/run/ringside.sock`.
+    pub fn addresses(&self) -> Vec<String> {
+        let tcp = self
+            .locals
+            .iter()
+            .filter_map(|local| local.address.map(|address| format!("http://{address}")));
+        let unix = self
+            .locals
+            .iter()
+            .filter_map(|local| Some(format!("unix:{}", local.unix.as_ref()?.display())));
+        tcp.chain(unix).collect()
+    }
+
     /// The address of the administration.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin

@@ -4,7 +4,9 @@
 //! an [`index`] view joins the two as of one sequence number and answers by [`number`] key. `ARCHITECTURE.md`
 //! is the map of the modules and the only place that says which may use which; a test holds it.
 
+pub mod app;
 pub mod callers;
+pub mod cli;
 pub mod config;
 pub mod customer;
 pub mod durable;

@@ -85,7 +85,8 @@ impl Overlay {
         self.len() == 0
     }
 
-    /// Bytes of records written so far, superseded ones included: what the overlay has cost, not what it holds.
+    /// Bytes of ids, records and tombstones written so far, superseded ones included: what the overlay has cost, not
+    /// what it holds.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
@@ -100,9 +101,12 @@ impl Overlay {
                 numbers.insert(key, hints.iter().cloned().chain([Arc::from(id)]).collect());
             }
         }
-        if let Entry::Customer(bytes) = &entry {
-            self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        }
+        let cost = id.len()
+            + match &entry {
+                Entry::Customer(bytes) => bytes.len(),
+                Entry::Tombstone { position, .. } => position.len(),
+            };
+        self.bytes.fetch_add(cost as u64, Ordering::Relaxed);
         let customers = self.customers.pin();
         let before = customers.get(id);
         let older = before.map(|chain| &*chain.versions).unwrap_or_default();

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::Config;
-use super::sections::FeedKind;
 use crate::callers::TreatmentRule;
+use crate::feed::Kind;
 use crate::telemetry;
 
 /// A value that its type allows and its meaning does not.
@@ -70,15 +70,6 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
     for (name, listener) in &config.listener {
         named("listener", name)?;
         let path = |key| format!("listener.{name}.{key}");
-        if let Some(region) = &listener.region
-            && !(region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase()))
-        {
-            return Err(Unfit::new(
-                path("region"),
-                "two capital letters, or none",
-                format!("{region:?}"),
-            ));
-        }
         if !listener.enabled {
             continue;
         }
@@ -111,7 +102,7 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
 fn feeds(config: &Config) -> Result<(), Unfit> {
     config.feed.iter().try_for_each(|(name, feed)| {
         named("feed", name)?;
-        if feed.kind == FeedKind::File && feed.path.is_none() {
+        if feed.kind == Kind::File && feed.path.as_os_str().is_empty() {
             return Err(Unfit::new(
                 format!("feed.{name}.path"),
                 "the file to follow (kind is \"file\")",

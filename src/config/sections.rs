@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde::Deserialize;
+use serde::de::value::StringDeserializer;
 use serde::de::{Deserializer, Error, Unexpected};
-use serde::{Deserialize, Serialize};
+
+use crate::number::{Mode, Region};
 
 /// Listeners or feeds by their names.
 pub type Named<T> = BTreeMap<String, T>;
@@ -23,11 +26,11 @@ pub struct Listener {
     #[serde(deserialize_with = "optional_path")]
     pub unix: Option<PathBuf>,
     /// Region of the numbers that arrive here; `numbers.default_region` where `None`.
-    #[serde(deserialize_with = "optional_text")]
-    pub region: Option<String>,
+    #[serde(deserialize_with = "optional")]
+    pub region: Option<Region>,
     /// How the numbers that arrive here are written; `numbers.mode` where `None`.
-    #[serde(deserialize_with = "optional_text")]
-    pub mode: Option<String>,
+    #[serde(deserialize_with = "optional")]
+    pub mode: Option<Mode>,
 }
 
 /// Health, metrics and roles.
@@ -49,29 +52,6 @@ pub struct Data {
     pub scrub_interval_s: u64,
     /// Size of the overlay at which it is compacted, MiB, 1–65 536.
     pub overlay_max_mib: u64,
-}
-
-/// Where changes come from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Feed {
-    /// What delivers them.
-    pub kind: FeedKind,
-    /// The file followed by [`FeedKind::File`].
-    #[serde(deserialize_with = "optional_path")]
-    pub path: Option<PathBuf>,
-    /// Milliseconds between two looks, 10–60 000.
-    pub poll_ms: u64,
-}
-
-/// What delivers changes, in this version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FeedKind {
-    /// Nothing.
-    None,
-    /// Lines appended to a file.
-    File,
 }
 
 /// What is kept of each customer.
@@ -101,6 +81,12 @@ const AN_ADDRESS: &str = "an IP address and a port, such as \"127.0.0.1:7464\"";
 
 fn optional_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     Ok(optional_text(deserializer)?.map(PathBuf::from))
+}
+
+fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = optional_text(deserializer)?;
+    text.map(|text| T::deserialize(StringDeserializer::new(text)))
+        .transpose()
 }
 
 /// Empty text stands for none, because TOML has no word for it and a key left out would be a default elsewhere.

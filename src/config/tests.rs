@@ -42,7 +42,7 @@ fn the_defaults_load_and_say_what_they_say() {
     assert_eq!(config.phones.mode, crate::index::Mode::Unique);
     assert_eq!(config.phones.owner, crate::index::Owner::NewestClaim);
     assert_eq!(config.phones.on_conflict, crate::index::OnConflict::Move);
-    assert_eq!(config.feed["main"].kind, FeedKind::None);
+    assert_eq!(config.feed["main"].kind, crate::feed::Kind::None);
     assert_eq!(
         (config.answers.matches_max, config.answers.stale_after_s),
         (100, 0)
@@ -202,7 +202,7 @@ fn values_that_do_not_fit_together_are_told() {
         ),
         (
             "[listener.main]\nregion = 'usa'",
-            "`listener.main.region`: expected two capital letters",
+            "`listener.main.region`: expected a region of two letters",
         ),
         ("[listener.'a b']\n", "`listener.a b`: expected a name of 1 to 32"),
         ("[feed.'a__b']\n", "`feed.a__b`: expected a name of 1 to 32"),
@@ -281,7 +281,7 @@ fn named_tables_start_as_the_default_of_main() {
     );
     assert_eq!(config.listener["local"].address, None);
     assert_eq!(config.feed["cim"].poll_ms, 200);
-    assert_eq!(config.feed["main"].kind, FeedKind::None);
+    assert_eq!(config.feed["main"].kind, crate::feed::Kind::None);
 }
 
 #[test]

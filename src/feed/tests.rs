@@ -1,1 +1,194 @@
+//! Feeds on their thread, with real files and real merges.
 
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Compaction, Feeds, Kind, Running, Settings};
+use crate::customer::Schema;
+use crate::customer::document::Limits;
+use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::number::{self, Numbering};
+use crate::replica::{Counters, Freshness, Replica};
+use crate::snapshot::folder::Folder;
+use crate::snapshot::writer::{Facts, SnapshotWriter};
+use crate::snapshot::{MappedSnapshot, Snapshot};
+
+struct Centre {
+    folder: tempfile::TempDir,
+    changes: PathBuf,
+    index: Arc<Index>,
+    freshness: Arc<Freshness>,
+    running: Running,
+}
+
+fn snapshot(data: &Path) -> Arc<MappedSnapshot> {
+    if let Some(path) = data
+        .exists()
+        .then(|| Folder::open(data).current().unwrap())
+        .flatten()
+    {
+        return Arc::new(Snapshot::map(&path).unwrap());
+    }
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
+    let facts = Facts {
+        generation: 0,
+        seq: 0,
+        created_at_ms: 0,
+        schema: &Schema::default(),
+        streams: &[],
+    };
+    Arc::new(MappedSnapshot::in_memory(writer.finish(&facts).unwrap().0.into_inner()).unwrap())
+}
+
+fn start(folder: tempfile::TempDir, overlay_max_bytes: u64) -> Centre {
+    let data = folder.path().join("main");
+    let changes = folder.path().join("changes.ndjson");
+    let ownership = Ownership {
+        mode: Mode::Unique,
+        owner: Owner::NewestClaim,
+        on_conflict: OnConflict::Move,
+    };
+    let (index, writer) = Index::new(snapshot(&data), ownership);
+    let intake = Intake::new(
+        Numbering::new(&number::Settings::builtin()).unwrap(),
+        Limits::default(),
+    );
+    let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
+    let replica = Replica::new(writer, intake, counters);
+    let freshness = Arc::new(Freshness::new(["main"], 0, Instant::now()));
+    let settings = BTreeMap::from([(
+        "main".into(),
+        Settings {
+            kind: Kind::File,
+            path: changes.clone(),
+            poll_ms: 10,
+        },
+    )]);
+    let compaction = Compaction {
+        folder: Arc::new(Folder::hold(&data).unwrap()),
+        overlay_max_bytes,
+    };
+    let running = Feeds::new(&settings, replica, Arc::clone(&freshness), compaction)
+        .spawn()
+        .unwrap();
+    Centre {
+        folder,
+        changes,
+        index,
+        freshness,
+        running,
+    }
+}
+
+fn append(path: &Path, lines: &[String]) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    file.write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
+}
+
+fn upsert(id: &str, number: &str) -> String {
+    format!(r#"{{"op":"upsert","customer":{{"id":"{id}","name":"{id}","phones":["{number}"]}}}}"#)
+}
+
+fn owner(index: &Index, key: u64) -> Option<String> {
+    index.read(|view| {
+        Ok(match view.find(key)? {
+            Found::One(record) => Some(record.id().to_owned()),
+            _ => None,
+        })
+    })
+}
+
+/// Waits until `condition` holds, and fails if that takes a minute.
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn changes_are_seen_in_lookups_and_deletes_too() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    append(
+        &centre.changes,
+        &[
+            upsert("a", "+14806754110"),
+            "garbage".into(),
+            upsert("b", "+12565938310"),
+        ],
+    );
+    until("b answers", || {
+        owner(&centre.index, 12565938310).as_deref() == Some("b")
+    });
+    assert_eq!(owner(&centre.index, 14806754110).as_deref(), Some("a"));
+    until("the position is told", || {
+        centre.freshness.now(Instant::now()).position.as_deref() == Some("3")
+    });
+    assert!(centre.freshness.now(Instant::now()).connected);
+    append(&centre.changes, &[r#"{"op":"delete","id":"a"}"#.into()]);
+    until("a is gone", || owner(&centre.index, 14806754110).is_none());
+    centre.running.stop();
+}
+
+#[test]
+fn a_batch_that_swaps_two_numbers_is_seen_whole() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    append(
+        &centre.changes,
+        &[upsert("a", "+14806754110"), upsert("b", "+12565938310")],
+    );
+    until("both answer", || owner(&centre.index, 12565938310).is_some());
+    append(
+        &centre.changes,
+        &[upsert("a", "+12565938310"), upsert("b", "+14806754110")],
+    );
+    until("the swap is seen", || {
+        let key = |key| move |found: Found<'_>| (key, matches!(found, Found::One(r) if r.id() == "a"));
+        let (one, two) = centre.index.read(|view| {
+            Ok((
+                view.find(14806754110).map(key(1))?,
+                view.find(12565938310).map(key(2))?,
+            ))
+        });
+        assert!(one.1 != two.1, "a has one of the two numbers at every moment");
+        two.1
+    });
+    centre.running.stop();
+}
+
+#[test]
+fn the_overlay_is_merged_and_a_restart_goes_on_behind_the_merge() {
+    let centre = start(tempfile::tempdir().unwrap(), 1);
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    until("the first generation is served", || {
+        centre.index.snapshot().header().customers == 1
+    });
+    append(
+        &centre.changes,
+        &[upsert("b", "+12565938310"), r#"{"op":"delete","id":"a"}"#.into()],
+    );
+    until("the deletion is merged too", || {
+        let snapshot = centre.index.snapshot();
+        snapshot.header().customers == 1 && snapshot.customer("b").is_some()
+    });
+    assert_eq!(owner(&centre.index, 12565938310).as_deref(), Some("b"));
+    assert_eq!(owner(&centre.index, 14806754110), None);
+    let generation = centre.index.snapshot().header().generation;
+    let Centre { folder, running, .. } = centre;
+    running.stop();
+
+    let centre = start(folder, u64::MAX);
+    assert!(centre.index.snapshot().header().generation >= generation);
+    append(&centre.changes, &[upsert("c", "+13343762205")]);
+    until("c answers", || owner(&centre.index, 13343762205).is_some());
+    // Had the file been read from its start, the deletion would have taken its place in the overlay.
+    assert_eq!(centre.index.overlay_size().0, 1);
+    centre.running.stop();
+}

@@ -8,6 +8,7 @@ use crate::replica::freshness::Reading;
 #[derive(Debug, Default)]
 pub struct Readiness {
     mapped: AtomicBool,
+    damaged: AtomicBool,
     draining: AtomicBool,
 }
 
@@ -22,6 +23,16 @@ impl Readiness {
         self.mapped.load(Ordering::Acquire)
     }
 
+    /// Says that the mapped snapshot is no longer what was written: numbers may be missed.
+    pub fn set_damaged(&self) {
+        self.damaged.store(true, Ordering::Release);
+    }
+
+    /// Says that another snapshot has taken the damaged one's place.
+    pub fn clear_damaged(&self) {
+        self.damaged.store(false, Ordering::Release);
+    }
+
     /// Says that the server stops.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
@@ -31,6 +42,10 @@ impl Readiness {
     pub fn reasons(&self, freshness: &Reading) -> Vec<&'static str> {
         let reasons = [
             (!self.is_electable(), "no snapshot is mapped yet"),
+            (
+                self.damaged.load(Ordering::Acquire),
+                "the mapped snapshot is damaged",
+            ),
             (self.draining.load(Ordering::Acquire), "the service is stopping"),
             (
                 freshness.stale,
@@ -64,6 +79,10 @@ mod tests {
         assert_eq!(readiness.reasons(&freshness).len(), 1);
         assert!(readiness.is_electable());
         readiness.drain();
+        assert_eq!(readiness.reasons(&freshness).len(), 2);
+        readiness.set_damaged();
+        assert_eq!(readiness.reasons(&freshness).len(), 3);
+        readiness.clear_damaged();
         assert_eq!(readiness.reasons(&freshness).len(), 2);
     }
 }

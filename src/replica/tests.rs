@@ -1,1 +1,358 @@
+//! The replica beside a plain model, with replays, parts and merges.
 
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Change, Counters, Outcome, Replica, StreamId};
+use crate::customer::document::Limits;
+use crate::customer::{Record, Schema};
+use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::number::{Numbering, Settings};
+use crate::snapshot::writer::{Facts, SnapshotWriter};
+use crate::snapshot::{MappedSnapshot, Stream};
+
+const NUMBERS: [&str; 4] = ["+14806754110", "+12565938310", "+12568453150", "+13343762205"];
+
+fn replica() -> (Arc<Index>, Replica, StreamId) {
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
+    let streams = [Stream {
+        stream: "import".into(),
+        incarnation: String::new(),
+        token: String::new(),
+    }];
+    let facts = Facts {
+        generation: 1,
+        seq: 0,
+        created_at_ms: 0,
+        schema: &Schema::default(),
+        streams: &streams,
+    };
+    let bytes = writer.finish(&facts).unwrap().0.into_inner();
+    let ownership = Ownership {
+        mode: Mode::Unique,
+        owner: Owner::NewestClaim,
+        on_conflict: OnConflict::Move,
+    };
+    let (index, writer) = Index::new(Arc::new(MappedSnapshot::in_memory(bytes).unwrap()), ownership);
+    let intake = Intake::new(Numbering::new(&Settings::builtin()).unwrap(), Limits::default());
+    let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
+    let mut replica = Replica::new(writer, intake, counters);
+    let stream = replica.stream("main", "one").unwrap();
+    (index, replica, stream)
+}
+
+fn apply(replica: &mut Replica, stream: StreamId, line: &Value) -> Outcome {
+    let (position, change) = Change::decode(line.to_string().as_bytes()).unwrap();
+    let outcome = replica.apply(stream, position.unwrap(), change);
+    replica.publish();
+    outcome
+}
+
+fn merge(replica: &mut Replica) {
+    if let Some((merge, streams)) = replica.seal() {
+        let generation = replica.index().snapshot().header().generation + 1;
+        let (out, _) = merge
+            .write(Cursor::new(Vec::new()), generation, 0, &streams)
+            .unwrap();
+        replica.install(Arc::new(MappedSnapshot::in_memory(out.into_inner()).unwrap()));
+    }
+}
+
+fn document(index: &Index, id: &str) -> Option<Value> {
+    index.read(|view| {
+        Ok(view
+            .customer(id)?
+            .map(|record| serde_json::from_slice(record.json()).unwrap()))
+    })
+}
+
+fn owner(index: &Index, number: &str) -> Option<String> {
+    let key = number[1..].parse().unwrap();
+    index.read(|view| {
+        Ok(match view.find(key)? {
+            Found::One(record) => Some(record.id().to_owned()),
+            _ => None,
+        })
+    })
+}
+
+fn since(index: &Index, id: &str, number: &str) -> Option<u64> {
+    let key = number[1..].parse().unwrap();
+    index.read(|view| {
+        Ok(view
+            .customer(id)?
+            .and_then(|record: Record<'_>| Some(record.claim(key)?.since)))
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Upsert {
+        id: usize,
+        name: u8,
+        numbers: Vec<usize>,
+    },
+    Delete {
+        id: usize,
+    },
+    Case {
+        id: usize,
+        case: usize,
+        open: bool,
+    },
+    RemoveCase {
+        id: usize,
+        case: usize,
+    },
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (0..4_usize, any::<u8>(), prop::collection::vec(0..NUMBERS.len(), 0..3))
+            .prop_map(|(id, name, numbers)| Op::Upsert { id, name, numbers }),
+        1 => (0..4_usize).prop_map(|id| Op::Delete { id }),
+        2 => (0..4_usize, 0..2_usize, any::<bool>()).prop_map(|(id, case, open)| Op::Case { id, case, open }),
+        1 => (0..4_usize, 0..2_usize).prop_map(|(id, case)| Op::RemoveCase { id, case }),
+    ]
+}
+
+fn line(op: &Op, position: usize) -> Value {
+    match op {
+        Op::Upsert { id, name, numbers } => {
+            let phones: Vec<&str> = numbers.iter().map(|number| NUMBERS[*number]).collect();
+            json!({"op": "upsert", "position": position,
+                   "customer": {"id": format!("c{id}"), "name": format!("n{name}"), "phones": phones}})
+        }
+        Op::Delete { id } => {
+            json!({"op": "delete", "position": position.to_string(), "id": format!("c{id}")})
+        }
+        Op::Case { id, case, open } => {
+            json!({"op": "case", "position": position, "customer_id": format!("c{id}"),
+            "case": {"id": format!("k{case}"), "status": if *open { "open" } else { "closed" }}})
+        }
+        Op::RemoveCase { id, case } => json!({"op": "case", "position": position,
+            "customer_id": format!("c{id}"), "delete": format!("k{case}")}),
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Person {
+    name: String,
+    claims: BTreeMap<&'static str, usize>,
+    cases: BTreeMap<usize, bool>,
+}
+
+/// What the customers should be after `ops`, each applied once.
+fn model(ops: &[Op]) -> BTreeMap<usize, Person> {
+    let mut people: BTreeMap<usize, Person> = BTreeMap::new();
+    for (nth, op) in ops.iter().enumerate() {
+        match op {
+            Op::Upsert { id, name, numbers } => {
+                let person = people.entry(*id).or_default();
+                person.name = format!("n{name}");
+                let before = std::mem::take(&mut person.claims);
+                for number in numbers {
+                    let number = NUMBERS[*number];
+                    person.claims.insert(number, *before.get(number).unwrap_or(&nth));
+                }
+            }
+            Op::Delete { id } => {
+                people.remove(id);
+            }
+            Op::Case { id, case, open } => {
+                if let Some(person) = people.get_mut(id) {
+                    person.cases.insert(*case, *open);
+                }
+            }
+            Op::RemoveCase { id, case } => {
+                if let Some(person) = people.get_mut(id) {
+                    person.cases.remove(case);
+                }
+            }
+        }
+    }
+    people
+}
+
+fn equals(index: &Index, people: &BTreeMap<usize, Person>) -> Result<(), TestCaseError> {
+    for id in 0..4 {
+        let found = document(index, &format!("c{id}"));
+        let Some(person) = people.get(&id) else {
+            prop_assert_eq!(found, None);
+            continue;
+        };
+        let found = found.unwrap();
+        prop_assert_eq!(found["name"].as_str(), Some(person.name.as_str()));
+        let cases: BTreeMap<String, bool> = found["cases"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|case| (case["id"].as_str().unwrap().to_owned(), case["status"] == "open"))
+            .collect();
+        let expected = person
+            .cases
+            .iter()
+            .map(|(case, open)| (format!("k{case}"), *open))
+            .collect();
+        prop_assert_eq!(cases, expected);
+    }
+    for number in NUMBERS {
+        let claimants = people
+            .iter()
+            .filter_map(|(id, person)| Some((*person.claims.get(number)?, *id)));
+        prop_assert_eq!(
+            owner(index, number),
+            claimants.max().map(|(_, id)| format!("c{id}"))
+        );
+    }
+    Ok(())
+}
+
+proptest! {
+    /// Whatever is delivered again, and wherever merges fall, the customers are what applying once makes them.
+    #[test]
+    fn replays_change_nothing(
+        ops in prop::collection::vec(op(), 1..40),
+        replays in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..4),
+        merges in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+    ) {
+        let (index, mut replica, stream) = replica();
+        let merges: Vec<usize> = merges.iter().map(|merge| merge.index(ops.len())).collect();
+        for (nth, op) in ops.iter().enumerate() {
+            apply(&mut replica, stream, &line(op, nth + 1));
+            if merges.contains(&nth) {
+                merge(&mut replica);
+                // A merge forgets tombstones, so that what follows must not bring back what it deleted; the feed does
+                // not go back behind a merge either.
+            } else if let Some((from, _)) = replays.iter().find(|(_, at)| at.index(ops.len()) == nth) {
+                let oldest = merges.iter().filter(|merge| **merge <= nth).max().map_or(0, |merge| merge + 1);
+                let from = oldest + from.index(nth + 1 - oldest);
+                for (again, op) in ops.iter().enumerate().take(nth + 1).skip(from) {
+                    let outcome = apply(&mut replica, stream, &line(op, again + 1));
+                    prop_assert!(!matches!(outcome, Outcome::Applied(_)) , "{:?} again: {:?}", op, outcome);
+                }
+            }
+            equals(&index, &model(&ops[..=nth]))?;
+        }
+    }
+}
+
+#[test]
+fn an_unbroken_claim_keeps_its_beginning_and_a_broken_one_begins_again() {
+    let (index, mut replica, stream) = replica();
+    let upsert = |position: u64, phones: &[&str]| json!({"op": "upsert", "position": position, "customer": {"id": "a", "name": "A", "phones": phones}});
+    apply(&mut replica, stream, &upsert(1, &NUMBERS[..1]));
+    apply(&mut replica, stream, &upsert(2, &NUMBERS[..2]));
+    assert_eq!(
+        (since(&index, "a", NUMBERS[0]), since(&index, "a", NUMBERS[1])),
+        (Some(1), Some(2))
+    );
+    merge(&mut replica);
+    apply(&mut replica, stream, &upsert(3, &NUMBERS[1..2]));
+    apply(&mut replica, stream, &upsert(4, &NUMBERS[..2]));
+    assert_eq!(
+        (since(&index, "a", NUMBERS[0]), since(&index, "a", NUMBERS[1])),
+        (Some(4), Some(2))
+    );
+}
+
+#[test]
+fn an_upsert_keeps_the_parts_that_it_does_not_speak_of() {
+    let (index, mut replica, stream) = replica();
+    let mut upsert = |position: u64, extra: Value| {
+        let mut customer = json!({"id": "a", "name": "A"});
+        customer
+            .as_object_mut()
+            .unwrap()
+            .extend(extra.as_object().unwrap().clone());
+        apply(
+            &mut replica,
+            stream,
+            &json!({"op": "upsert", "position": position, "customer": customer}),
+        );
+        let found = document(&index, "a").unwrap();
+        (
+            found["cases"].as_array().map_or(0, Vec::len),
+            found["interactions"].as_array().map_or(0, Vec::len),
+        )
+    };
+    assert_eq!(
+        upsert(1, json!({"cases": [{"id": "k"}], "interactions": [{"id": "i"}]})),
+        (1, 1)
+    );
+    assert_eq!(upsert(2, json!({})), (1, 1));
+    assert_eq!(upsert(3, json!({"cases": []})), (0, 1));
+}
+
+#[test]
+fn a_new_schema_types_the_changes_after_it() {
+    let (index, mut replica, stream) = replica();
+    let schema = json!({"op": "schema", "position": 1, "schema": [{"key": "tier", "type": "text"}]});
+    assert!(matches!(
+        apply(&mut replica, stream, &schema),
+        Outcome::Applied(1)
+    ));
+    let upsert = json!({"op": "upsert", "position": 2, "customer":
+        {"id": "a", "name": "A", "attributes": {"tier": "gold", "unknown": 1}}});
+    apply(&mut replica, stream, &upsert);
+    assert_eq!(
+        document(&index, "a").unwrap()["attributes"],
+        json!({"tier": "gold"})
+    );
+    assert_eq!(replica.counters().attributes_left_out.get(), 1);
+    assert_eq!(index.schema().version, 1);
+}
+
+#[test]
+fn what_cannot_be_applied_changes_nothing_and_says_why() {
+    let (index, mut replica, stream) = replica();
+    let unknown = json!({"op": "case", "position": 1, "customer_id": "a", "case": {"id": "k"}});
+    let outcome = apply(&mut replica, stream, &unknown);
+    let Outcome::Refused(refused) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(refused.to_string().contains("customer_id"), "{refused}");
+    let nameless = json!({"op": "upsert", "position": 2, "customer": {"id": "secret-id"}});
+    let Outcome::Refused(refused) = apply(&mut replica, stream, &nameless) else {
+        panic!("applied")
+    };
+    assert!(
+        !refused.without_content().contains("secret"),
+        "{}",
+        refused.without_content()
+    );
+    assert_eq!(index.seq(), 0);
+    for (line, expected) in [
+        (
+            r#"{"op":"upsert"}"#,
+            "customer: expected a customer, found nothing",
+        ),
+        (
+            r#"{"op":"upset"}"#,
+            "op: expected one of upsert, delete, case, interaction, schema, found upset",
+        ),
+        (
+            r#"{"op":"delete","id":"a","position":-1}"#,
+            "position: expected a decimal whole number",
+        ),
+        (
+            r#"{"op":"delete","id":"a","postion":1}"#,
+            "postion: expected one of the members",
+        ),
+        (
+            r#"{"op":"case","customer_id":"a"}"#,
+            "case: expected either case or delete, found neither",
+        ),
+        ("[]", "expected a JSON object"),
+        ("{", "expected a JSON object"),
+    ] {
+        let error = Change::decode(line.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{line}: {error}");
+    }
+}

@@ -1,0 +1,274 @@
+//! The service: builds every part in order, binds before it serves, and gives back a handle that drains.
+
+mod scrub;
+mod signal;
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::callers::{self, Native, Source, Treatment, TreatmentError};
+use crate::config::Config;
+use crate::customer::Schema;
+use crate::customer::document::Limits;
+use crate::feed::{self, Compaction, FeedError, Feeds};
+use crate::http::{self, Extra, HttpError, Listener, Readiness};
+use crate::index::Index;
+use crate::intake::Intake;
+use crate::metrics::{Metrics, MetricsError};
+use crate::number::{Numbering, SettingsError};
+use crate::replica::{Counters, Freshness, Replica};
+use crate::snapshot::folder::{Folder, FolderError, Held, TENANT};
+use crate::snapshot::writer::{Facts, SnapshotWriter};
+use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
+use crate::tenant::Tenant;
+use scrub::Scrubbing;
+
+pub use signal::until_told_to_stop;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The snapshot.
+    #[error("{}: {source}", path.display())]
+    Snapshot {
+        /// The snapshot's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SnapshotError,
+    },
+    /// The numbers' settings.
+    #[error("numbers.{0}")]
+    Numbers(#[from] SettingsError),
+    /// The treatment rules.
+    #[error(transparent)]
+    Treatment(#[from] TreatmentError),
+    /// Sockets and threads.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The feeds.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// Metrics registered twice: a fault of this program.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// No thread is to be had, or signals cannot be heard.
+    #[error("cannot start: {0}; raise the limits of the user who runs this")]
+    System(#[from] std::io::Error),
+}
+
+/// A service that is built and bound, and does not serve yet.
+#[derive(Debug)]
+pub struct App {
+    http: http::Bound,
+    feeds: Feeds,
+    tenant: Arc<Tenant>,
+    readiness: Arc<Readiness>,
+    scrub_within: Duration,
+    metrics: Arc<Metrics>,
+}
+
+/// A service that serves. [`Running::drain`] ends it.
+#[derive(Debug)]
+pub struct Running {
+    http: http::Running,
+    feeds: feed::Running,
+    scrubbing: Scrubbing,
+    tenant: Arc<Tenant>,
+}
+
+impl App {
+    /// Builds the service that `config` describes. `extra` adds pages to the administration.
+    ///
+    /// # Errors
+    /// The first part that cannot be built or bound, with what to do about it.
+    pub fn build(
+        config: &Config,
+        extra: impl FnOnce(&Arc<Tenant>) -> Option<Extra>,
+    ) -> Result<App, AppError> {
+        let metrics = Arc::new(Metrics::new()?);
+        let folder = Arc::new(Folder::hold(config.data.dir.join(TENANT))?);
+        let snapshot = Arc::new(present(&folder)?);
+        let has_customers = snapshot.header().generation > 0;
+        let (index, writer) = Index::new(snapshot, config.phones);
+
+        let numbering = Numbering::new(&config.numbers)?;
+        let limits = Limits {
+            cases: config.customer.cases,
+            interactions: config.customer.interactions,
+        };
+        let replica = Replica::new(
+            writer,
+            Intake::new(numbering.clone(), limits),
+            Counters::register(&metrics)?,
+        );
+        let feeds = followed(config);
+        let freshness = Arc::new(Freshness::new(
+            feeds.keys().map(String::as_str),
+            config.answers.stale_after_s,
+            Instant::now(),
+        ));
+        let compaction = Compaction {
+            folder: Arc::clone(&folder),
+            overlay_max_bytes: config.data.overlay_max_mib << 20,
+        };
+        let tenant = Arc::new(Tenant {
+            name: TENANT.into(),
+            index,
+            numbering: numbering.clone(),
+            freshness: Arc::clone(&freshness),
+        });
+
+        let readiness = Arc::new(Readiness::default());
+        if has_customers || !feeds.is_empty() {
+            readiness.set_mapped();
+        } else {
+            tracing::warn!(
+                folder = %config.data.dir.display(),
+                "no snapshot and no feed: every lookup is a miss until one is built (`ringside snapshot build`)"
+            );
+        }
+        let feeds = Feeds::new(&feeds, replica, freshness, compaction);
+        let http = bind(config, &numbering, &tenant, &readiness, &metrics, extra(&tenant))?;
+        Ok(App {
+            http,
+            feeds,
+            tenant,
+            readiness,
+            scrub_within: Duration::from_secs(config.data.scrub_interval_s),
+            metrics,
+        })
+    }
+
+    /// Serves.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn spawn(self) -> Result<Running, AppError> {
+        if let Err(error) = self.tenant.index.snapshot().populate() {
+            tracing::debug!(%error, "the snapshot is read from disk as it is asked for");
+        }
+        let scrubbing = Scrubbing::spawn(
+            Arc::clone(&self.tenant.index),
+            self.scrub_within,
+            &self.metrics,
+            self.readiness,
+        )?;
+        let feeds = self.feeds.spawn()?;
+        Ok(Running {
+            http: self.http.spawn()?,
+            feeds,
+            scrubbing,
+            tenant: self.tenant,
+        })
+    }
+}
+
+impl Running {
+    /// The TCP address that callers of the listener `name` connect to.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        self.http.address(name)
+    }
+
+    /// Where every listener listens, as a person writes it: `http://127.0.0.1:7464`, `unix:/run/ringside.sock`.
+    pub fn addresses(&self) -> Vec<String> {
+        self.http.addresses()
+    }
+
+    /// The administration's address.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.http.admin_address()
+    }
+
+    /// Whose customers are served.
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    /// Takes no more callers, finishes the requests that are open, stops the feeds, and ends.
+    pub fn drain(self) {
+        self.http.drain();
+        self.feeds.stop();
+        self.scrubbing.stop();
+    }
+}
+
+/// The feeds that deliver anything.
+fn followed(config: &Config) -> BTreeMap<String, feed::Settings> {
+    let feeds = config
+        .feed
+        .iter()
+        .filter(|(_, feed)| feed.kind != feed::Kind::None);
+    feeds.map(|(name, feed)| (name.clone(), feed.clone())).collect()
+}
+
+/// The folder's present snapshot; an empty one of generation 0 where there is none yet.
+fn present(folder: &Held) -> Result<MappedSnapshot, AppError> {
+    match folder.folder().current()? {
+        Some(path) => Snapshot::map(&path).map_err(|source| AppError::Snapshot { path, source }),
+        None => empty().map_err(|source| AppError::Snapshot {
+            path: folder.folder().dir().into(),
+            source,
+        }),
+    }
+}
+
+fn empty() -> Result<MappedSnapshot, SnapshotError> {
+    let schema = Schema::default();
+    let facts = Facts {
+        generation: 0,
+        seq: 0,
+        created_at_ms: 0,
+        schema: &schema,
+        streams: &[],
+    };
+    let (bytes, _) = SnapshotWriter::new(Cursor::new(Vec::new()), 0)?.finish(&facts)?;
+    MappedSnapshot::in_memory(bytes.into_inner())
+}
+
+fn bind(
+    config: &Config,
+    numbering: &Numbering,
+    tenant: &Arc<Tenant>,
+    readiness: &Arc<Readiness>,
+    metrics: &Arc<Metrics>,
+    extra: Option<Extra>,
+) -> Result<http::Bound, AppError> {
+    let lookups = Arc::new(callers::Meters::register(metrics)?);
+    let treatment = Arc::new(Treatment::new(&config.treatment, numbering)?);
+    let listeners = config
+        .listener
+        .iter()
+        .filter(|(_, listener)| listener.enabled)
+        .map(|(name, listener)| {
+            let source = Source {
+                tenant: Arc::clone(tenant),
+                numbering: numbering.for_source(listener.region, listener.mode),
+                answers: config.answers,
+                treatment: Arc::clone(&treatment),
+                meters: Arc::clone(&lookups),
+            };
+            Listener {
+                name: name.clone(),
+                address: listener.address,
+                unix: listener.unix.clone(),
+                native: Native::new(source, config.http.batch_max),
+            }
+        })
+        .collect();
+    let admin = http::Admin {
+        address: config.admin.address,
+        tenant: Arc::clone(tenant),
+        metrics: Arc::clone(metrics),
+        lookups,
+        readiness: Arc::clone(readiness),
+        extra,
+    };
+    Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
+}

@@ -1,0 +1,262 @@
+//! How a lookup came to its answer: how the number was read, who claims it, who answers and why the others do not.
+
+use serde::Serialize;
+
+use crate::customer::Record;
+use crate::customer::record::Field;
+use crate::index::{Contest, Mode, OnConflict, Owner, Ownership, Standing, Verdict, View};
+use crate::number::{Key, Numbering, Reading, display_national, region_of};
+use crate::overlay::Superseded;
+use crate::snapshot::Stream;
+
+/// How one lookup came to its answer. Everything in it is for the operator's eyes: it holds numbers and names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The number as it was given.
+    pub written: String,
+    /// The rules that applied, in their order.
+    pub steps: Vec<String>,
+    /// The number that it was read as, `+14155552671`; `null` where it is none.
+    pub number: Option<String>,
+    /// The number as people write it within its country.
+    pub national: Option<String>,
+    /// Country of a valid public number.
+    pub country: Option<&'static str>,
+    /// Whether the number is valid in its country's plan.
+    pub valid: bool,
+    /// Why it matches nobody whoever the customers are: `anonymous`, `own_number`, `invalid`; `internal` where an
+    /// extension found nobody; `unknown` where no customer claims the number.
+    pub reason: Option<&'static str>,
+    /// The generation of the snapshot that was looked in.
+    pub generation: u64,
+    /// The seq as of which it was looked.
+    pub seq: u64,
+    /// The rules of ownership, as configured.
+    pub rules: Rules,
+    /// Whether all who claim the number answer for it.
+    pub shared: bool,
+    /// Every claim, the strongest first.
+    pub claims: Vec<ClaimExplained>,
+}
+
+/// The rules of ownership, in the words of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rules {
+    /// `unique` or `shared`.
+    pub mode: &'static str,
+    /// `newest_claim` or `newest_customer`.
+    pub owner: &'static str,
+    /// `move` or `replace`.
+    pub on_conflict: &'static str,
+}
+
+/// One customer's claim on the number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClaimExplained {
+    /// The customer's id.
+    pub customer_id: String,
+    /// The customer's name.
+    pub name: String,
+    /// `owner`, `outranked` or `hidden`.
+    pub verdict: &'static str,
+    /// Why, as a sentence without a full stop.
+    pub why: String,
+    /// The seq at which the customer's present unbroken claim began.
+    pub since: u64,
+    /// Whether the customer declares the number to be used by several.
+    pub shared: bool,
+    /// When the source created the customer, where it says so.
+    pub created_at: Option<String>,
+    /// Name of the stream that the customer came by.
+    pub stream: String,
+    /// Which life of that stream.
+    pub incarnation: String,
+    /// Where the customer stands in the stream: a file's row, or the position's bytes in hexadecimal.
+    pub position: String,
+}
+
+impl Explanation {
+    /// Explains what a lookup of `written` sees in `view`. `region` overrides the default region, as in a lookup;
+    /// `streams` are those that records' origins count into.
+    ///
+    /// # Errors
+    /// [`Superseded`], as all of a view's methods; call again with a fresh view.
+    pub fn of(
+        written: &str,
+        region: Option<&str>,
+        numbering: &Numbering,
+        view: &View<'_>,
+        ownership: Ownership,
+        streams: &[Stream],
+    ) -> Result<Explanation, Superseded> {
+        let reading = numbering.read(written, region);
+        let contest = match reading.key() {
+            Some(key) => view.contest(key.raw())?,
+            None => Contest {
+                shared: false,
+                standings: Vec::new(),
+            },
+        };
+        let key = reading.key();
+        let owner = contest
+            .standings
+            .iter()
+            .find(|standing| standing.verdict == Verdict::Owner);
+        let explain = |standing: &Standing<'_>| {
+            let Some(key) = key else { return None };
+            Some(claim(standing, owner, &contest, key, ownership, streams))
+        };
+        Ok(Explanation {
+            written: written.to_owned(),
+            steps: numbering.trace(written, region),
+            number: reading.number().map(|number| number.to_string()),
+            national: reading.number().map(display_national),
+            country: reading.number().and_then(region_of),
+            valid: reading.is_valid(),
+            reason: reason(&reading, owner.is_some()),
+            generation: view.generation(),
+            seq: view.seq(),
+            rules: Rules::of(ownership),
+            shared: contest.shared,
+            claims: contest.standings.iter().filter_map(explain).collect(),
+        })
+    }
+}
+
+impl Rules {
+    fn of(ownership: Ownership) -> Rules {
+        Rules {
+            mode: match ownership.mode {
+                Mode::Unique => "unique",
+                Mode::Shared => "shared",
+            },
+            owner: match ownership.owner {
+                Owner::NewestClaim => "newest_claim",
+                Owner::NewestCustomer => "newest_customer",
+            },
+            on_conflict: match ownership.on_conflict {
+                OnConflict::Move => "move",
+                OnConflict::Replace => "replace",
+            },
+        }
+    }
+}
+
+fn reason(reading: &Reading<'_>, found: bool) -> Option<&'static str> {
+    match reading.reason() {
+        _ if found => None,
+        Some(reason) => Some(reason.as_str()),
+        None => Some("unknown"),
+    }
+}
+
+fn claim(
+    standing: &Standing<'_>,
+    owner: Option<&Standing<'_>>,
+    contest: &Contest<'_>,
+    key: Key,
+    ownership: Ownership,
+    streams: &[Stream],
+) -> ClaimExplained {
+    let record = &standing.record;
+    let own = record.claim(key.raw());
+    let origin = record.origin();
+    let stream = streams.get(usize::from(origin.stream));
+    ClaimExplained {
+        customer_id: record.id().to_owned(),
+        name: text(record, Field::Name).unwrap_or_default(),
+        verdict: match standing.verdict {
+            Verdict::Owner => "owner",
+            Verdict::Outranked => "outranked",
+            Verdict::Hidden => "hidden",
+        },
+        why: why(standing, owner, contest, key, ownership),
+        since: own.map_or(0, |claim| claim.since),
+        shared: own.is_some_and(|claim| claim.shared),
+        created_at: text(record, Field::CreatedAt),
+        stream: stream.map_or_else(|| format!("#{}", origin.stream), |stream| stream.stream.clone()),
+        incarnation: stream
+            .map(|stream| stream.incarnation.clone())
+            .unwrap_or_default(),
+        position: position(origin.position),
+    }
+}
+
+fn why(
+    standing: &Standing<'_>,
+    owner: Option<&Standing<'_>>,
+    contest: &Contest<'_>,
+    key: Key,
+    ownership: Ownership,
+) -> String {
+    let others = contest.standings.len() > 1;
+    match (standing.verdict, owner) {
+        (Verdict::Owner, _) if !others => "the only claim".to_owned(),
+        (Verdict::Owner, _) if ownership.mode == Mode::Shared => {
+            "in mode shared all claimants answer".to_owned()
+        }
+        (Verdict::Owner, _) if contest.shared => {
+            "the number is declared shared: all claimants answer".to_owned()
+        }
+        (Verdict::Owner, _) => match ownership.owner {
+            Owner::NewestClaim => "the newest claim of those that stand".to_owned(),
+            Owner::NewestCustomer => "the customer created last of those that stand".to_owned(),
+        },
+        (Verdict::Outranked, Some(owner)) => {
+            let (than, by) = (
+                owner.record.id(),
+                compared(&standing.record, &owner.record, key, ownership),
+            );
+            format!("{than} {by}; this customer stays reachable by id and by its other numbers")
+        }
+        (Verdict::Hidden, Some(owner)) if owner.record.id() != standing.record.id() => {
+            let (than, by) = (
+                owner.record.id(),
+                compared(&standing.record, &owner.record, key, ownership),
+            );
+            format!("{than} {by}, and on_conflict = \"replace\" hides who loses")
+        }
+        (Verdict::Outranked | Verdict::Hidden, _) => {
+            "another customer owns one of its numbers, and on_conflict = \"replace\" hides who loses"
+                .to_owned()
+        }
+    }
+}
+
+/// What makes `owner`'s claim stronger, as what follows its id.
+fn compared(loser: &Record<'_>, owner: &Record<'_>, key: Key, ownership: Ownership) -> String {
+    let since = |record: &Record<'_>| record.claim(key.raw()).map_or(0, |claim| claim.since);
+    match ownership.owner {
+        Owner::NewestClaim if since(owner) == since(loser) => {
+            format!(
+                "has claimed it as long (seq {}), and the greater id decides",
+                since(owner)
+            )
+        }
+        Owner::NewestClaim => format!(
+            "has the newer claim (seq {}, this one {})",
+            since(owner),
+            since(loser)
+        ),
+        Owner::NewestCustomer if owner.created_ms() == loser.created_ms() => {
+            "was created at the same time, and the greater id decides".to_owned()
+        }
+        Owner::NewestCustomer => "was created later".to_owned(),
+    }
+}
+
+/// A text of the record's JSON.
+fn text(record: &Record<'_>, field: Field) -> Option<String> {
+    serde_json::from_slice(record.field(field)?).ok()
+}
+
+/// A position of eight bytes is a count, such as a file's row; others are opaque.
+fn position(bytes: &[u8]) -> String {
+    match <[u8; 8]>::try_from(bytes) {
+        Ok(row) => u64::from_be_bytes(row).to_string(),
+        Err(_) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The command line: what a person types, and what is printed for people or machines.
+//!
+//! Exit codes: 0 done, 1 failed, 2 typed wrongly. Answers go to standard output; notes, progress and errors to
+//! standard error. A reader that stops reading (`| head`) ends a command quietly.
+
+mod arguments;
+mod client;
+mod config;
+mod demo;
+mod error;
+mod explain;
+mod lookup;
+mod normalize;
+mod number;
+mod output;
+mod progress;
+mod serve;
+mod snapshot;
+mod status;
+mod words;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use arguments::{Arguments, Command, SnapshotCommand};
+use error::CliError;
+use output::Output;
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    // Clap itself prints help and version, and faults of usage with exit code 2.
+    let arguments = Arguments::parse();
+    let mut out = Output::standard();
+    let done = run(arguments.command, &mut out).and_then(|()| Ok(out.flush()?));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            // What was printed before belongs before the error.
+            drop(out);
+            output::note(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments, out),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Snapshot(command) => match command {
+            SnapshotCommand::Build(arguments) => snapshot::build::run(&arguments, out),
+            SnapshotCommand::Inspect(arguments) => snapshot::inspect::run(&arguments, out),
+            SnapshotCommand::Verify(arguments) => snapshot::verify::run(&arguments, out),
+            SnapshotCommand::Export(arguments) => snapshot::export::run(&arguments, out),
+            SnapshotCommand::Diff(arguments) => snapshot::diff::run(&arguments, out),
+        },
+        Command::Lookup(arguments) => lookup::run(&arguments, out),
+        Command::Explain(arguments) => explain::run(&arguments, out),
+        Command::Normalize(arguments) => normalize::run(&arguments, out),
+        Command::Status(arguments) => status::run(&arguments, out),
+        Command::Config(command) => config::run(&command, out),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::client::Server;
+use crate::number::Region;
+use crate::snapshot::import;
+
+/// ANI lookup and screen-pop edge cache: who is calling, before the second ring.
+#[derive(Debug, Parser)]
+#[command(name = "ringside", version, propagate_version = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Try everything at once: invented customers, a server on this machine, lines to paste
+    Demo(DemoArguments),
+    /// Run the service
+    Serve(ServeArguments),
+    /// Build, look at, check, export and compare snapshots
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Ask who is calling, and read the answer as a person does
+    Lookup(LookupArguments),
+    /// Say how a number was read, what matched, and which claims lost and why
+    Explain(ExplainArguments),
+    /// Read numbers, a line each, from standard input: prints INPUT, tab, NUMBER or nothing, tab, REASON
+    Normalize(NormalizeArguments),
+    /// Ask a running server how it is
+    Status(StatusArguments),
+    /// The configuration: its documented defaults, a check, snippets for callers
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which configuration a command reads numbers and folders by.
+#[derive(Debug, Args)]
+pub(super) struct ConfigFile {
+    /// Configuration file; without one the defaults and the environment (RINGSIDE__NUMBERS__DEFAULT_REGION=GB)
+    #[arg(long = "config", value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// Port for callers on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 7464)]
+    pub(super) port: u16,
+    /// Port for administration on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 7465)]
+    pub(super) admin_port: u16,
+    /// Keep the folder with the data when the demo ends
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// Put the data in this folder, and keep it
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// How many customers are invented
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(50..=6000))]
+    pub(super) customers: u32,
+    /// Build the data, print the lines to paste, and serve nothing
+    #[arg(long)]
+    pub(super) no_serve: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SnapshotCommand {
+    /// Build a snapshot from a CSV or NDJSON file
+    Build(BuildArguments),
+    /// Show what a snapshot holds and how big its parts are
+    Inspect(PathArguments),
+    /// Check every byte, and every way from a number or id to its customer and back
+    Verify(PathArguments),
+    /// Get every customer back as NDJSON
+    Export(ExportArguments),
+    /// Compare two snapshots: customers added, removed and changed, numbers that moved
+    Diff(DiffArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BuildArguments {
+    /// The file to read
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: PathBuf,
+    /// Its format
+    #[arg(long, value_enum)]
+    pub(super) format: Format,
+    /// Which column is which field, and what the attributes are
+    #[arg(long, value_name = "FILE")]
+    pub(super) mapping: Option<PathBuf>,
+    /// Region whose dialling rules read numbers without a plus, such as GB; ZZ for none
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<Region>,
+    /// The data folder to build in; the server's `data.dir`
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Print the summary as JSON, and no progress
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Format {
+    /// Comma-separated values with a line of headers
+    Csv,
+    /// One customer document a line
+    Ndjson,
+}
+
+impl From<Format> for import::Format {
+    fn from(format: Format) -> import::Format {
+        match format {
+            Format::Csv => import::Format::Csv,
+            Format::Ndjson => import::Format::Ndjson,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PathArguments {
+    /// A snapshot file, or a data folder whose present snapshot is meant
+    pub(super) path: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// A snapshot file, or a data folder whose present snapshot is meant
+    pub(super) path: PathBuf,
+    /// Write here, and the mapping to import it again beside it; without it to standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiffArguments {
+    /// The older one: a snapshot file or a data folder
+    pub(super) a: PathBuf,
+    /// The newer one: a snapshot file or a data folder
+    pub(super) b: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LookupArguments {
+    /// The calling number, in any written form
+    #[arg(allow_hyphen_values = true)]
+    pub(super) ani: String,
+    /// Look in this snapshot file or data folder; without it and --server, in the configured data folder
+    #[arg(long, value_name = "PATH", conflicts_with = "server")]
+    pub(super) snapshot: Option<PathBuf>,
+    /// Ask this server: http://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "URL")]
+    pub(super) server: Option<Server>,
+    /// Region whose dialling rules read a number without a plus; ZZ for none
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<Region>,
+    /// Print the answer as callers get it
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArguments {
+    /// The number, in any written form
+    #[arg(allow_hyphen_values = true)]
+    pub(super) ani: String,
+    /// Look in this snapshot file or data folder; without it and --admin, in the configured data folder
+    #[arg(long, value_name = "PATH", conflicts_with = "admin")]
+    pub(super) snapshot: Option<PathBuf>,
+    /// Ask the server at this administration address: http://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "URL")]
+    pub(super) admin: Option<Server>,
+    /// Region whose dialling rules read a number without a plus; ZZ for none
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<Region>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NormalizeArguments {
+    /// Region whose dialling rules read numbers without a plus; ZZ for none
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: Option<Region>,
+    /// libphonenumber's plain parse, without our rules
+    #[arg(long)]
+    pub(super) raw: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    /// The server's administration address, http://HOST:PORT or unix:/PATH; without it the configured one
+    #[arg(long, value_name = "URL")]
+    pub(super) admin: Option<Server>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print the whole configuration with its documentation, as a file to start from
+    Default,
+    /// Check a file; a mistyped key or value is named, with what was meant
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print what a caller or a tool needs to work with this server
+    Example {
+        /// Who calls
+        #[arg(value_enum)]
+        caller: Caller,
+    },
+}
+
+/// Whom there is an example for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Caller {
+    AmazonConnect,
+    Asterisk,
+    Curl,
+    Freepbx,
+    Freeswitch,
+    Kamailio,
+    Prometheus,
+    Systemd,
+    Twilio,
+    Webex,
+}

@@ -1,0 +1,73 @@
+//! `config …`: the documented defaults, a check of a file, and snippets for callers.
+
+use std::io::Write;
+
+use super::arguments::{Caller, ConfigCommand};
+use super::error::CliError;
+use super::output::{Output, Style};
+use crate::config::Config;
+use crate::number::Numbering;
+
+pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliError> {
+    match command {
+        ConfigCommand::Default => out.write_all(Config::default_text().as_bytes())?,
+        ConfigCommand::Check { file } => {
+            // The file alone: what is right must not depend on who looks at it.
+            let config = Config::load(Some(file), std::iter::empty())?;
+            Numbering::new(&config.numbers)?;
+            let good = out.styled(Style::Good, "good");
+            out.line(format_args!("{}: {good}", file.display()))?;
+        }
+        ConfigCommand::Example { caller } => out.write_all(example(*caller).as_bytes())?,
+    }
+    Ok(())
+}
+
+fn example(caller: Caller) -> &'static str {
+    match caller {
+        Caller::AmazonConnect => include_str!("../../config/examples/amazon-connect.mjs"),
+        Caller::Asterisk => include_str!("../../config/examples/asterisk.conf"),
+        Caller::Curl => include_str!("../../config/examples/curl.sh"),
+        Caller::Freepbx => include_str!("../../config/examples/freepbx.txt"),
+        Caller::Freeswitch => include_str!("../../config/examples/freeswitch.xml"),
+        Caller::Kamailio => include_str!("../../config/examples/kamailio.cfg"),
+        Caller::Prometheus => include_str!("../../config/examples/prometheus.yml"),
+        Caller::Systemd => include_str!("../../config/examples/ringside.service"),
+        Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
+        Caller::Webex => include_str!("../../config/examples/webex.txt"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    /// What a server of this version answers.
+    const ENDPOINTS: [&str; 6] = [
+        "/v1/lookup",
+        "/v1/customers",
+        "/v1/changes",
+        "/metrics",
+        "/readyz",
+        "/livez",
+    ];
+
+    #[test]
+    fn examples_ask_only_for_what_there_is() {
+        for caller in Caller::value_variants() {
+            let text = example(*caller);
+            for rest in text.split(":7464").chain(text.split(":7465")).skip(1) {
+                if rest.starts_with('/') {
+                    assert!(
+                        ENDPOINTS.iter().any(|endpoint| rest.starts_with(endpoint)),
+                        "{caller:?}: {}",
+                        rest.chars().take(30).collect::<String>()
+                    );
+                }
+            }
+            assert!(text.ends_with('\n') && text.len() > 100, "{caller:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The lines that a person pastes to see what there is to see.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::people::{People, Someone};
+use super::program;
+use crate::cli::error::CliError;
+use crate::cli::output::{Output, Style};
+use crate::cli::snapshot::build::shell;
+use crate::number::{Key, display_national};
+
+/// What the lines are made of.
+#[derive(Debug, Clone)]
+pub(super) struct Lines {
+    vip: Someone,
+    household: Key,
+    contested: Key,
+    unknown: Key,
+    dir: PathBuf,
+    listener: SocketAddr,
+    admin: SocketAddr,
+    program: String,
+}
+
+impl Lines {
+    /// Lines about `people` in `dir`; `addresses` are those of callers and of the administration.
+    pub(super) fn new(people: &People, dir: &Path, addresses: (SocketAddr, SocketAddr)) -> Lines {
+        Lines {
+            vip: people.vip.clone(),
+            household: people.household,
+            contested: people.contested,
+            unknown: people.unknown,
+            dir: dir.to_owned(),
+            listener: addresses.0,
+            admin: addresses.1,
+            program: program::name(),
+        }
+    }
+
+    /// The same lines for a server that listens elsewhere.
+    pub(super) fn at(&self, (listener, admin): (SocketAddr, SocketAddr)) -> Lines {
+        Lines {
+            listener,
+            admin,
+            ..self.clone()
+        }
+    }
+
+    /// Title and line of each.
+    fn all(&self) -> Vec<(String, String)> {
+        let Lines {
+            vip,
+            dir,
+            listener,
+            admin,
+            program,
+            ..
+        } = self;
+        let curl = |number: Key| {
+            let digits = number.raw();
+            format!("curl 'http://{listener}/v1/lookup?ani=%2B{digits}'")
+        };
+        let changes = shell(&dir.join("changes.ndjson"));
+        // An upsert is the whole customer: what it leaves out is gone.
+        let upsert = json!({"op": "upsert", "customer": {
+            "id": vip.id, "name": format!("{} (renamed)", vip.name), "phones": [vip.key.to_string()],
+            "labels": [{"name": "VIP", "color": "#d4af37"}],
+        }});
+        let upsert = upsert.to_string();
+        let national = display_national(vip.key);
+        [
+            (format!("{}, a VIP with an open case", vip.name), curl(vip.key)),
+            (
+                "the same as a person reads it, from the number as it is dialled".to_owned(),
+                format!("{program} lookup '{national}' --server http://{listener}"),
+            ),
+            (
+                "a household: two customers share the line, so nobody is greeted by name".to_owned(),
+                curl(self.household),
+            ),
+            (
+                "a withheld number matches nobody".to_owned(),
+                format!("curl 'http://{listener}/v1/lookup?ani=anonymous'"),
+            ),
+            ("a number that nobody has".to_owned(), curl(self.unknown)),
+            (
+                "the name alone, for a PBX".to_owned(),
+                format!("{}&format=text'", curl(vip.key).trim_end_matches('\'')),
+            ),
+            (
+                "rename a customer in the system of record …".to_owned(),
+                format!("echo '{}' >> {changes}", upsert.replace('\'', r"'\''")),
+            ),
+            ("… and ask again".to_owned(), curl(vip.key)),
+            (
+                "two customers claim this number: who answers, and why".to_owned(),
+                format!("{program} explain {} --admin http://{admin}", self.contested),
+            ),
+            (
+                "how the server is".to_owned(),
+                format!("{program} status --admin http://{admin}"),
+            ),
+            (
+                "its metrics".to_owned(),
+                format!("curl -s http://{admin}/metrics"),
+            ),
+        ]
+        .into()
+    }
+
+    pub(super) fn print(&self, out: &mut Output) -> Result<(), CliError> {
+        out.line("\nPaste these into another terminal:\n")?;
+        for (title, line) in self.all() {
+            out.line(out.styled(Style::Dim, format!("# {title}")))?;
+            out.line(format_args!("{line}\n"))?;
+        }
+        Ok(())
+    }
+}

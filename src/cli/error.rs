@@ -1,0 +1,117 @@
+//! Why a command failed, told so that the person who typed it knows what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::client::ClientError;
+use crate::config::ConfigError;
+use crate::durable::DurableError;
+use crate::number::SettingsError;
+use crate::snapshot::SnapshotError;
+use crate::snapshot::folder::FolderError;
+use crate::snapshot::import::{ImportError, MappingError};
+use crate::telemetry::TelemetryError;
+
+/// What a command ran into.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The configuration's rules for numbers.
+    #[error("numbers.{0}")]
+    Numbers(#[from] SettingsError),
+    /// The log's settings.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// A data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// An import.
+    #[error("{}: {source}", path.display())]
+    Import {
+        /// The input.
+        path: PathBuf,
+        /// What is wrong.
+        source: ImportError,
+    },
+    /// A mapping file.
+    #[error("{}: {source}", path.display())]
+    Mapping {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: MappingError,
+    },
+    /// A snapshot.
+    #[error("{}: {source}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SnapshotError,
+    },
+    /// A server.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A file.
+    #[error("cannot {step} {}: {source}; correct the path, or the file's permissions", path.display())]
+    File {
+        /// What was being done.
+        step: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A file that is written whole or not at all.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// Standard input.
+    #[error("cannot read standard input: {0}")]
+    Input(io::Error),
+    /// Standard output.
+    #[error("cannot write standard output: {0}")]
+    Output(#[from] io::Error),
+    /// This program has no server in it yet.
+    #[error(
+        "expected a server in this build, found none; look customers up with `ringside lookup --snapshot PATH`"
+    )]
+    NoServer,
+    /// The demonstration's numbering plans have changed under it.
+    #[error(
+        "expected room for the customers in the numbering plans, found too few numbers; ask for fewer: --customers 1000"
+    )]
+    NoPeople,
+    /// An answer that this version cannot read.
+    #[error(
+        "{server}: expected {expected}, found something else: {source}; is it a Ringside of this version?"
+    )]
+    Answer {
+        /// Who answered.
+        server: String,
+        /// What was asked for.
+        expected: &'static str,
+        /// The parser's words.
+        source: serde_json::Error,
+    },
+    /// JSON that cannot be written, or a file of this program's own that cannot be read.
+    #[error("expected valid JSON within the program, found a fault: {0}; please report it")]
+    Json(#[from] serde_json::Error),
+}
+
+impl CliError {
+    /// Whether the reader of standard output has gone away, which is its good right.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        let source = match self {
+            CliError::Output(source) => source,
+            CliError::Snapshot {
+                source: SnapshotError::Io(source),
+                ..
+            } => source,
+            CliError::Json(error) => return error.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
+            _ => return false,
+        };
+        source.kind() == io::ErrorKind::BrokenPipe
+    }
+}

@@ -1,0 +1,119 @@
+//! `explain`: how a lookup came to its answer.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::arguments::ExplainArguments;
+use super::error::CliError;
+use super::lookup::query;
+use super::output::{Output, Style};
+use super::{number, snapshot, words};
+use crate::callers::explain::Explanation;
+use crate::config::{Config, environment};
+use crate::index::Index;
+use crate::number::{Key, Numbering};
+
+pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), CliError> {
+    let config = Config::load(arguments.config.file.as_deref(), environment())?;
+    let explained = match &arguments.admin {
+        Some(admin) => {
+            let body = admin.get(&query("/explain", &arguments.ani, arguments.region))?;
+            serde_json::from_slice(&body).map_err(|source| CliError::Answer {
+                server: admin.to_string(),
+                expected: "an explanation",
+                source,
+            })?
+        }
+        None => {
+            let path = arguments.snapshot.as_deref().unwrap_or(&config.data.dir);
+            serde_json::to_value(local(arguments, &config, path)?)?
+        }
+    };
+    if arguments.json {
+        serde_json::to_writer(&mut *out, &explained)?;
+        return Ok(out.line("")?);
+    }
+    print(&explained, out)
+}
+
+fn local(arguments: &ExplainArguments, config: &Config, path: &Path) -> Result<Explanation, CliError> {
+    let (_, snapshot) = snapshot::open(path)?;
+    let snapshot = Arc::new(snapshot);
+    let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
+    let (index, _writer) = Index::new(Arc::clone(&snapshot), config.phones);
+    Ok(index.read(|view| {
+        Explanation::of(
+            &arguments.ani,
+            None,
+            &numbering,
+            view,
+            config.phones,
+            snapshot.streams(),
+        )
+    }))
+}
+
+/// Reads the JSON, not the type: the server may be of another version.
+fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
+    let text = |value: &Value, key: &str| match &value[key] {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    let list = |key: &str| explained[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    out.line(out.styled(
+        Style::Bold,
+        format!("{:?} was read so", text(explained, "written")),
+    ))?;
+    for step in list("steps") {
+        out.line(format_args!("  {}", step.as_str().unwrap_or_default()))?;
+    }
+    let number = text(explained, "number");
+    if let Some(key) = number
+        .strip_prefix('+')
+        .and_then(|digits| Key::e164(digits.parse().ok()?))
+    {
+        out.line(format_args!("  {}", number::national(key)))?;
+    }
+    let rules = &explained["rules"];
+    out.line(format_args!(
+        "\nLooked in generation {} as of seq {}; phones: mode {}, owner {}, on_conflict {}",
+        text(explained, "generation"),
+        text(explained, "seq"),
+        text(rules, "mode"),
+        text(rules, "owner"),
+        text(rules, "on_conflict"),
+    ))?;
+    let claims = list("claims");
+    if claims.is_empty() {
+        let reason = text(explained, "reason");
+        return Ok(out.line(format_args!("\nNobody answers: {reason}"))?);
+    }
+    let count = words::counted(claims.len() as u64, "claim");
+    out.line(out.styled(Style::Bold, format!("\n{count}, the strongest first")))?;
+    for claim in claims {
+        let verdict = text(claim, "verdict");
+        let style = if verdict == "owner" {
+            Style::Good
+        } else {
+            Style::Bad
+        };
+        let verdict = out.styled(style, verdict);
+        out.line(format_args!(
+            "  {verdict}: {} ({})",
+            text(claim, "name"),
+            text(claim, "customer_id")
+        ))?;
+        let place = format!("{} {}", text(claim, "stream"), text(claim, "position"));
+        out.table(&[
+            ("  why", text(claim, "why")),
+            ("  claims since seq", text(claim, "since")),
+            ("  shared", text(claim, "shared")),
+            ("  created", text(claim, "created_at")),
+            ("  source", place),
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! `snapshot build`: a file becomes a snapshot, and the person learns what became of each column and row.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use crate::cli::arguments::BuildArguments;
+use crate::cli::error::CliError;
+use crate::cli::output::{Output, Style};
+use crate::cli::progress::{Progress, Unit};
+use crate::cli::words;
+use crate::config::{Config, environment};
+use crate::customer::document::Limits;
+use crate::intake::Intake;
+use crate::number::Numbering;
+use crate::snapshot::folder::Folder;
+use crate::snapshot::import::{self, Input, Mapping, Summary};
+
+/// Rejects that are shown; the file has them all.
+const SHOWN_REJECTS: usize = 5;
+
+pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Result<(), CliError> {
+    let config = Config::load(arguments.config.file.as_deref(), environment())?;
+    let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
+    let limits = Limits {
+        cases: config.customer.cases,
+        interactions: config.customer.interactions,
+    };
+    let mapping = match &arguments.mapping {
+        Some(path) => read_mapping(path)?,
+        None => Mapping::default(),
+    };
+    let failed = |source| CliError::Import {
+        path: arguments.input.clone(),
+        source,
+    };
+    // Before the folder is made: a mistyped name should leave nothing behind.
+    let input = Input::open(&arguments.input, arguments.format.into()).map_err(failed)?;
+    let total = input.bytes;
+    let held = Folder::hold(Folder::of_tenant(&arguments.out).dir())?;
+    let mut progress = if arguments.json {
+        Progress::silent()
+    } else {
+        Progress::new("reading", Unit::Bytes, total)
+    };
+    let summary = import::build(
+        input,
+        &mapping,
+        &Intake::new(numbering, limits),
+        &held,
+        words::now_ms(),
+        |at| progress.at(at.bytes, at.total, at.rows),
+    )
+    .map_err(failed)?;
+    drop(progress);
+    if arguments.json {
+        serde_json::to_writer(&mut *out, &summary)?;
+        return Ok(out.line("")?);
+    }
+    print(&summary, arguments, out)
+}
+
+fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
+    let text = fs::read_to_string(path).map_err(|source| CliError::File {
+        step: "read the mapping",
+        path: path.to_owned(),
+        source,
+    })?;
+    Mapping::parse(&text).map_err(|source| CliError::Mapping {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Result<(), CliError> {
+    let title = format!("Snapshot {} is built", summary.generation);
+    let title = out.styled(Style::Bold, title);
+    out.line(format_args!(
+        "{title}: {} in {}",
+        words::counted(summary.customers, "customer"),
+        summary.path.display()
+    ))?;
+    let contested = match summary.contested {
+        0 => String::new(),
+        contested => format!("{}, claimed by several customers", words::count(contested)),
+    };
+    let kept = match summary.kept_phones {
+        0 => String::new(),
+        kept => format!(
+            "{} that {} no valid number: shown to agents, never matched",
+            words::counted(kept, "phone"),
+            if kept == 1 { "is" } else { "are" }
+        ),
+    };
+    out.table(&[
+        ("rows", words::count(summary.rows)),
+        ("refused", words::count(summary.refused)),
+        ("kept", kept),
+        ("numbers", words::count(summary.numbers)),
+        ("contested", contested),
+        ("attributes", summary.attributes.to_string()),
+        ("size", words::bytes(summary.bytes)),
+        ("took", rate(summary)),
+    ])?;
+    if !summary.detected.is_empty() {
+        out.line("\nColumns were read as")?;
+        let rows: Vec<(String, &str)> = summary
+            .detected
+            .iter()
+            .map(|detected| (format!("{:?}", detected.column), detected.field.as_str()))
+            .collect();
+        out.table(&rows)?;
+    }
+    if let Some(path) = &summary.rejects {
+        let title = out.styled(
+            Style::Bad,
+            format!("{} refused", words::counted(summary.refused, "row")),
+        );
+        out.line(format_args!(
+            "\n{title}; every refused row and every phone that is no valid number is in {}",
+            path.display()
+        ))?;
+        for line in first_rejects(path)? {
+            out.line(format_args!("  {line}"))?;
+        }
+    }
+    out.line("\nTry it:")?;
+    let data = shell(&arguments.out);
+    out.line(format_args!("  ringside snapshot inspect {data}"))?;
+    out.line(format_args!("  ringside lookup NUMBER --snapshot {data}"))?;
+    out.line(format_args!("  RINGSIDE__DATA__DIR={data} ringside serve"))?;
+    Ok(())
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate for people, rounded"
+)]
+fn rate(summary: &Summary) -> String {
+    if summary.seconds < 0.01 {
+        return "no time".to_owned();
+    }
+    let rate = (summary.rows as f64 / summary.seconds) as u64;
+    format!(
+        "{:.1} s, {} a second",
+        summary.seconds,
+        words::counted(rate, "row")
+    )
+}
+
+/// The first lines of the rejects file, for people.
+fn first_rejects(path: &Path) -> Result<Vec<String>, CliError> {
+    let failed = |source| CliError::File {
+        step: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let file = fs::File::open(path).map_err(failed)?;
+    BufReader::new(file)
+        .lines()
+        .take(SHOWN_REJECTS)
+        .map(|line| Ok(reject(&line.map_err(failed)?)))
+        .collect()
+}
+
+fn reject(line: &str) -> String {
+    let Ok(reject) = serde_json::from_str::<serde_json::Value>(line) else {
+        return line.to_owned();
+    };
+    let text = |key: &str| reject[key].as_str().unwrap_or_default().to_owned();
+    let mut shown = format!("row {}", reject["row"]);
+    for part in [text("column"), text("field")] {
+        if !part.is_empty() {
+            shown.push_str(", ");
+            shown.push_str(&part);
+        }
+    }
+    let kept = if reject["kept"] == true { " (kept)" } else { "" };
+    format!("{shown}: {}{kept}", text("reason"))
+}
+
+/// A path as a shell takes it.
+pub(in crate::cli) fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reject_is_told_in_one_line() {
+        assert_eq!(
+            reject(
+                r#"{"row":7,"field":"id","column":"Customer ID","reason":"expected an id, found nothing","kept":false}"#
+            ),
+            "row 7, Customer ID, id: expected an id, found nothing"
+        );
+        assert_eq!(
+            reject(r#"{"row":8,"field":"phones[0]","reason":"too short","kept":true}"#),
+            "row 8, phones[0]: too short (kept)"
+        );
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(shell(Path::new("data/main")), "data/main");
+        assert_eq!(shell(Path::new("it's here")), r"'it'\''s here'");
+    }
+}
