@@ -163,22 +163,18 @@ fn a_drain_finishes_what_is_open_and_refuses_what_is_new() {
     let mut idle = tcp(at);
     assert_eq!(idle.get(HIT).status, 200);
     let mut open = tcp(at);
-    open.send(b"POST /v1/lookup?format=text HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 17\r\n\r\n");
+    open.send(b"POST /v1/lookup?format=text HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 18\r\n\r\n");
     // The server asks for the body: it has the request.
     open.until("100 Continue");
     let draining = std::thread::spawn(move || running.drain());
     assert!(idle.is_closed(), "a connection without a request is let go");
-    let refused = loop {
-        match TcpStream::connect(at) {
-            // The other worker's socket may be open for a moment more.
-            Ok(_) => std::thread::yield_now(),
-            Err(error) => break error.kind(),
-        }
-    };
-    assert_eq!(refused, ErrorKind::ConnectionRefused);
+    // Until the last socket is closed, a connection may still be taken, or reset in the midst of that.
+    while TcpStream::connect(at).err().map(|error| error.kind()) != Some(ErrorKind::ConnectionRefused) {
+        std::thread::yield_now();
+    }
     assert!(!draining.is_finished(), "a request is open");
-    open.send(b"ani=%2B14806754110"[..17].as_ref());
-    assert_eq!(open.response(true).status, 200);
+    open.send(b"ani=%2B14806754110");
+    assert_eq!(open.response(true).body, "Ada Lovelace");
     assert!(open.is_closed());
     draining.join().unwrap();
 }
