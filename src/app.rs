@@ -10,12 +10,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::callers::{self, Native, Source, Treatment, TreatmentError};
+use bytes::BytesMut;
+
+use crate::callers::explain::Explanation;
+use crate::callers::{self, Native, Reply, Source, Treatment, TreatmentError};
 use crate::config::Config;
 use crate::customer::Schema;
 use crate::customer::document::Limits;
 use crate::feed::{self, Compaction, FeedError, Feeds};
-use crate::http::{self, Extra, HttpError, Listener, Readiness};
+use crate::http::{self, Extra, HttpError, Listener, Page, Readiness};
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::{Metrics, MetricsError};
@@ -84,14 +87,11 @@ pub struct Running {
 }
 
 impl App {
-    /// Builds the service that `config` describes. `extra` adds pages to the administration.
+    /// Builds the service that `config` describes.
     ///
     /// # Errors
     /// The first part that cannot be built or bound, with what to do about it.
-    pub fn build(
-        config: &Config,
-        extra: impl FnOnce(&Arc<Tenant>) -> Option<Extra>,
-    ) -> Result<App, AppError> {
+    pub fn build(config: &Config) -> Result<App, AppError> {
         let metrics = Arc::new(Metrics::new()?);
         let folder = Arc::new(Folder::hold(config.data.dir.join(TENANT))?);
         let snapshot = Arc::new(present(&folder)?);
@@ -135,7 +135,7 @@ impl App {
             );
         }
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
-        let http = bind(config, &numbering, &tenant, &readiness, &metrics, extra(&tenant))?;
+        let http = bind(config, &numbering, &tenant, &readiness, &metrics)?;
         Ok(App {
             http,
             feeds,
@@ -238,7 +238,6 @@ fn bind(
     tenant: &Arc<Tenant>,
     readiness: &Arc<Readiness>,
     metrics: &Arc<Metrics>,
-    extra: Option<Extra>,
 ) -> Result<http::Bound, AppError> {
     let lookups = Arc::new(callers::Meters::register(metrics)?);
     let treatment = Arc::new(Treatment::new(&config.treatment, numbering)?);
@@ -268,7 +267,30 @@ fn bind(
         metrics: Arc::clone(metrics),
         lookups,
         readiness: Arc::clone(readiness),
-        extra,
+        extra: Some(explaining(tenant)),
     };
     Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
+}
+
+/// The administration's `/explain?ani=`: how a lookup comes to its answer.
+fn explaining(tenant: &Arc<Tenant>) -> Extra {
+    let tenant = Arc::clone(tenant);
+    Box::new(move |call| {
+        if call.trimmed_path() != "/explain" {
+            return None;
+        }
+        let mut body = BytesMut::new();
+        let reply = match Explanation::asked(call, &tenant) {
+            Ok(explanation) => {
+                body.extend_from_slice(&serde_json::to_vec(&explanation).unwrap_or_default());
+                Reply::json(200)
+            }
+            Err(refusal) => refusal.write(&mut body),
+        };
+        Some(Page {
+            status: reply.status,
+            content_type: reply.content_type,
+            body: body.to_vec(),
+        })
+    })
 }

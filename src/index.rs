@@ -21,7 +21,7 @@ pub use writer::{Current, Writer};
 
 use crate::customer::Schema;
 use crate::overlay::{Overlay, Superseded};
-use crate::snapshot::MappedSnapshot;
+use crate::snapshot::{MappedSnapshot, Stream};
 
 /// What a view is made of.
 #[derive(Debug, Clone)]
@@ -30,6 +30,7 @@ pub(crate) struct State {
     pub(crate) sealed: Option<Arc<Overlay>>,
     pub(crate) snapshot: Arc<MappedSnapshot>,
     pub(crate) schema: Arc<Schema>,
+    pub(crate) streams: Arc<[Stream]>,
 }
 
 /// The customers as readers see them.
@@ -45,11 +46,13 @@ impl Index {
     pub fn new(snapshot: Arc<MappedSnapshot>, ownership: Ownership) -> (Arc<Index>, Writer) {
         let seq = snapshot.header().seq;
         let schema = Arc::new(snapshot.schema().clone());
+        let streams = snapshot.streams().into();
         let state = State {
             active: Arc::new(Overlay::new()),
             sealed: None,
             snapshot,
             schema,
+            streams,
         };
         let index = Arc::new(Index {
             state: ArcSwap::from_pointee(state),

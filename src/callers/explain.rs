@@ -2,12 +2,16 @@
 
 use serde::Serialize;
 
+use super::call::Call;
+use super::parameters::{Parameters, Written};
+use super::refusal::Refusal;
 use crate::customer::Record;
 use crate::customer::record::Field;
 use crate::index::{Contest, Mode, OnConflict, Owner, Ownership, Standing, Verdict, View};
 use crate::number::{Key, Numbering, Reading, display_national, region_of};
 use crate::overlay::Superseded;
 use crate::snapshot::Stream;
+use crate::tenant::Tenant;
 
 /// How one lookup came to its answer. Everything in it is for the operator's eyes: it holds numbers and names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,8 +80,27 @@ pub struct ClaimExplained {
 }
 
 impl Explanation {
-    /// Explains what a lookup of `written` sees in `view`. `region` overrides the default region, as in a lookup;
-    /// `streams` are those that records' origins count into.
+    /// Explains what `call` asks for: `?ani=…&region=…`.
+    ///
+    /// # Errors
+    /// It is no GET, or asks for no number.
+    pub fn asked(call: &Call<'_>, tenant: &Tenant) -> Result<Explanation, Refusal> {
+        if !call.is_get() {
+            return Err(Refusal::Method { allow: "GET, HEAD" });
+        }
+        let mut parameters = Parameters::default();
+        parameters.read_form(call.query);
+        let ani = parameters
+            .ani
+            .as_ref()
+            .map(Written::as_str)
+            .ok_or(Refusal::Missing("ani"))?;
+        let region = parameters.region.as_deref().filter(|region| !region.is_empty());
+        let index = &tenant.index;
+        Ok(index.read(|view| Explanation::of(ani, region, &tenant.numbering, view, index.ownership())))
+    }
+
+    /// Explains what a lookup of `written` sees in `view`. `region` overrides the default region, as in a lookup.
     ///
     /// # Errors
     /// [`Superseded`], as all of a view's methods; call again with a fresh view.
@@ -87,7 +110,6 @@ impl Explanation {
         numbering: &Numbering,
         view: &View<'_>,
         ownership: Ownership,
-        streams: &[Stream],
     ) -> Result<Explanation, Superseded> {
         let reading = numbering.read(written, region);
         let contest = match reading.key() {
@@ -104,7 +126,7 @@ impl Explanation {
             .find(|standing| standing.verdict == Verdict::Owner);
         let explain = |standing: &Standing<'_>| {
             let Some(key) = key else { return None };
-            Some(claim(standing, owner, &contest, key, ownership, streams))
+            Some(claim(standing, owner, &contest, key, ownership, view.streams()))
         };
         Ok(Explanation {
             written: written.to_owned(),

@@ -43,16 +43,7 @@ fn local(arguments: &ExplainArguments, config: &Config, path: &Path) -> Result<E
     let snapshot = Arc::new(snapshot);
     let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
     let (index, _writer) = Index::new(Arc::clone(&snapshot), config.phones);
-    Ok(index.read(|view| {
-        Explanation::of(
-            &arguments.ani,
-            None,
-            &numbering,
-            view,
-            config.phones,
-            snapshot.streams(),
-        )
-    }))
+    Ok(index.read(|view| Explanation::of(&arguments.ani, None, &numbering, view, config.phones)))
 }
 
 /// Reads the JSON, not the type: the server may be of another version.

@@ -6,8 +6,8 @@ use super::State;
 use super::ownership::{Mode, OnConflict, Ownership, Rank};
 use crate::customer::{Record, Schema};
 use crate::overlay::{Entry, Pinned, Superseded};
-use crate::snapshot::MappedSnapshot;
 use crate::snapshot::claimants::Claimants;
+use crate::snapshot::{MappedSnapshot, Stream};
 
 /// The most claimants of one number that a lookup considers; a switchboard with more is nobody's number.
 pub(super) const MOST_CLAIMANTS: usize = 1000;
@@ -79,6 +79,11 @@ impl<'v> View<'v> {
     /// The present schema.
     pub fn schema(&self) -> &'v Schema {
         &self.state.schema
+    }
+
+    /// The streams that records' origins count into.
+    pub fn streams(&self) -> &'v [Stream] {
+        &self.state.streams
     }
 
     /// The customer with `id`, whoever owns its numbers; `None` too where it is hidden under `replace`.

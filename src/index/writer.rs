@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::{Index, Merge, State};
 use crate::customer::{Record, Schema};
 use crate::overlay::{Entry, Overlay};
-use crate::snapshot::MappedSnapshot;
+use crate::snapshot::{MappedSnapshot, Stream};
 
 /// Writes changes and makes them visible. There is one for an index.
 #[derive(Debug)]
@@ -88,6 +88,15 @@ impl Writer {
         };
         self.index.state.store(Arc::new(state));
         self.seq = seq;
+    }
+
+    /// Says which streams the origins of records to come count into: those known so far, and new ones behind them.
+    pub fn set_streams(&mut self, streams: &[Stream]) {
+        let state = State {
+            streams: streams.into(),
+            ..State::clone(&self.index.state.load())
+        };
+        self.index.state.store(Arc::new(state));
     }
 
     /// Makes everything written so far visible, at once.

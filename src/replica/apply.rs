@@ -125,11 +125,13 @@ impl Replica {
             .position(|known| known.stream == name && known.incarnation == incarnation);
         let place = u16::try_from(known.unwrap_or(self.streams.len())).map_err(|_| TooManyStreams)?;
         if known.is_none() {
-            self.streams.push(Stream {
+            let stream = Stream {
                 stream: name.into(),
                 incarnation: incarnation.into(),
                 token: String::new(),
-            });
+            };
+            self.streams.push(stream);
+            self.writer.set_streams(&self.streams);
         }
         Ok(StreamId(place))
     }

@@ -19,25 +19,25 @@ use ringside::snapshot::{MappedSnapshot, Stream};
 use ringside::tenant::Tenant;
 use serde_json::{Value, json};
 
-pub const BATCH_MAX: usize = 1000;
+pub(crate) const BATCH_MAX: usize = 1000;
 
 /// What a centre is made of; the parts that a test does not name are those of [`Plan::default`].
-pub struct Plan {
-    pub schema: Value,
-    pub customers: Vec<Value>,
-    pub mode: Mode,
-    pub rules: Vec<TreatmentRule>,
-    pub attestation: Attestation,
-    pub matches_max: usize,
+pub(crate) struct Plan {
+    pub(crate) schema: Value,
+    pub(crate) customers: Vec<Value>,
+    pub(crate) mode: Mode,
+    pub(crate) rules: Vec<TreatmentRule>,
+    pub(crate) attestation: Attestation,
+    pub(crate) matches_max: usize,
 }
 
-pub struct Centre {
-    pub tenant: Arc<Tenant>,
-    pub metrics: Arc<Metrics>,
-    pub meters: Arc<Meters>,
-    pub source: Source,
-    pub writer: Writer,
-    pub native: Native,
+pub(crate) struct Centre {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) source: Source,
+    pub(crate) writer: Writer,
+    pub(crate) native: Native,
 }
 
 impl Default for Plan {
@@ -58,7 +58,7 @@ impl Default for Plan {
     }
 }
 
-pub fn ada() -> Value {
+pub(crate) fn ada() -> Value {
     json!({
         "id": "c-1842", "name": "Ada Lovelace", "first_name": "Ada", "last_name": "Lovelace",
         "phones": ["+1 480 675 4110", {"number": "020 7946 0958", "region": "GB"}],
@@ -74,11 +74,11 @@ pub fn ada() -> Value {
 }
 
 /// A customer with an id, a name and phones.
-pub fn person(id: &str, name: &str, phones: Value) -> Value {
+pub(crate) fn person(id: &str, name: &str, phones: Value) -> Value {
     json!({"id": id, "name": name, "phones": phones})
 }
 
-pub fn numbering() -> Numbering {
+pub(crate) fn numbering() -> Numbering {
     Numbering::new(&Settings {
         own_numbers: vec!["+1 800 555 0199".to_owned()],
         extension_lengths: vec![4],
@@ -88,7 +88,7 @@ pub fn numbering() -> Numbering {
 }
 
 /// `document`'s record, whose claims began at `since`.
-pub fn record(document: &Value, schema: &Schema, since: u64) -> Vec<u8> {
+pub(crate) fn record(document: &Value, schema: &Schema, since: u64) -> Vec<u8> {
     let read = document::read(document, schema, Strictness::Import, Limits::default()).unwrap();
     let numbering = numbering();
     let mut claims: Vec<Claim> = Vec::new();
@@ -111,7 +111,7 @@ pub fn record(document: &Value, schema: &Schema, since: u64) -> Vec<u8> {
     encode(&read.customer, schema, &claims, origin).unwrap()
 }
 
-pub fn centre(plan: &Plan) -> Centre {
+pub(crate) fn centre(plan: &Plan) -> Centre {
     let schema = Schema::from_json(1, &plan.schema).unwrap();
     let mut writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42).unwrap();
     for (since, document) in (1..).zip(&plan.customers) {

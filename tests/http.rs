@@ -1,0 +1,33 @@
+//! The server in this process, over real sockets: connections, limits, errors, administration, draining.
+
+#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+#[path = "support/served.rs"]
+mod served;
+#[path = "support/centre.rs"]
+mod support;
+#[path = "support/wire.rs"]
+mod wire;
+
+#[path = "http/administration.rs"]
+mod administration;
+#[path = "http/formats.rs"]
+mod formats;
+#[path = "http/lookup.rs"]
+mod lookup;
+#[path = "http/sockets.rs"]
+mod sockets;
+
+use served::{address, serve};
+use support::{Centre, Plan, centre};
+use wire::{Response, get};
+
+/// The answer to one `GET`, from a server over `plan`.
+fn ask(plan: &Plan, target: &str) -> Response {
+    ask_of(&centre(plan), target)
+}
+
+fn ask_of(centre: &Centre, target: &str) -> Response {
+    let running = serve(centre);
+    get(address(&running), target)
+}

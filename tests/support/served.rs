@@ -1,0 +1,63 @@
+//! A contact centre that is served, in this process, on addresses of its own.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ringside::http::{Admin, Bound, Extra, HttpError, Listener, Readiness, Running, Server, Settings};
+
+use crate::support::{BATCH_MAX, Centre};
+
+pub(crate) const BODY_MAX: usize = 64 << 10;
+
+pub(crate) fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        workers: 2,
+        body_max_bytes: BODY_MAX,
+        drain_s: 20,
+        batch_max: BATCH_MAX,
+    }
+}
+
+pub(crate) fn listener(centre: &Centre, address: Option<SocketAddr>, unix: Option<PathBuf>) -> Listener {
+    Listener {
+        name: "main".into(),
+        address,
+        unix,
+        native: centre.native.clone(),
+    }
+}
+
+pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<Extra>) -> Admin {
+    Admin {
+        address: any_port(),
+        tenant: Arc::clone(&centre.tenant),
+        metrics: Arc::clone(&centre.metrics),
+        lookups: Arc::clone(&centre.meters),
+        readiness: Arc::clone(readiness),
+        extra,
+    }
+}
+
+pub(crate) fn bind(centre: &Centre, listener: Listener) -> Result<Bound, HttpError> {
+    let admin = admin(centre, &Arc::default(), None);
+    Server::bind(settings(), vec![listener], admin, &centre.metrics)
+}
+
+pub(crate) fn serve(centre: &Centre) -> Running {
+    bind(centre, listener(centre, Some(any_port()), None))
+        .unwrap()
+        .spawn()
+        .unwrap()
+}
+
+pub(crate) fn address(running: &Running) -> SocketAddr {
+    running.address("main").unwrap()
+}
