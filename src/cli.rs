@@ -13,6 +13,7 @@ mod lookup;
 mod normalize;
 mod number;
 mod output;
+mod program;
 mod progress;
 mod serve;
 mod snapshot;

@@ -8,39 +8,107 @@ mod history;
 mod lines;
 mod people;
 mod phones;
-mod program;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 use self::folder::DemoFolder;
 use self::lines::Lines;
+use self::people::People;
 use super::arguments::DemoArguments;
 use super::error::CliError;
 use super::output::{self, Output, Style};
 use super::{serve, words};
+use crate::app::{self, Running};
 use crate::config::Config;
 use crate::customer::document::Limits;
 use crate::intake::Intake;
 use crate::number::Numbering;
 use crate::snapshot::folder::Folder;
-use crate::snapshot::import::{self, Format, Input, Mapping};
+use crate::snapshot::import::{self, Format, Input, Mapping, Summary};
+use crate::telemetry;
 
 /// How the attributes of the invented customers are typed.
 const MAPPING: &str = include_str!("demo/mapping.toml");
 
 pub(super) fn run(arguments: &DemoArguments, out: &mut Output) -> Result<(), CliError> {
-    let folder = DemoFolder::create(arguments)?;
-    let listener = free_address(arguments.port);
-    let admin = free_address(arguments.admin_port);
-    let file = folder.write_config(listener, admin)?;
-    // The file alone: an environment meant for another server must not lead the demonstration to its data.
-    let config = Config::load(Some(&file), std::iter::empty())?;
-    let numbering = Numbering::new(&config.numbers)?;
-    let people = people::invent(arguments.customers, &numbering).ok_or(CliError::NoPeople)?;
-    folder.write("mapping.toml", MAPPING.as_bytes())?;
-    folder.write("changes.ndjson", b"")?;
-    let customers = folder.write_documents(&people.documents)?;
+    if arguments.no_serve {
+        let demo = Demo::build(arguments, out)?;
+        return demo.lines(demo.addresses).print(out);
+    }
+    // Signals are heard from before anything is built, so that nothing stays behind.
+    let (demo, running) = app::until_told_to_stop(|| -> Result<(Demo, Running), CliError> {
+        let demo = Demo::build(arguments, out)?;
+        let running = serve::start(&demo.config)?;
+        let listener = serve::listener_address(&running, &demo.config).unwrap_or(demo.addresses.0);
+        demo.lines((listener, running.admin_address())).print(out)?;
+        out.line(out.styled(Style::Dim, "Ctrl-C ends it."))?;
+        std::io::Write::flush(out)?;
+        Ok((demo, running))
+    })?;
+    running.drain();
+    drop(demo);
+    Ok(())
+}
 
+/// A demonstration that is built.
+struct Demo {
+    folder: DemoFolder,
+    config: Config,
+    people: People,
+    /// Callers' and the administration's, as configured.
+    addresses: (SocketAddr, SocketAddr),
+}
+
+impl Demo {
+    fn build(arguments: &DemoArguments, out: &mut Output) -> Result<Demo, CliError> {
+        let folder = DemoFolder::create(arguments)?;
+        let addresses = (free_address(arguments.port), free_address(arguments.admin_port));
+        let file = folder.write_config(addresses.0, addresses.1)?;
+        // The file alone: an environment meant for another server must not lead the demonstration to its data.
+        let config = Config::load(Some(&file), std::iter::empty())?;
+        // The lines to paste should stand alone; what goes wrong is told all the same.
+        telemetry::init(&telemetry::Settings {
+            level: "warn".to_owned(),
+            ..config.log.clone()
+        })?;
+        let numbering = Numbering::new(&config.numbers)?;
+        let people = people::invent(arguments.customers, &numbering).ok_or(CliError::NoPeople)?;
+        folder.write("mapping.toml", MAPPING.as_bytes())?;
+        folder.write("changes.ndjson", b"")?;
+        let customers = folder.write_documents(&people.documents)?;
+        let summary = import(&folder, &config, numbering, &customers)?;
+        let built = out.styled(
+            Style::Bold,
+            format!("Built {}", words::counted(summary.customers, "customer")),
+        );
+        out.line(format_args!(
+            "{built} in {} countries with {} in {:.1} s: {}",
+            people.countries,
+            words::counted(summary.numbers, "number"),
+            summary.seconds,
+            summary.path.display()
+        ))?;
+        Ok(Demo {
+            folder,
+            config,
+            people,
+            addresses,
+        })
+    }
+
+    fn lines(&self, addresses: (SocketAddr, SocketAddr)) -> Lines {
+        Lines::new(&self.people, self.folder.dir(), addresses)
+    }
+}
+
+/// Builds the snapshot as any file's is built. The folder's lock is free again afterwards, for the server.
+fn import(
+    folder: &DemoFolder,
+    config: &Config,
+    numbering: Numbering,
+    customers: &Path,
+) -> Result<Summary, CliError> {
     let limits = Limits {
         cases: config.customer.cases,
         interactions: config.customer.interactions,
@@ -50,45 +118,13 @@ pub(super) fn run(arguments: &DemoArguments, out: &mut Output) -> Result<(), Cli
         source,
     })?;
     let failed = |source| CliError::Import {
-        path: customers.clone(),
+        path: customers.to_owned(),
         source,
     };
+    let input = Input::open(customers, Format::Ndjson).map_err(failed)?;
     let held = Folder::hold(Folder::of_tenant(&config.data.dir).dir())?;
-    let summary = import::build(
-        Input::open(&customers, Format::Ndjson).map_err(failed)?,
-        &mapping,
-        &Intake::new(numbering, limits),
-        &held,
-        words::now_ms(),
-        |_| {},
-    )
-    .map_err(failed)?;
-    // The server takes the folder's lock for itself.
-    drop(held);
-
-    let built = out.styled(
-        Style::Bold,
-        format!("Built {}", words::counted(summary.customers, "customer")),
-    );
-    out.line(format_args!(
-        "{built} in {} countries with {} in {:.1} s: {}",
-        people.countries,
-        words::counted(summary.numbers, "number"),
-        summary.seconds,
-        summary.path.display()
-    ))?;
-    let addresses = (listener, admin);
-    let lines = Lines::new(&people, folder.dir(), addresses);
-    if arguments.no_serve {
-        lines.print(out)?;
-        return Ok(());
-    }
-    serve::serve(&config, |_, bound| {
-        let addresses = (bound.listener.unwrap_or(addresses.0), bound.admin);
-        lines.at(addresses).print(out)?;
-        out.line(out.styled(Style::Dim, "Ctrl-C ends it."))?;
-        Ok(std::io::Write::flush(out)?)
-    })
+    let intake = Intake::new(numbering, limits);
+    import::build(input, &mapping, &intake, &held, words::now_ms(), |_| {}).map_err(failed)
 }
 
 /// `port` on this machine; a free one where somebody has it already.

@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), 
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
     let explained = match &arguments.admin {
         Some(admin) => {
-            let body = admin.get(&query("/explain", &arguments.ani, arguments.region))?;
+            let body = admin.get(&format!("/explain?{}", query(&arguments.ani, arguments.region)))?;
             serde_json::from_slice(&body).map_err(|source| CliError::Answer {
                 server: admin.to_string(),
                 expected: "an explanation",

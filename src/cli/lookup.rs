@@ -27,17 +27,18 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) fn run(arguments: &LookupArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
     let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
+    let query = query(&arguments.ani, arguments.region);
     let (body, source, schema) = match &arguments.server {
         Some(server) => {
-            let body = server.get(&query("/v1/lookup", &arguments.ani, arguments.region))?;
-            (body.to_vec(), server.to_string(), Schema::default())
+            let body = server.get(&format!("/v1/lookup?{query}"))?;
+            (body, server.to_string(), Schema::default())
         }
         None => {
             let path = arguments.snapshot.as_deref().unwrap_or(&config.data.dir);
             let (path, snapshot) = snapshot::open(path)?;
             let schema = snapshot.schema().clone();
-            let body = local::answer(snapshot, &arguments.ani, &numbering, &config)?;
-            (body, path.display().to_string(), schema)
+            let body = local::answer(snapshot, &query, &numbering, &config)?;
+            (body.freeze(), path.display().to_string(), schema)
         }
     };
     if arguments.json {
@@ -61,9 +62,9 @@ pub(super) fn run(arguments: &LookupArguments, out: &mut Output) -> Result<(), C
     Ok(())
 }
 
-/// Path and query of a question about one number.
-pub(super) fn query(path: &str, ani: &str, region: Option<Region>) -> String {
-    let mut query = format!("{path}?ani={}", utf8_percent_encode(ani, PLAIN));
+/// The query of a question about one number.
+pub(super) fn query(ani: &str, region: Option<Region>) -> String {
+    let mut query = format!("ani={}", utf8_percent_encode(ani, PLAIN));
     if let Some(region) = region {
         query.push_str(&format!("&region={region}"));
     }
@@ -76,13 +77,7 @@ mod tests {
 
     #[test]
     fn a_number_reaches_the_server_as_it_was_typed() {
-        assert_eq!(
-            query("/v1/lookup", "+1 (480) 675", None),
-            "/v1/lookup?ani=%2B1%20%28480%29%20675"
-        );
-        assert_eq!(
-            query("/explain", "020", "GB".parse().ok()),
-            "/explain?ani=020&region=GB"
-        );
+        assert_eq!(query("+1 (480) 675", None), "ani=%2B1%20%28480%29%20675");
+        assert_eq!(query("020", "GB".parse().ok()), "ani=020&region=GB");
     }
 }

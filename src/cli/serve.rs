@@ -9,44 +9,36 @@ use crate::app::{self, App, Running};
 use crate::config::{Config, environment};
 use crate::telemetry;
 
-/// Where a started service listens.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bound {
-    /// The first listener with a TCP address.
-    pub(super) listener: Option<SocketAddr>,
-    /// Administration.
-    pub(super) admin: SocketAddr,
-}
-
 pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
     telemetry::init(&config.log)?;
-    serve(&config, |running, _| {
-        for address in running.addresses() {
-            out.line(format_args!("callers: {address}"))?;
-        }
-        out.line(format_args!("administration: http://{}", running.admin_address()))?;
-        Ok(std::io::Write::flush(out)?)
-    })
-}
-
-/// Runs the service until it is told to stop; `started` is called once it listens.
-pub(super) fn serve(
-    config: &Config,
-    started: impl FnOnce(&Running, Bound) -> Result<(), CliError>,
-) -> Result<(), CliError> {
-    let running = app::until_told_to_stop(|| {
-        let running = App::build(config)?.spawn()?;
-        let listener = config.listener.keys().find_map(|name| running.address(name));
-        started(
-            &running,
-            Bound {
-                listener,
-                admin: running.admin_address(),
-            },
-        )?;
-        Ok::<_, CliError>(running)
+    let running = app::until_told_to_stop(|| -> Result<Running, CliError> {
+        let running = start(&config)?;
+        // Whoever started the service with its output closed wants it to serve all the same.
+        let _ = announce(&running, out);
+        Ok(running)
     })?;
     running.drain();
     Ok(())
+}
+
+/// Starts the service that `config` describes.
+pub(super) fn start(config: &Config) -> Result<Running, CliError> {
+    Ok(App::build(config)?.spawn()?)
+}
+
+fn announce(running: &Running, out: &mut Output) -> std::io::Result<()> {
+    for address in running.addresses() {
+        out.line(format_args!("listening on {address}"))?;
+    }
+    out.line(format_args!(
+        "administration on http://{}",
+        running.admin_address()
+    ))?;
+    std::io::Write::flush(out)
+}
+
+/// The address that a person on this machine reaches the first TCP listener by.
+pub(super) fn listener_address(running: &Running, config: &Config) -> Option<SocketAddr> {
+    config.listener.keys().find_map(|name| running.address(name))
 }

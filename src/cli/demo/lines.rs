@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::people::{People, Someone};
-use super::program;
 use crate::cli::error::CliError;
 use crate::cli::output::{Output, Style};
-use crate::cli::snapshot::build::shell;
+use crate::cli::program::{self, shell};
 use crate::number::{Key, display_national};
 
 /// What the lines are made of.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Lines {
     vip: Someone,
     household: Key,
@@ -40,15 +39,6 @@ impl Lines {
         }
     }
 
-    /// The same lines for a server that listens elsewhere.
-    pub(super) fn at(&self, (listener, admin): (SocketAddr, SocketAddr)) -> Lines {
-        Lines {
-            listener,
-            admin,
-            ..self.clone()
-        }
-    }
-
     /// Title and line of each.
     fn all(&self) -> Vec<(String, String)> {
         let Lines {
@@ -64,12 +54,13 @@ impl Lines {
             format!("curl 'http://{listener}/v1/lookup?ani=%2B{digits}'")
         };
         let changes = shell(&dir.join("changes.ndjson"));
-        // An upsert is the whole customer: what it leaves out is gone.
-        let upsert = json!({"op": "upsert", "customer": {
-            "id": vip.id, "name": format!("{} (renamed)", vip.name), "phones": [vip.key.to_string()],
-            "labels": [{"name": "VIP", "color": "#d4af37"}],
-        }});
-        let upsert = upsert.to_string();
+        // An upsert is the whole customer: what it leaves out is gone, save cases and interactions.
+        let upsert = format!(
+            r##"{{"op":"upsert","customer":{{"id":{},"name":{},"phones":["{}"],"labels":[{{"name":"VIP","color":"#d4af37"}}]}}}}"##,
+            json!(vip.id),
+            json!(format!("{} (renamed)", vip.name)),
+            vip.key,
+        );
         let national = display_national(vip.key);
         [
             (format!("{}, a VIP with an open case", vip.name), curl(vip.key)),

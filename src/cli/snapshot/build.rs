@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::cli::arguments::BuildArguments;
 use crate::cli::error::CliError;
 use crate::cli::output::{Output, Style};
+use crate::cli::program;
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::words;
 use crate::config::{Config, environment};
@@ -112,12 +113,12 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
         out.table(&rows)?;
     }
     if let Some(path) = &summary.rejects {
-        let title = out.styled(
-            Style::Bad,
-            format!("{} refused", words::counted(summary.refused, "row")),
-        );
+        let title = match summary.refused {
+            0 => "No row was refused".to_owned(),
+            refused => out.styled(Style::Bad, format!("{} refused", words::counted(refused, "row"))),
+        };
         out.line(format_args!(
-            "\n{title}; every refused row and every phone that is no valid number is in {}",
+            "\n{title}; what was refused or left out is in {}, such as",
             path.display()
         ))?;
         for line in first_rejects(path)? {
@@ -125,10 +126,10 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
         }
     }
     out.line("\nTry it:")?;
-    let data = shell(&arguments.out);
-    out.line(format_args!("  ringside snapshot inspect {data}"))?;
-    out.line(format_args!("  ringside lookup NUMBER --snapshot {data}"))?;
-    out.line(format_args!("  RINGSIDE__DATA__DIR={data} ringside serve"))?;
+    let (program, data) = (program::name(), program::shell(&arguments.out));
+    out.line(format_args!("  {program} snapshot inspect {data}"))?;
+    out.line(format_args!("  {program} lookup NUMBER --snapshot {data}"))?;
+    out.line(format_args!("  RINGSIDE__DATA__DIR={data} {program} serve"))?;
     Ok(())
 }
 
@@ -181,17 +182,6 @@ fn reject(line: &str) -> String {
     format!("{shown}: {}{kept}", text("reason"))
 }
 
-/// A path as a shell takes it.
-pub(in crate::cli) fn shell(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,11 +198,5 @@ mod tests {
             reject(r#"{"row":8,"field":"phones[0]","reason":"too short","kept":true}"#),
             "row 8, phones[0]: too short (kept)"
         );
-    }
-
-    #[test]
-    fn paths_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(shell(Path::new("data/main")), "data/main");
-        assert_eq!(shell(Path::new("it's here")), r"'it'\''s here'");
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::cli::arguments::ExportArguments;
 use crate::cli::error::CliError;
 use crate::cli::output::{self, Output};
+use crate::cli::program::{self, shell};
 use crate::cli::progress::{Progress, Unit};
-use crate::cli::snapshot::build::shell;
 use crate::cli::words;
 use crate::durable::{self, DurableError, Staged};
 use crate::snapshot::export;
@@ -43,7 +43,8 @@ pub(in crate::cli) fn run(arguments: &ExportArguments, out: &mut Output) -> Resu
         let mapping = mapping_path(target);
         write_mapping(&mapping, snapshot.schema())?;
         output::note(format_args!(
-            "to import it again with the same attributes: ringside snapshot build --input {} --format ndjson --mapping {} --out DIR",
+            "to import it again with the same attributes: {} snapshot build --input {} --format ndjson --mapping {} --out DIR",
+            program::name(),
             shell(target),
             shell(&mapping)
         ));

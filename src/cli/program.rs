@@ -4,8 +4,6 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use crate::cli::snapshot::build::shell;
-
 /// What to type instead of `ringside`.
 pub(super) fn name() -> String {
     let argument = env::args_os().next();
@@ -31,6 +29,17 @@ fn called(argument: Option<&OsStr>, executable: Option<&Path>, by_cargo: bool) -
     }
 }
 
+/// A path as a shell takes it.
+pub(super) fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +62,11 @@ mod tests {
             called("target/debug/ringside", "/src/target/debug/ringside", true),
             "cargo run --"
         );
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        assert_eq!(shell(Path::new("data/main")), "data/main");
+        assert_eq!(shell(Path::new("it's here")), r"'it'\''s here'");
     }
 }
