@@ -370,6 +370,6 @@ mod tests {
 
     #[test]
     fn there_is_room_for_the_most_that_may_be_asked_for() {
-        assert_eq!(invent(6000, &numbering()).unwrap().documents.len(), 6000);
+        assert_eq!(invent(3000, &numbering()).unwrap().documents.len(), 3000);
     }
 }
