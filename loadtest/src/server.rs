@@ -55,7 +55,7 @@ impl Server {
 
     /// Ringside with one worker over the data folder `data`.
     pub(crate) fn ringside(data: &Path) -> Result<Server, Error> {
-        Server::start(ringside(data)?, "callers: ")
+        Server::start(ringside(data)?, "listening on ")
     }
 
     /// Nanoseconds of CPU that the process has taken, all of its threads together.

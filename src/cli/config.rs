@@ -5,6 +5,8 @@ use std::io::Write;
 use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
 use super::output::{Output, Style};
+use crate::app::AppError;
+use crate::callers::Treatment;
 use crate::config::Config;
 use crate::number::Numbering;
 
@@ -14,7 +16,8 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
         ConfigCommand::Check { file } => {
             // The file alone: what is right must not depend on who looks at it.
             let config = Config::load(Some(file), std::iter::empty())?;
-            Numbering::new(&config.numbers)?;
+            let numbering = Numbering::new(&config.numbers)?;
+            Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
             let good = out.styled(Style::Good, "good");
             out.line(format_args!("{}: {good}", file.display()))?;
         }
@@ -45,14 +48,7 @@ mod tests {
     use super::*;
 
     /// What a server of this version answers.
-    const ENDPOINTS: [&str; 6] = [
-        "/v1/lookup",
-        "/v1/customers",
-        "/v1/changes",
-        "/metrics",
-        "/readyz",
-        "/livez",
-    ];
+    const ENDPOINTS: [&str; 5] = ["/v1/lookup", "/v1/customers", "/metrics", "/readyz", "/livez"];
 
     #[test]
     fn examples_ask_only_for_what_there_is() {
