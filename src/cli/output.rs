@@ -1,5 +1,6 @@
 //! Standard output for answers, standard error for notes: the one place that prints.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
@@ -35,7 +36,7 @@ impl Output {
 
     /// Writes `text` and a line feed.
     pub(super) fn line(&mut self, text: impl Display) -> io::Result<()> {
-        writeln!(self.out, "{text}")
+        writeln!(self.out, "{}", harmless(&text.to_string()))
     }
 
     /// `text` as `style` shows it.
@@ -53,7 +54,7 @@ impl Output {
             .unwrap_or(0);
         for (key, value) in rows {
             let key = self.styled(Style::Dim, format!("{:width$}", key.as_ref()));
-            writeln!(self.out, "  {key}  {}", value.as_ref())?;
+            self.line(format_args!("  {key}  {}", value.as_ref()))?;
         }
         Ok(())
     }
@@ -75,6 +76,30 @@ pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "ringside: {text}");
 }
 
+/// `text` without what could steer a terminal: names come from outside. Line feeds and colours stay.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c: char| c.is_control() && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        match c {
+            '\x1b' if is_colour(&text[at + 1..]) => kept.push(c),
+            '\n' => kept.push(c),
+            c if c.is_control() => kept.push(char::REPLACEMENT_CHARACTER),
+            c => kept.push(c),
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// Whether what follows an escape character is `[`, digits and semicolons, and `m`.
+fn is_colour(rest: &str) -> bool {
+    let code = rest.strip_prefix('[').unwrap_or_default();
+    code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';')
+        .starts_with('m')
+}
+
 fn paint(styled: bool, style: Style, text: &str) -> String {
     let code = match style {
         _ if !styled || text.is_empty() => return text.to_owned(),
@@ -90,6 +115,15 @@ fn paint(styled: bool, style: Style, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(harmless("Ada\n\x1b[1mB\x1b[0m"), "Ada\n\x1b[1mB\x1b[0m");
+        assert_eq!(
+            harmless("a\x1b[2Jb\x07\r\x1b"),
+            "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}"
+        );
+    }
 
     #[test]
     fn text_is_painted_for_people_alone() {

@@ -26,7 +26,11 @@ pub(super) struct Progress {
 enum Shown {
     Nothing,
     Bar(ProgressBar),
-    Lines { what: &'static str, next: Instant },
+    Lines {
+        what: &'static str,
+        unit: Unit,
+        next: Instant,
+    },
 }
 
 impl Progress {
@@ -42,7 +46,7 @@ impl Progress {
         if !std::io::stderr().is_terminal() {
             let next = Instant::now() + INTERVAL;
             return Progress {
-                shown: Shown::Lines { what, next },
+                shown: Shown::Lines { what, unit, next },
             };
         }
         let (bar, template) = match (total, unit) {
@@ -70,7 +74,7 @@ impl Progress {
                 bar.set_position(done);
                 bar.set_message(words::count(count));
             }
-            Shown::Lines { what, next } => {
+            Shown::Lines { what, unit, next } => {
                 let now = Instant::now();
                 if now < *next {
                     return;
@@ -80,7 +84,11 @@ impl Progress {
                     Some(total) if total > 0 => format!(", {} %", done.saturating_mul(100) / total),
                     _ => String::new(),
                 };
-                output::note(format_args!("{what}: {}{share}", words::count(count)));
+                let noun = match unit {
+                    Unit::Bytes => "row",
+                    Unit::Customers => "customer",
+                };
+                output::note(format_args!("{what}: {}{share}", words::counted(count, noun)));
             }
         }
     }
