@@ -32,7 +32,7 @@ fn example(caller: Caller) -> &'static str {
         Caller::Freeswitch => include_str!("../../config/examples/freeswitch.xml"),
         Caller::Kamailio => include_str!("../../config/examples/kamailio.cfg"),
         Caller::Prometheus => include_str!("../../config/examples/prometheus.yml"),
-        Caller::Systemd => include_str!("../../config/examples/ringside.service"),
+        Caller::Systemd => include_str!("../../deploy/systemd/ringside.service"),
         Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
         Caller::Webex => include_str!("../../config/examples/webex.txt"),
     }
@@ -45,13 +45,7 @@ mod tests {
     use super::*;
 
     /// What a server of this version answers.
-    const ENDPOINTS: [&str; 5] = [
-        "/v1/lookup",
-        "/v1/customers",
-        "/metrics",
-        "/readyz",
-        "/livez",
-    ];
+    const ENDPOINTS: [&str; 5] = ["/v1/lookup", "/v1/customers", "/metrics", "/readyz", "/livez"];
 
     #[test]
     fn examples_ask_only_for_what_there_is() {
