@@ -5,6 +5,8 @@ use std::io::Write;
 use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
 use super::output::{Output, Style};
+use crate::app::AppError;
+use crate::callers::Treatment;
 use crate::config::Config;
 use crate::number::Numbering;
 
@@ -14,7 +16,8 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
         ConfigCommand::Check { file } => {
             // The file alone: what is right must not depend on who looks at it.
             let config = Config::load(Some(file), std::iter::empty())?;
-            Numbering::new(&config.numbers)?;
+            let numbering = Numbering::new(&config.numbers)?;
+            Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
             let good = out.styled(Style::Good, "good");
             out.line(format_args!("{}: {good}", file.display()))?;
         }
@@ -51,7 +54,8 @@ mod tests {
     fn examples_ask_only_for_what_there_is() {
         for caller in Caller::value_variants() {
             let text = example(*caller);
-            for rest in text.split(":7464").skip(1).chain(text.split(":7465").skip(1)) {
+            let asked = [":7464", ":7465"].map(|port| text.split(port).skip(1));
+            for rest in asked.into_iter().flatten() {
                 if rest.starts_with('/') {
                     assert!(
                         ENDPOINTS.iter().any(|endpoint| rest.starts_with(endpoint)),
