@@ -1,11 +1,10 @@
 //! Made-up customers by the million, and the snapshots of them that measurements run on.
 
-use std::fs::{self, OpenOptions};
-use std::io::{BufWriter, Error, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ringside::customer::record::{Claim, Origin, Record, encode};
 use ringside::customer::{AttributeDef, AttributeType, Case, Customer, Interaction, Label, Phone, Schema};
+use ringside::snapshot::folder::{Folder, ReadBack, TENANT};
 use ringside::snapshot::writer::{Facts, SnapshotWriter};
 use ringside::snapshot::{MappedSnapshot, Snapshot, Stream};
 
@@ -35,6 +34,9 @@ pub(crate) fn number(nth: u64) -> u64 {
 pub(crate) fn absent(nth: u64) -> u64 {
     number(nth + PLAN / 2)
 }
+
+/// The only generation of a measuring folder.
+const GENERATION: u64 = 1;
 
 fn schema() -> Schema {
     let text = |key: &str, kind| AttributeDef {
@@ -102,33 +104,7 @@ fn customer(nth: u64, profile: Profile) -> Customer {
     }
 }
 
-/// A file that is buffered both ways; writing and reading back never overlap, as the snapshot writer flushes by
-/// seeking.
-struct ReadWrite(BufWriter<std::fs::File>);
-
-impl Write for ReadWrite {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        self.0.write(bytes)
-    }
-    fn flush(&mut self) -> Result<(), Error> {
-        self.0.flush()
-    }
-}
-
-impl Read for ReadWrite {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
-        self.0.get_ref().read(bytes)
-    }
-}
-
-impl Seek for ReadWrite {
-    fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
-        self.0.seek(to)
-    }
-}
-
-/// The snapshot of `count` customers in `folder`, written where it is not there yet. Its path and the mean bytes of
-/// a customer's JSON.
+/// The snapshot of `count` customers in `folder`, written where it is not there yet, and its path.
 pub(crate) fn snapshot(
     folder: &Path,
     count: u64,
@@ -136,20 +112,14 @@ pub(crate) fn snapshot(
 ) -> Result<(PathBuf, MappedSnapshot), Box<dyn std::error::Error>> {
     let folder = folder
         .join(format!("{profile:?}-{count}").to_lowercase())
-        .join("main");
-    let path = folder.join("snapshot-00000001.ringside");
+        .join(TENANT);
+    let path = Folder::open(&folder).snapshot(GENERATION);
     // A snapshot of another version of the program is built again.
     let usable = |snapshot: &MappedSnapshot| matches!(snapshot.records().next(), Some(Ok(_)));
     if !Snapshot::map(&path).is_ok_and(|snapshot| usable(&snapshot)) {
-        fs::create_dir_all(&folder)?;
-        let staged = folder.join("staged");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&staged)?;
-        let mut writer = SnapshotWriter::new(ReadWrite(BufWriter::with_capacity(1 << 20, file)), 0x5eed)?;
+        let held = Folder::hold(&folder)?;
+        let mut staged = held.stage(GENERATION)?;
+        let mut writer = SnapshotWriter::new(ReadBack(staged.writer()?), 0x5eed)?;
         let schema = schema();
         for nth in 0..count {
             let claims = [Claim {
@@ -170,15 +140,14 @@ pub(crate) fn snapshot(
             token: String::new(),
         }];
         let facts = Facts {
-            generation: 1,
+            generation: GENERATION,
             seq: count,
             created_at_ms: 0,
             schema: &schema,
             streams: &streams,
         };
         writer.finish(&facts)?;
-        fs::rename(&staged, &path)?;
-        fs::write(folder.join("CURRENT"), "snapshot-00000001.ringside\n")?;
+        held.publish(staged)?;
     }
     let snapshot = Snapshot::map(&path)?;
     Ok((path, snapshot))
