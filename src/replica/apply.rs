@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::change::{Change, Part};
+use super::change::{Change, Part, without_content};
 use super::graves::Graves;
 use super::{ChangeError, Counters};
 use crate::customer::document::{self, Strictness};
@@ -58,7 +58,7 @@ impl Refused {
     pub fn without_content(&self) -> String {
         match self {
             Refused::Change(error) => error.without_content(),
-            Refused::Document(refusal) => format!("{}: expected {}", refusal.field, refusal.expected),
+            Refused::Document(refusal) => without_content(refusal),
             // A schema's text is the contact centre's, not a customer's.
             other => other.to_string(),
         }

@@ -80,7 +80,7 @@ impl ChangeError {
     pub fn without_content(&self) -> String {
         match self {
             ChangeError::Json(_) => "expected a JSON object on one line".into(),
-            ChangeError::Member(refusal) => format!("{}: expected {}", refusal.field, refusal.expected),
+            ChangeError::Member(refusal) => without_content(refusal),
         }
     }
 }
@@ -175,6 +175,16 @@ fn part<T>(
             if both { "both" } else { "neither" },
         )),
     }
+}
+
+/// `refusal` without what was found. A key that is not known is a find too: it may be a number or a name.
+pub(super) fn without_content(refusal: &Refusal) -> String {
+    let field = match (&*refusal.found, refusal.field.rsplit_once('.')) {
+        ("an unknown key" | "an unknown member", Some((parent, _))) => &format!("a key of {parent}"),
+        ("an unknown key" | "an unknown member", None) => "a key",
+        _ => &refusal.field,
+    };
+    format!("{field}: expected {}", refusal.expected)
 }
 
 fn refusal(field: &str, expected: &str, found: &str) -> ChangeError {

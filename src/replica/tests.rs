@@ -397,3 +397,33 @@ fn what_cannot_be_applied_changes_nothing_and_says_why() {
         assert!(error.starts_with(expected), "{line}: {error}");
     }
 }
+
+#[test]
+fn what_is_logged_of_a_refusal_repeats_nothing_of_the_document() {
+    let (_, mut replica, stream) = replica();
+    let customers = [
+        json!({"id": "a", "name": "Ada", "+14806754110": 1}),
+        json!({"id": "a", "name": "Ada", "phones": [{"number": "+14806754110", "14806754110": 1}]}),
+        json!({"id": "a", "name": ["14806754110"]}),
+        json!({"id": "a", "phones": [{"region": "14806754110", "number": "1"}]}),
+    ];
+    for customer in customers {
+        let line = json!({"op": "upsert", "position": 1, "customer": customer});
+        let Outcome::Refused(refused) = apply(&mut replica, stream, &line) else {
+            panic!("applied: {line}")
+        };
+        let logged = refused.without_content();
+        assert!(
+            logged.contains("expected") && !logged.contains("4806754110"),
+            "{logged}"
+        );
+    }
+    for line in [
+        r#"{"op":"delete","14806754110":1}"#,
+        r#"{"op":"14806754110"}"#,
+        "14806754110",
+    ] {
+        let logged = Change::decode(line.as_bytes()).unwrap_err().without_content();
+        assert!(!logged.contains("4806754110"), "{logged}");
+    }
+}
