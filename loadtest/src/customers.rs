@@ -18,15 +18,22 @@ pub(crate) enum Profile {
     Typical,
 }
 
-/// The number of customer `nth`: fifteen digits at most, scattered over the plan, no two alike.
+/// Numbers of the form +1 NXX NXX-XXXX, N from 2 to 9: each is its own key, as every rule for reading numbers has it.
+const PLAN: u64 = 8 * 100 * 8 * 100 * 10_000;
+/// A prime that shares no factor with the plan, so that multiplying by it scatters customers without two alike.
+const SCATTER: u64 = 2_654_435_761;
+
+/// The number of customer `nth`, below half of the plan.
 pub(crate) fn number(nth: u64) -> u64 {
-    // Multiplying by an odd number modulo 2^40 is a bijection; below 2^40 + 10^12 there are at most 13 digits.
-    10_000_000_000 + (nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 40) - 1))
+    let place = (nth % PLAN) * SCATTER % PLAN;
+    let (area, rest) = (place / (PLAN / 800), place % (PLAN / 800));
+    let (exchange, line) = (rest / 10_000, rest % 10_000);
+    10_000_000_000 + (200 + area) * 10_000_000 + (200 + exchange) * 10_000 + line
 }
 
 /// A number that no customer has.
 pub(crate) fn absent(nth: u64) -> u64 {
-    5_000_000_000_000 + (nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 40) - 1))
+    number(nth + PLAN / 2)
 }
 
 fn schema() -> Schema {
@@ -175,4 +182,30 @@ pub(crate) fn snapshot(
     }
     let snapshot = Snapshot::map(&path)?;
     Ok((path, snapshot))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ringside::number::{Numbering, Settings};
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_distinct_and_their_own_keys() {
+        let numbering = Numbering::new(&Settings::builtin()).unwrap();
+        let (mut given, mut seen) = (Vec::new(), BTreeSet::new());
+        for nth in (0..2000).chain(49_999_000..50_000_000) {
+            given.extend([number(nth), absent(nth)]);
+        }
+        for number in &given {
+            assert!(seen.insert(*number), "{number} twice");
+            let key = numbering
+                .read(&format!("+{number}"), None)
+                .key()
+                .map(|key| key.raw());
+            assert_eq!(key, Some(*number));
+        }
+    }
 }

@@ -125,8 +125,7 @@ impl Explanation {
             .iter()
             .find(|standing| standing.verdict == Verdict::Owner);
         let explain = |standing: &Standing<'_>| {
-            let Some(key) = key else { return None };
-            Some(claim(standing, owner, &contest, key, ownership, view.streams()))
+            key.map(|key| claim(standing, owner, &contest, key, ownership, view.streams()))
         };
         Ok(Explanation {
             written: written.to_owned(),

@@ -72,7 +72,7 @@ pub(super) struct DemoArguments {
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
     /// How many customers are invented
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(50..=3000))]
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(50..=6000))]
     pub(super) customers: u32,
     /// Build the data, print the lines to paste, and serve nothing
     #[arg(long)]

@@ -197,7 +197,68 @@ impl Display for Server {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
     use super::*;
+
+    /// Reads a request, answers `answer`, and gives back what was asked.
+    fn answer_once(mut stream: impl Read + Write, answer: &str) -> String {
+        let mut asked = Vec::new();
+        let mut byte = [0];
+        while !asked.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            asked.extend(byte);
+        }
+        stream.write_all(answer.as_bytes()).unwrap();
+        String::from_utf8(asked).unwrap()
+    }
+
+    #[test]
+    fn servers_are_asked_over_both_kinds_of_sockets() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server::at(listener.local_addr().unwrap());
+        let answering = thread::spawn(move || {
+            answer_once(
+                listener.accept().unwrap().0,
+                "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+            )
+        });
+        assert_eq!(server.get("/v1/lookup?ani=1").unwrap(), "{}");
+        let asked = answering.join().unwrap();
+        assert!(asked.starts_with("GET /v1/lookup?ani=1 HTTP/1.1\r\n"), "{asked}");
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let answering = thread::spawn(move || {
+            let body = r#"{"error":{"code":"x","message":"no such page"}}"#;
+            let length = body.len();
+            let answer = format!("HTTP/1.1 404 Not Found\r\ncontent-length: {length}\r\n\r\n{body}");
+            answer_once(listener.accept().unwrap().0, &answer)
+        });
+        let error = Server::Unix(path).get("/explain?ani=1").unwrap_err().to_string();
+        answering.join().unwrap();
+        assert!(
+            error.contains("/explain: expected status 200, found 404 Not Found: no such page"),
+            "{error}"
+        );
+        assert!(!error.contains("ani="), "numbers stay out of errors: {error}");
+    }
+
+    #[test]
+    fn what_is_no_http_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server::at(listener.local_addr().unwrap());
+        let answering = thread::spawn(move || answer_once(listener.accept().unwrap().0, "220 mail\r\n"));
+        let error = server.get("/").unwrap_err().to_string();
+        answering.join().unwrap();
+        assert!(error.contains("expected an HTTP answer"), "{error}");
+    }
 
     #[test]
     fn addresses_are_read_and_written() {

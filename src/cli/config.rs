@@ -5,6 +5,8 @@ use std::io::Write;
 use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
 use super::output::{Output, Style};
+use crate::app::AppError;
+use crate::callers::Treatment;
 use crate::config::Config;
 use crate::number::Numbering;
 
@@ -14,7 +16,8 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
         ConfigCommand::Check { file } => {
             // The file alone: what is right must not depend on who looks at it.
             let config = Config::load(Some(file), std::iter::empty())?;
-            Numbering::new(&config.numbers)?;
+            let numbering = Numbering::new(&config.numbers)?;
+            Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
             let good = out.styled(Style::Good, "good");
             out.line(format_args!("{}: {good}", file.display()))?;
         }
@@ -32,7 +35,7 @@ fn example(caller: Caller) -> &'static str {
         Caller::Freeswitch => include_str!("../../config/examples/freeswitch.xml"),
         Caller::Kamailio => include_str!("../../config/examples/kamailio.cfg"),
         Caller::Prometheus => include_str!("../../config/examples/prometheus.yml"),
-        Caller::Systemd => include_str!("../../config/examples/ringside.service"),
+        Caller::Systemd => include_str!("../../deploy/systemd/ringside.service"),
         Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
         Caller::Webex => include_str!("../../config/examples/webex.txt"),
     }
@@ -45,19 +48,14 @@ mod tests {
     use super::*;
 
     /// What a server of this version answers.
-    const ENDPOINTS: [&str; 5] = [
-        "/v1/lookup",
-        "/v1/customers",
-        "/metrics",
-        "/readyz",
-        "/livez",
-    ];
+    const ENDPOINTS: [&str; 5] = ["/v1/lookup", "/v1/customers", "/metrics", "/readyz", "/livez"];
 
     #[test]
     fn examples_ask_only_for_what_there_is() {
         for caller in Caller::value_variants() {
             let text = example(*caller);
-            for rest in text.split(":7464").skip(1).chain(text.split(":7465").skip(1)) {
+            let asked = [":7464", ":7465"].map(|port| text.split(port).skip(1));
+            for rest in asked.into_iter().flatten() {
                 if rest.starts_with('/') {
                     assert!(
                         ENDPOINTS.iter().any(|endpoint| rest.starts_with(endpoint)),

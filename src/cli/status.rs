@@ -9,6 +9,20 @@ use super::output::{Output, Style};
 use super::words;
 use crate::config::{Config, environment};
 
+/// What a person looks for first.
+const FIRST: [&str; 10] = [
+    "ready",
+    "reasons",
+    "role",
+    "stale",
+    "connected",
+    "age",
+    "position",
+    "generation",
+    "customers",
+    "numbers",
+];
+
 pub(super) fn run(arguments: &StatusArguments, out: &mut Output) -> Result<(), CliError> {
     let admin = match &arguments.admin {
         Some(admin) => admin.clone(),
@@ -31,6 +45,13 @@ pub(super) fn run(arguments: &StatusArguments, out: &mut Output) -> Result<(), C
     out.line(out.styled(Style::Bold, &admin))?;
     let mut rows = Vec::new();
     flatten("", &status, &mut rows);
+    // What is asked most stands first; the rest keeps its order.
+    rows.sort_by_key(|(path, _)| {
+        FIRST
+            .iter()
+            .position(|first| path.starts_with(first))
+            .unwrap_or(FIRST.len())
+    });
     Ok(out.table(&rows)?)
 }
 

@@ -51,7 +51,7 @@ impl Lines {
         } = self;
         let curl = |number: Key| {
             let digits = number.raw();
-            format!("curl 'http://{listener}/v1/lookup?ani=%2B{digits}'")
+            format!("curl -w '\\n' 'http://{listener}/v1/lookup?ani=%2B{digits}'")
         };
         let changes = shell(&dir.join("changes.ndjson"));
         // An upsert is the whole customer: what it leaves out is gone, save cases and interactions.
@@ -74,7 +74,7 @@ impl Lines {
             ),
             (
                 "a withheld number matches nobody".to_owned(),
-                format!("curl 'http://{listener}/v1/lookup?ani=anonymous'"),
+                format!("curl -w '\\n' 'http://{listener}/v1/lookup?ani=anonymous'"),
             ),
             ("a number that nobody has".to_owned(), curl(self.unknown)),
             (
@@ -82,7 +82,7 @@ impl Lines {
                 format!("{}&format=text'", curl(vip.key).trim_end_matches('\'')),
             ),
             (
-                "rename a customer in the system of record …".to_owned(),
+                "rename a customer, as the system of record would (a change is the whole customer; cases and calls stay) …".to_owned(),
                 format!("echo '{}' >> {changes}", upsert.replace('\'', r"'\''")),
             ),
             ("… and ask again".to_owned(), curl(vip.key)),

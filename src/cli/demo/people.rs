@@ -55,6 +55,7 @@ pub(super) fn invent(count: u32, numbering: &Numbering) -> Option<People> {
     let household = inventor.household(["Dana", "Milo"], "Holloway")?;
     let contested = inventor.contested()?;
     inventor.blacklisted()?;
+    let unknown = inventor.pools.first_mut()?.take(Line::Mobile)?;
     while inventor.documents.len() < count as usize {
         match inventor.dice.below(40) {
             0 => drop(inventor.household(["Robin", "Kim"], "Whitaker")?),
@@ -63,7 +64,6 @@ pub(super) fn invent(count: u32, numbering: &Numbering) -> Option<People> {
         }
     }
     inventor.documents.truncate(count as usize);
-    let unknown = inventor.pools.first_mut()?.take(Line::Mobile)?;
     Some(People {
         documents: inventor.documents,
         vip,
@@ -370,6 +370,6 @@ mod tests {
 
     #[test]
     fn there_is_room_for_the_most_that_may_be_asked_for() {
-        assert_eq!(invent(3000, &numbering()).unwrap().documents.len(), 3000);
+        assert_eq!(invent(6000, &numbering()).unwrap().documents.len(), 6000);
     }
 }

@@ -1,0 +1,83 @@
+use serde_json::Value;
+
+use super::program::{built, run};
+
+#[test]
+fn a_person_reads_who_is_calling() {
+    let built = built(&[]);
+    let shown = run(&[
+        "lookup",
+        "020 7946 0958",
+        "--region",
+        "GB",
+        "--snapshot",
+        &built.data,
+    ])
+    .ok();
+    assert!(shown.starts_with("Grace Hopper\n"), "{shown}");
+    for expected in [
+        "+442079460958, 020 7946 0958 · GB (exact match)",
+        "c-2",
+        "grace@example.org",
+        "generation 1",
+    ] {
+        assert!(shown.contains(expected), "expected {expected:?} in:\n{shown}");
+    }
+    let shown = run(&["lookup", "+14806754110", "--snapshot", &built.data]).ok();
+    assert!(shown.starts_with("Alan Turing\n"), "{shown}");
+    let shown = run(&["lookup", "+14155552671", "--snapshot", &built.data]).ok();
+    assert!(
+        shown.starts_with("Nobody\n") && shown.contains("no customer lists it"),
+        "{shown}"
+    );
+    let shown = run(&["lookup", "anonymous", "--snapshot", &built.data]).ok();
+    assert!(shown.contains("withheld"), "{shown}");
+}
+
+#[test]
+fn programs_read_the_native_answer() {
+    let built = built(&[]);
+    let out = run(&["lookup", "+442079460958", "--snapshot", &built.data, "--json"]).ok();
+    let answer: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer["match"], "exact");
+    assert_eq!(answer["customer"]["attributes"]["email"], "grace@example.org");
+    assert_eq!((&answer["generation"], &answer["count"]), (&1.into(), &1.into()));
+    assert!(answer["age_ms"].is_null(), "nothing feeds a file");
+}
+
+#[test]
+fn an_explanation_names_rows_and_losers() {
+    let built = built(&[]);
+    let shown = run(&["explain", "480 675 4110", "--snapshot", &built.data]).ok();
+    for expected in [
+        "region US",
+        "+14806754110",
+        "2 claims, the strongest first",
+        "owner: Alan Turing (c-3)",
+        "outranked: Ada Lovelace (c-1)",
+        "c-3 has the newer claim (seq 4, this one 2)",
+        "import 2",
+    ] {
+        assert!(shown.contains(expected), "expected {expected:?} in:\n{shown}");
+    }
+    let out = run(&["explain", "call me", "--snapshot", &built.data, "--json"]).ok();
+    let explained: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(explained["reason"], "invalid");
+}
+
+#[test]
+fn what_cannot_be_reached_says_what_to_do() {
+    run(&["lookup", "1", "--snapshot", "no/such/place"]).failed(&["no/such/place", "found nothing"]);
+    // Nobody listens on port 0.
+    run(&["lookup", "1", "--server", "http://127.0.0.1:0"]).failed(&["http://127.0.0.1:0", "ringside serve"]);
+    run(&["explain", "1", "--admin", "unix:/no/such/socket"]).failed(&["unix:/no/such/socket"]);
+    run(&["status", "--admin", "http://127.0.0.1:0"]).failed(&["ringside serve"]);
+    let ran = run(&["lookup", "1", "--server", "https://example.org"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("http://HOST:PORT or unix:/PATH"), "{}", ran.err);
+    assert_eq!(run(&["lookup"]).code, 2);
+    assert_eq!(
+        run(&["lookup", "1", "--snapshot", "a", "--server", "h:1"]).code,
+        2
+    );
+}

@@ -1,0 +1,76 @@
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use super::program::{program, run, run_with};
+
+#[test]
+fn lines_are_read_in_their_region() {
+    let out = run_with(
+        &["normalize", "--region", "GB"],
+        b"020 7946 0958\r\nanonymous\n\n112\ncall me\n",
+    )
+    .ok();
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "020 7946 0958\t+442079460958\t");
+    assert_eq!(lines[1], "anonymous\t\tanonymous");
+    assert_eq!(lines[2], "\t\tanonymous");
+    assert_eq!(lines[3], "112\t112\tinternal");
+    assert!(lines[4].starts_with("call me\t\tinvalid: "), "{}", lines[4]);
+    assert_eq!(lines.len(), 5);
+}
+
+#[test]
+fn raw_is_the_references_parse() {
+    let out = run_with(&["normalize", "--raw", "--region", "US"], b"anonymous1234\n").ok();
+    assert_eq!(out, "anonymous1234\t+11234\t\n");
+    let out = run_with(&["normalize", "--raw", "--region", "ZZ"], b"020 7946 0958").ok();
+    assert!(out.starts_with("020 7946 0958\t\t"), "{out}");
+}
+
+#[test]
+fn the_environment_decides_the_region() {
+    let mut child = program()
+        .args(["normalize"])
+        .env("RINGSIDE__NUMBERS__DEFAULT_REGION", "DE")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The input stays open: an answer that came only at its end would never come.
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    for (written, expected) in [("030 123456", "+4930123456"), ("030 123457", "+4930123457")] {
+        writeln!(stdin, "{written}").unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("{written}\t{expected}\t\n"));
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let mut child = program()
+        .args(["normalize"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    // It ends before it has read all of this.
+    while stdin.write_all(b"+14155552671\n").is_ok() {}
+    drop(stdin);
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success());
+    assert_eq!(String::from_utf8(ended.stderr).unwrap(), "");
+}
+
+#[test]
+fn an_unknown_region_is_a_fault_of_usage() {
+    let ran = run(&["normalize", "--region", "England"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("two letters such as US or GB"), "{}", ran.err);
+}
