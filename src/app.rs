@@ -151,9 +151,6 @@ impl App {
     /// # Errors
     /// No thread is to be had.
     pub fn spawn(self) -> Result<Running, AppError> {
-        if let Err(error) = self.tenant.index.snapshot().populate() {
-            tracing::debug!(%error, "the snapshot is read from disk as it is asked for");
-        }
         let scrubbing = Scrubbing::spawn(
             Arc::clone(&self.tenant.index),
             self.scrub_within,

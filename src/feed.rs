@@ -5,6 +5,7 @@
 
 pub mod file;
 
+mod followed;
 mod runner;
 
 use std::path::PathBuf;

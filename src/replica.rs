@@ -7,6 +7,7 @@ pub mod compaction;
 pub mod freshness;
 
 mod apply;
+mod graves;
 
 pub use apply::{Outcome, Refused, Replica, StreamId};
 pub use change::{Change, ChangeError, Part};
@@ -24,6 +25,8 @@ pub struct Counters {
     refused: IntCounter,
     attributes_left_out: IntCounter,
     numbers_unclaimed: IntCounter,
+    /// Times at which a stream could not be resumed where it was left, so that changes may be missing.
+    pub gaps: IntCounter,
     /// Merges of overlay and snapshot that were taken up.
     pub merges: IntCounter,
     /// Merges that failed; the overlay then stays as it is, and the next one is tried later.
@@ -53,6 +56,10 @@ impl Counters {
             numbers_unclaimed: metrics.counter(
                 "ringside_replica_numbers_unclaimed_total",
                 "Numbers of changed customers that are shown but cannot be looked up.",
+            )?,
+            gaps: metrics.counter(
+                "ringside_replica_gaps_total",
+                "Times at which a feed could not go on where it had stopped: changes may be missing.",
             )?,
             merges: metrics.counter("ringside_replica_merges_total", "Merges that were taken up.")?,
             merges_failed: metrics.counter("ringside_replica_merges_failed_total", "Merges that failed.")?,

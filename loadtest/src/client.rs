@@ -11,12 +11,13 @@ use tokio::runtime;
 use tokio::task::{LocalSet, spawn_local};
 
 /// Sends `requests` requests over `connections` connections to `address`, each for the path that `path` makes of its
-/// number, and checks that each is answered with 200.
+/// number, and checks that each is answered with 200 and a body that begins with `expected`.
 pub(crate) fn closed_loop(
     address: SocketAddr,
     connections: usize,
     requests: u64,
     path: fn(u64) -> String,
+    expected: &'static [u8],
 ) -> Result<(), Error> {
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async move {
@@ -31,7 +32,12 @@ pub(crate) fn closed_loop(
                     if nth >= requests {
                         return Ok::<_, Error>(());
                     }
-                    connection.get(&path(nth)).await?;
+                    if !connection.get(&path(nth)).await?.starts_with(expected) {
+                        return Err(Error::new(
+                            ErrorKind::InvalidData,
+                            format!("a wrong answer to {}", path(nth)),
+                        ));
+                    }
                 }
             }));
         }

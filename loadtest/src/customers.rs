@@ -1,11 +1,10 @@
 //! Made-up customers by the million, and the snapshots of them that measurements run on.
 
-use std::fs::{self, OpenOptions};
-use std::io::{BufWriter, Error, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use ringside::customer::record::{Claim, Origin, Record, encode};
 use ringside::customer::{AttributeDef, AttributeType, Case, Customer, Interaction, Label, Phone, Schema};
+use ringside::snapshot::folder::{Folder, ReadBack, TENANT};
 use ringside::snapshot::writer::{Facts, SnapshotWriter};
 use ringside::snapshot::{MappedSnapshot, Snapshot, Stream};
 
@@ -18,16 +17,26 @@ pub(crate) enum Profile {
     Typical,
 }
 
-/// The number of customer `nth`: fifteen digits at most, scattered over the plan, no two alike.
+/// Numbers of the form +1 NXX NXX-XXXX, N from 2 to 9: each is its own key, as every rule for reading numbers has it.
+const PLAN: u64 = 8 * 100 * 8 * 100 * 10_000;
+/// A prime that shares no factor with the plan, so that multiplying by it scatters customers without two alike.
+const SCATTER: u64 = 2_654_435_761;
+
+/// The number of customer `nth`, below half of the plan.
 pub(crate) fn number(nth: u64) -> u64 {
-    // Multiplying by an odd number modulo 2^40 is a bijection; below 2^40 + 10^12 there are at most 13 digits.
-    10_000_000_000 + (nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 40) - 1))
+    let place = (nth % PLAN) * SCATTER % PLAN;
+    let (area, rest) = (place / (PLAN / 800), place % (PLAN / 800));
+    let (exchange, line) = (rest / 10_000, rest % 10_000);
+    10_000_000_000 + (200 + area) * 10_000_000 + (200 + exchange) * 10_000 + line
 }
 
 /// A number that no customer has.
 pub(crate) fn absent(nth: u64) -> u64 {
-    5_000_000_000_000 + (nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 40) - 1))
+    number(nth + PLAN / 2)
 }
+
+/// The only generation of a measuring folder.
+const GENERATION: u64 = 1;
 
 fn schema() -> Schema {
     let text = |key: &str, kind| AttributeDef {
@@ -95,33 +104,7 @@ fn customer(nth: u64, profile: Profile) -> Customer {
     }
 }
 
-/// A file that is buffered both ways; writing and reading back never overlap, as the snapshot writer flushes by
-/// seeking.
-struct ReadWrite(BufWriter<std::fs::File>);
-
-impl Write for ReadWrite {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        self.0.write(bytes)
-    }
-    fn flush(&mut self) -> Result<(), Error> {
-        self.0.flush()
-    }
-}
-
-impl Read for ReadWrite {
-    fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Error> {
-        self.0.get_ref().read(bytes)
-    }
-}
-
-impl Seek for ReadWrite {
-    fn seek(&mut self, to: SeekFrom) -> Result<u64, Error> {
-        self.0.seek(to)
-    }
-}
-
-/// The snapshot of `count` customers in `folder`, written where it is not there yet. Its path and the mean bytes of
-/// a customer's JSON.
+/// The snapshot of `count` customers in `folder`, written where it is not there yet, and its path.
 pub(crate) fn snapshot(
     folder: &Path,
     count: u64,
@@ -129,20 +112,14 @@ pub(crate) fn snapshot(
 ) -> Result<(PathBuf, MappedSnapshot), Box<dyn std::error::Error>> {
     let folder = folder
         .join(format!("{profile:?}-{count}").to_lowercase())
-        .join("main");
-    let path = folder.join("snapshot-00000001.ringside");
+        .join(TENANT);
+    let path = Folder::open(&folder).snapshot(GENERATION);
     // A snapshot of another version of the program is built again.
     let usable = |snapshot: &MappedSnapshot| matches!(snapshot.records().next(), Some(Ok(_)));
     if !Snapshot::map(&path).is_ok_and(|snapshot| usable(&snapshot)) {
-        fs::create_dir_all(&folder)?;
-        let staged = folder.join("staged");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&staged)?;
-        let mut writer = SnapshotWriter::new(ReadWrite(BufWriter::with_capacity(1 << 20, file)), 0x5eed)?;
+        let held = Folder::hold(&folder)?;
+        let mut staged = held.stage(GENERATION)?;
+        let mut writer = SnapshotWriter::new(ReadBack(staged.writer()?), 0x5eed)?;
         let schema = schema();
         for nth in 0..count {
             let claims = [Claim {
@@ -163,16 +140,41 @@ pub(crate) fn snapshot(
             token: String::new(),
         }];
         let facts = Facts {
-            generation: 1,
+            generation: GENERATION,
             seq: count,
             created_at_ms: 0,
             schema: &schema,
             streams: &streams,
         };
         writer.finish(&facts)?;
-        fs::rename(&staged, &path)?;
-        fs::write(folder.join("CURRENT"), "snapshot-00000001.ringside\n")?;
+        held.publish(staged)?;
     }
     let snapshot = Snapshot::map(&path)?;
     Ok((path, snapshot))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ringside::number::{Numbering, Settings};
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_distinct_and_their_own_keys() {
+        let numbering = Numbering::new(&Settings::builtin()).unwrap();
+        let (mut given, mut seen) = (Vec::new(), BTreeSet::new());
+        for nth in (0..2000).chain(49_999_000..50_000_000) {
+            given.extend([number(nth), absent(nth)]);
+        }
+        for number in &given {
+            assert!(seen.insert(*number), "{number} twice");
+            let key = numbering
+                .read(&format!("+{number}"), None)
+                .key()
+                .map(|key| key.raw());
+            assert_eq!(key, Some(*number));
+        }
+    }
 }

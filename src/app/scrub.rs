@@ -1,4 +1,5 @@
-//! The thread that reads the whole snapshot again and again, slowly, and says so where a byte has changed.
+//! The thread that has the snapshot read ahead, and then reads all of it again and again, slowly, and says so where a
+//! byte has changed.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -39,6 +40,10 @@ impl Scrubbing {
         )?;
         let (stop, stopped) = channel();
         let run = move || {
+            // Beside the traffic: the first callers of a large snapshot would wait for all of it otherwise.
+            if let Err(error) = index.snapshot().populate() {
+                tracing::debug!(%error, "the snapshot is read from disk as it is asked for");
+            }
             let mut scrub = Scrub::new(index.snapshot());
             loop {
                 match scrub.step(STEP) {

@@ -35,7 +35,7 @@ fn example(caller: Caller) -> &'static str {
         Caller::Freeswitch => include_str!("../../config/examples/freeswitch.xml"),
         Caller::Kamailio => include_str!("../../config/examples/kamailio.cfg"),
         Caller::Prometheus => include_str!("../../config/examples/prometheus.yml"),
-        Caller::Systemd => include_str!("../../config/examples/ringside.service"),
+        Caller::Systemd => include_str!("../../deploy/systemd/ringside.service"),
         Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
         Caller::Webex => include_str!("../../config/examples/webex.txt"),
     }

@@ -1,22 +1,24 @@
 //! The file feed: changes, one a line, followed as the file grows.
 //!
-//! A file that was renamed away is read to its end before the one that took its name; a file that was cut, or written
-//! anew under the same name, is a new life of the stream and is read from its start. The last bytes that were read are
-//! kept and compared before more is read, so that a file that was rewritten longer than it was is noticed too.
+//! A file that was renamed away is read to its end before the one that took its name, after a restart too where it is
+//! still in the same folder (one rotation while nobody looks; the files between two are not found); a file that was cut, or written anew under the same name, is a new life of the stream and
+//! is read from its start. The last bytes that were read are compared whenever more is, so that a file that was
+//! rewritten longer than it was is noticed too. What was written between the last look and a cut cannot be had: rename
+//! and create, rather than copy and truncate.
 
-use std::fs::{File, Metadata};
+mod life;
+mod open;
+
 use std::io::{Error, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::xxh3_64;
+pub use life::{Life, NoPlace, Place};
+use open::{Open, identity};
 
 /// Bytes read at once, unless one line is longer.
 const CHUNK: usize = 1 << 20;
 /// The longest line.
 const LONGEST_LINE: usize = 16 << 20;
-/// Bytes ahead of the offset that are compared before more is read.
-const TAIL: u64 = 64;
 
 /// A whole line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,9 @@ pub enum Look {
     Missing,
     /// Nothing new.
     Idle,
+    /// What was followed before the restart is gone, or was rewritten: what had been written to it and not read is
+    /// missing, and what comes next is a new life.
+    Gap,
     /// Something new; there may be more.
     Lines(Batch),
 }
@@ -43,45 +48,10 @@ pub enum Look {
 pub struct Batch {
     /// Which life.
     pub incarnation: String,
-    /// Whole lines.
+    /// Whole lines; none where only a part of one that is too long was passed over.
     pub lines: Vec<Line>,
     /// Lines that were too long and were passed over.
     pub too_long: u64,
-}
-
-/// Where to go on in a file, as a snapshot keeps it: `offset,lines,hash of the bytes ahead of offset`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Token {
-    offset: u64,
-    lines: u64,
-    tail: u64,
-}
-
-impl Token {
-    fn parse(text: &str) -> Option<Token> {
-        let mut parts = text.split(',');
-        let token = Token {
-            offset: parts.next()?.parse().ok()?,
-            lines: parts.next()?.parse().ok()?,
-            tail: u64::from_str_radix(parts.next()?, 16).ok()?,
-        };
-        parts.next().is_none().then_some(token)
-    }
-}
-
-/// A file that is being followed.
-#[derive(Debug)]
-struct Open {
-    file: File,
-    identity: (u64, u64),
-    incarnation: String,
-    offset: u64,
-    lines: u64,
-    tail: u64,
-    /// The rest of a line that is too long is passed over.
-    skipping: bool,
-    /// The path led elsewhere when it was last looked at and this file had nothing more.
-    replaced: bool,
 }
 
 /// Follows the file at a path. Never waits; whoever calls decides when to look again.
@@ -89,14 +59,13 @@ struct Open {
 pub struct Follower {
     path: PathBuf,
     open: Option<Open>,
-    /// Lives of the stream that are known, the newest last: incarnation and where to go on.
-    known: Vec<(String, String)>,
+    /// The other lives of the stream that are known, the newest last.
+    known: Vec<Life>,
 }
 
 impl Follower {
-    /// Follows `path`. `known` are the lives of the stream that a snapshot remembers, the newest last: incarnation and
-    /// token.
-    pub fn new(path: &Path, known: Vec<(String, String)>) -> Follower {
+    /// Follows `path`. `known` are the lives of the stream that a snapshot remembers, the newest last.
+    pub fn new(path: &Path, known: Vec<Life>) -> Follower {
         Follower {
             path: path.to_owned(),
             open: None,
@@ -104,214 +73,116 @@ impl Follower {
         }
     }
 
-    /// Where to go on after a restart, once everything that was given out has been kept.
-    pub fn token(&self) -> Option<String> {
-        self.open
-            .as_ref()
-            .map(|open| format!("{},{},{:016x}", open.offset, open.lines, open.tail))
+    /// Every known life and where to go on in it after a restart, once everything that was given out has been kept.
+    pub fn lives(&self) -> impl Iterator<Item = Life> {
+        let open = self.open.as_ref().map(|open| open.life(false));
+        self.known.iter().cloned().chain(open)
     }
 
     /// Looks at the file.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file is there and cannot be read; the next look goes on where this one began.
     pub fn look(&mut self) -> Result<Look, Error> {
-        let Some(mut open) = self
-            .open
-            .take()
-            .map_or_else(|| self.begin(), |open| Ok(Some(open)))?
-        else {
-            return Ok(Look::Missing);
+        let (open, joined) = match self.open.take() {
+            Some(open) => (open, true),
+            None => match self.begin()? {
+                Some(begun) => begun,
+                None => return Ok(Look::Missing),
+            },
         };
-        if open.was_rewritten()? {
-            open = open.next_life();
+        let open = self.open.insert(open);
+        if !joined {
+            return Ok(Look::Gap);
         }
-        let (lines, too_long) = open.read(false)?;
-        if !lines.is_empty() || too_long > 0 {
+        let read = open.read(false)?;
+        if read.bytes > 0 {
             open.replaced = false;
-            let batch = Batch {
+            return Ok(Look::Lines(Batch {
                 incarnation: open.incarnation.clone(),
-                lines,
-                too_long,
-            };
-            self.open = Some(open);
-            return Ok(Look::Lines(batch));
+                lines: read.lines,
+                too_long: read.too_long,
+            }));
         }
         let replaced = match std::fs::metadata(&self.path) {
             Ok(metadata) => identity(&metadata) != open.identity,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.open = Some(open);
-                return Ok(Look::Missing);
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Look::Missing),
             Err(error) => return Err(error),
         };
-        if replaced && open.replaced {
-            // Nothing came during a whole look since the path led elsewhere: its writer has moved on too.
-            let (lines, too_long) = open.read(true)?;
-            self.known.push((open.incarnation.clone(), open.token()));
-            let batch = Batch {
-                incarnation: open.incarnation,
-                lines,
-                too_long,
-            };
-            return Ok(if batch.lines.is_empty() {
-                Look::Idle
-            } else {
-                Look::Lines(batch)
-            });
+        if !(std::mem::replace(&mut open.replaced, replaced) && replaced) {
+            return Ok(Look::Idle);
         }
-        open.replaced = replaced;
-        self.open = Some(open);
-        Ok(Look::Idle)
-    }
-
-    fn begin(&self) -> Result<Option<Open>, Error> {
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+        // Nothing came during a whole look since the path led elsewhere: its writer has moved on too.
+        let read = open.read(true)?;
+        let life = open.life(true);
+        let batch = Batch {
+            incarnation: life.incarnation.clone(),
+            lines: read.lines,
+            too_long: read.too_long,
         };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "expected a file, found something else",
-            ));
+        self.known.push(life);
+        self.open = None;
+        Ok(if read.bytes > 0 {
+            Look::Lines(batch)
+        } else {
+            Look::Idle
+        })
+    }
+
+    /// The file to follow, and whether it joins on to what was followed before; `None` where there is none yet.
+    fn begin(&mut self) -> Result<Option<(Open, bool)>, Error> {
+        let present = Open::at(&self.path)?;
+        let unread = self.known.iter().rposition(Life::is_open);
+        if let Some(nth) = unread {
+            let life = &self.known[nth];
+            let same = |open: &Open| life.is_of(&open.identity);
+            let here = present.as_ref().is_some_and(same);
+            let found = if here { None } else { self.beside(life) };
+            if let Some(mut open) = found
+                && open.resume(life)?
+            {
+                self.known.remove(nth);
+                return Ok(Some((open, true)));
+            }
         }
-        let identity = identity(&metadata);
-        let name = format!("{}-{}", identity.0, identity.1);
-        let fresh = Open {
-            file,
-            identity,
-            incarnation: name.clone(),
-            offset: 0,
-            lines: 0,
-            tail: xxh3_64(&[]),
-            skipping: false,
-            replaced: false,
+        let Some(mut open) = present else {
+            return Ok(None);
         };
-        let of_this_file = |known: &&(String, String)| known.0.split('#').next() == Some(&name);
-        let Some((incarnation, token)) = self.known.iter().rev().find(of_this_file) else {
-            return Ok(Some(fresh));
+        let newest = self.known.iter().rposition(|life| life.is_of(&open.identity));
+        let went_on = match newest {
+            Some(nth) => open.resume(&self.known[nth])?,
+            None => false,
         };
-        // An inode may come back as another file, so only the bytes themselves say that it is the one that was read.
-        if let Some(Token { offset, lines, tail }) = Token::parse(token) {
-            let open = Open {
-                incarnation: incarnation.clone(),
-                offset,
-                lines,
-                tail,
-                ..fresh
-            };
-            if !open.was_rewritten()? {
-                return Ok(Some(open));
-            }
-            return Ok(Some(open.next_life()));
+        let joined = unread.is_none_or(|unread| went_on && newest == Some(unread));
+        if let Some(nth) = newest.filter(|_| went_on) {
+            self.known.remove(nth);
         }
-        Ok(Some(
-            Open {
-                incarnation: incarnation.clone(),
-                ..fresh
-            }
-            .next_life(),
-        ))
-    }
-}
-
-impl Open {
-    fn token(&self) -> String {
-        format!("{},{},{:016x}", self.offset, self.lines, self.tail)
-    }
-
-    /// The same file from its start, under the next of the names `8-42`, `8-42#2`, `8-42#3` …
-    fn next_life(self) -> Open {
-        let (file, life) = self
-            .incarnation
-            .split_once('#')
-            .unwrap_or((&self.incarnation, "1"));
-        let incarnation = format!("{file}#{}", life.parse().unwrap_or(1_u64).saturating_add(1));
-        Open {
-            incarnation,
-            offset: 0,
-            lines: 0,
-            tail: xxh3_64(&[]),
-            skipping: false,
-            ..self
-        }
-    }
-
-    /// Whether the bytes ahead of the offset are no longer those that were read.
-    fn was_rewritten(&self) -> Result<bool, Error> {
-        if self.file.metadata()?.len() < self.offset {
-            return Ok(true);
-        }
-        Ok(self.tail_at(self.offset)? != self.tail)
-    }
-
-    fn tail_at(&self, offset: u64) -> Result<u64, Error> {
-        let len = offset.min(TAIL);
-        let mut tail = vec![0; usize::try_from(len).unwrap_or(0)];
-        self.file.read_exact_at(&mut tail, offset - len)?;
-        Ok(xxh3_64(&tail))
-    }
-
-    /// The whole lines from the offset on, up to a chunk of them; with `last`, what has no newline too.
-    fn read(&mut self, last: bool) -> Result<(Vec<Line>, u64), Error> {
-        let (mut lines, mut too_long) = (Vec::new(), 0);
-        let mut buffer = vec![0; CHUNK];
-        let mut filled = 0;
-        loop {
-            let read = self
-                .file
-                .read_at(&mut buffer[filled..], self.offset + filled as u64)?;
-            filled += read;
-            let whole = memchr::memrchr(b'\n', &buffer[..filled]).map(|newline| newline + 1);
-            let end = if last && read == 0 {
-                Some(filled).filter(|end| *end > 0)
-            } else {
-                whole
-            };
-            if let Some(end) = end {
-                for line in buffer[..end].split_inclusive(|byte| *byte == b'\n') {
-                    self.lines += 1;
-                    if std::mem::take(&mut self.skipping) {
-                        too_long += 1;
-                        continue;
-                    }
-                    let bytes = line.strip_suffix(b"\n").unwrap_or(line);
-                    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes).to_vec();
-                    lines.push(Line {
-                        number: self.lines,
-                        bytes,
-                    });
-                }
-                self.advance(end)?;
-                return Ok((lines, too_long));
-            }
-            if read == 0 {
-                return Ok((lines, too_long));
-            }
-            if filled == buffer.len() {
-                if buffer.len() >= LONGEST_LINE {
-                    self.skipping = true;
-                    self.advance(filled)?;
-                    filled = 0;
-                } else {
-                    buffer.resize((buffer.len() * 4).min(LONGEST_LINE), 0);
-                }
+        // There is nothing more to be had of a life that was lost.
+        for life in &mut self.known {
+            if let Some(place) = &mut life.place {
+                place.ended = true;
             }
         }
+        Ok(Some((open, joined)))
     }
 
-    fn advance(&mut self, bytes: usize) -> Result<(), Error> {
-        self.offset += bytes as u64;
-        self.tail = self.tail_at(self.offset)?;
-        Ok(())
+    /// The file of `life` under another name in the same folder, where a rotation puts it.
+    fn beside(&self, life: &Life) -> Option<Open> {
+        let folder = match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let renamed = std::fs::read_dir(folder).ok()?.flatten().find(|entry| {
+            entry
+                .metadata()
+                .is_ok_and(|metadata| metadata.is_file() && life.is_of(&identity(&metadata)))
+        })?;
+        // Between looking and opening another file may have come to that name.
+        Open::at(&renamed.path())
+            .ok()
+            .flatten()
+            .filter(|open| life.is_of(&open.identity))
     }
-}
-
-fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }
 
 #[cfg(test)]

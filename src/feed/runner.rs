@@ -6,11 +6,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::file::{Batch, Follower, Look};
+use super::followed::Followed;
 use super::{Kind, Settings};
 use crate::index::Merge;
 use crate::replica::compaction::{self, Choice, CompactionError};
-use crate::replica::{Change, Freshness, Outcome, Replica, StreamId};
+use crate::replica::{Freshness, Replica};
 use crate::snapshot::folder::Held;
 use crate::snapshot::{MappedSnapshot, Stream};
 
@@ -43,17 +43,6 @@ pub struct Feeds {
     replica: Replica,
     freshness: Arc<Freshness>,
     compaction: Compaction,
-}
-
-#[derive(Debug)]
-struct Followed {
-    name: String,
-    follower: Follower,
-    stream: Option<StreamId>,
-    poll: Duration,
-    look_at: Instant,
-    position: Option<u64>,
-    missing: bool,
 }
 
 /// What the thread is told.
@@ -90,21 +79,7 @@ impl Feeds {
         let followed = settings
             .iter()
             .filter(|(_, feed)| feed.kind == Kind::File)
-            .map(|(name, feed)| {
-                let known = replica
-                    .lives(name)
-                    .map(|s| (s.incarnation.clone(), s.token.clone()))
-                    .collect();
-                Followed {
-                    name: name.clone(),
-                    follower: Follower::new(&feed.path, known),
-                    stream: None,
-                    poll: Duration::from_millis(feed.poll_ms),
-                    look_at: now,
-                    position: None,
-                    missing: false,
-                }
-            })
+            .map(|(name, feed)| Followed::new(name, feed, &replica, now))
             .collect();
         Feeds {
             followed,
@@ -135,16 +110,13 @@ impl Feeds {
             let now = Instant::now();
             let mut next = now + Duration::from_secs(3600);
             for followed in &mut self.followed {
-                if followed.look_at <= now {
-                    let more = followed.look(&mut self.replica, &self.freshness);
-                    followed.look_at = if more { now } else { now + followed.poll };
-                }
-                next = next.min(followed.look_at);
+                let look_at = followed.look_if_due(now, &mut self.replica, &self.freshness);
+                next = next.min(look_at);
             }
             let overlay_bytes = self.replica.index().overlay_size().1;
             let due = merge.is_none() && now >= merge_after;
             if due && compaction::choose(overlay_bytes, self.compaction.overlay_max_bytes) == Choice::Merge {
-                merge = self.start_merge(to_self);
+                merge = self.start_merge(to_self, &mut merge_after);
             }
             match signals.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -164,11 +136,9 @@ impl Feeds {
         }
     }
 
-    fn start_merge(&mut self, to_self: &Sender<Signal>) -> Option<JoinHandle<()>> {
+    fn start_merge(&mut self, to_self: &Sender<Signal>, merge_after: &mut Instant) -> Option<JoinHandle<()>> {
         for followed in &self.followed {
-            if let (Some(stream), Some(token)) = (followed.stream, followed.follower.token()) {
-                self.replica.resume_from(stream, token);
-            }
+            followed.keep_places(&mut self.replica);
         }
         let (merge, streams) = self.replica.seal()?;
         tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
@@ -181,7 +151,9 @@ impl Feeds {
         match std::thread::Builder::new().name("merge".into()).spawn(work) {
             Ok(worker) => Some(worker),
             Err(error) => {
-                tracing::error!(%error, "a merge cannot be started; it is tried again");
+                self.replica.counters().merges_failed.inc();
+                *merge_after = Instant::now() + RETRY_AFTER;
+                tracing::error!(%error, "a merge cannot be started; it is tried again in a minute");
                 None
             }
         }
@@ -212,84 +184,4 @@ fn merge_now(
     folder: &Held,
 ) -> Result<Arc<MappedSnapshot>, CompactionError> {
     compaction::compact(merge, streams, folder, jiff::Timestamp::now().as_millisecond())
-}
-
-impl Followed {
-    /// Looks once, and applies what came. Whether there may be more at once.
-    fn look(&mut self, replica: &mut Replica, freshness: &Freshness) -> bool {
-        match self.follower.look() {
-            Ok(Look::Missing) => {
-                if !std::mem::replace(&mut self.missing, true) {
-                    tracing::warn!(
-                        feed = self.name,
-                        "the file that is to be followed is not there; waiting for it"
-                    );
-                }
-                freshness.lost(&self.name);
-                false
-            }
-            Ok(Look::Idle) => {
-                self.missing = false;
-                freshness.heard(&self.name, self.position, Instant::now());
-                false
-            }
-            Ok(Look::Lines(batch)) => {
-                self.missing = false;
-                for _ in 0..batch.too_long {
-                    replica.refuse();
-                    tracing::warn!(feed = self.name, "a line longer than 16 MiB was passed over");
-                }
-                self.apply(replica, &batch);
-                replica.publish();
-                freshness.heard(&self.name, self.position, Instant::now());
-                true
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.missing, true) {
-                    tracing::error!(feed = self.name, %error, "the file that is to be followed cannot be read");
-                }
-                freshness.lost(&self.name);
-                false
-            }
-        }
-    }
-
-    fn apply(&mut self, replica: &mut Replica, batch: &Batch) {
-        let stream = match replica.stream(&self.name, &batch.incarnation) {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::error!(feed = self.name, %error, "changes cannot be applied");
-                return;
-            }
-        };
-        self.stream = Some(stream);
-        for line in batch
-            .lines
-            .iter()
-            .filter(|line| !line.bytes.trim_ascii().is_empty())
-        {
-            let refused = match Change::decode(&line.bytes) {
-                Ok((position, change)) => {
-                    let position = position.unwrap_or(line.number);
-                    match replica.apply(stream, position, change) {
-                        Outcome::Applied(_) | Outcome::Seen => {
-                            self.position = self.position.max(Some(position));
-                            continue;
-                        }
-                        Outcome::Refused(refused) => refused.without_content(),
-                    }
-                }
-                Err(error) => {
-                    replica.refuse();
-                    error.without_content()
-                }
-            };
-            tracing::warn!(
-                feed = self.name,
-                line = line.number,
-                reason = refused,
-                "a change was refused"
-            );
-        }
-    }
 }

@@ -24,6 +24,7 @@ struct Centre {
     changes: PathBuf,
     index: Arc<Index>,
     freshness: Arc<Freshness>,
+    counters: Counters,
     running: Running,
 }
 
@@ -47,6 +48,10 @@ fn snapshot(data: &Path) -> Arc<MappedSnapshot> {
 }
 
 fn start(folder: tempfile::TempDir, overlay_max_bytes: u64) -> Centre {
+    start_polling(folder, overlay_max_bytes, 10)
+}
+
+fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64) -> Centre {
     let data = folder.path().join("main");
     let changes = folder.path().join("changes.ndjson");
     let ownership = Ownership {
@@ -60,14 +65,14 @@ fn start(folder: tempfile::TempDir, overlay_max_bytes: u64) -> Centre {
         Limits::default(),
     );
     let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
-    let replica = Replica::new(writer, intake, counters);
+    let replica = Replica::new(writer, intake, counters.clone());
     let freshness = Arc::new(Freshness::new(["main"], 0, Instant::now()));
     let settings = BTreeMap::from([(
         "main".into(),
         Settings {
             kind: Kind::File,
             path: changes.clone(),
-            poll_ms: 10,
+            poll_ms,
         },
     )]);
     let compaction = Compaction {
@@ -82,6 +87,7 @@ fn start(folder: tempfile::TempDir, overlay_max_bytes: u64) -> Centre {
         changes,
         index,
         freshness,
+        counters,
         running,
     }
 }
@@ -190,5 +196,71 @@ fn the_overlay_is_merged_and_a_restart_goes_on_behind_the_merge() {
     until("c answers", || owner(&centre.index, 13343762205).is_some());
     // Had the file been read from its start, the deletion would have taken its place in the overlay.
     assert_eq!(centre.index.overlay_size().0, 1);
+    centre.running.stop();
+}
+
+#[test]
+fn stopping_does_not_wait_for_the_next_look() {
+    let centre = start_polling(tempfile::tempdir().unwrap(), u64::MAX, 600_000);
+    let began = Instant::now();
+    centre.running.stop();
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn a_merge_that_fails_is_counted_and_changes_go_on() {
+    let centre = start(tempfile::tempdir().unwrap(), 1);
+    std::fs::remove_dir_all(centre.folder.path().join("main")).unwrap();
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    until("the merge has failed", || {
+        centre.counters.merges_failed.get() == 1
+    });
+    append(&centre.changes, &[upsert("b", "+12565938310")]);
+    until("b answers", || owner(&centre.index, 12565938310).is_some());
+    assert_eq!(owner(&centre.index, 14806754110).as_deref(), Some("a"));
+    centre.running.stop();
+}
+
+#[test]
+fn the_position_is_that_of_the_present_file() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    let told = |position| {
+        move |centre: &Centre| centre.freshness.now(Instant::now()).position.as_deref() == Some(position)
+    };
+    append(
+        &centre.changes,
+        &[upsert("a", "+14806754110"), upsert("b", "+12565938310")],
+    );
+    until("two lines are told", || told("2")(&centre));
+    std::fs::write(&centre.changes, upsert("c", "+13343762205") + "\n").unwrap();
+    until("one line of the new life is told", || told("1")(&centre));
+    assert_eq!(owner(&centre.index, 13343762205).as_deref(), Some("c"));
+    centre.running.stop();
+}
+
+#[test]
+fn what_was_written_while_nobody_ran_is_not_lost_to_a_rotation() {
+    let centre = start(tempfile::tempdir().unwrap(), 1);
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    until("a is in a generation", || {
+        centre.index.snapshot().header().customers == 1
+    });
+    let Centre {
+        folder,
+        changes,
+        running,
+        ..
+    } = centre;
+    running.stop();
+    append(&changes, &[upsert("b", "+12565938310")]);
+    let rotated = changes.with_extension("1");
+    std::fs::hard_link(&changes, rotated).unwrap();
+    std::fs::remove_file(&changes).unwrap();
+    append(&changes, &[upsert("c", "+13343762205")]);
+
+    let centre = start(folder, u64::MAX);
+    until("c answers", || owner(&centre.index, 13343762205).is_some());
+    assert_eq!(owner(&centre.index, 12565938310).as_deref(), Some("b"));
+    assert_eq!(centre.counters.gaps.get(), 0);
     centre.running.stop();
 }

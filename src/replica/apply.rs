@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::change::{Change, Part};
+use super::change::{Change, Part, without_content};
+use super::graves::Graves;
 use super::{ChangeError, Counters};
 use crate::customer::document::{self, Strictness};
 use crate::customer::record::{Claim, Origin, TooLarge};
@@ -57,7 +58,7 @@ impl Refused {
     pub fn without_content(&self) -> String {
         match self {
             Refused::Change(error) => error.without_content(),
-            Refused::Document(refusal) => format!("{}: expected {}", refusal.field, refusal.expected),
+            Refused::Document(refusal) => without_content(refusal),
             // A schema's text is the contact centre's, not a customer's.
             other => other.to_string(),
         }
@@ -73,12 +74,19 @@ enum Known {
 }
 
 /// Applies changes to an index. There is one for an index, because it holds its writer.
+///
+/// What has been seen is told by customer: by the origin in its record, or by its tombstone. A part of a customer
+/// counts as the customer, so that its position is the customer's from then on; a stream delivers the changes of one
+/// customer, parts included, in the order of their positions.
 #[derive(Debug)]
 pub struct Replica {
     writer: Writer,
     intake: Intake,
     schema: Schema,
     streams: Vec<Stream>,
+    graves: Graves,
+    /// What the present schema came from, where a change brought it.
+    schema_from: Option<(StreamId, [u8; 8])>,
     /// A merge that was begun and whose snapshot has not been taken up.
     merging: Option<(Merge, Vec<Stream>)>,
     counters: Counters,
@@ -92,6 +100,8 @@ impl Replica {
         Replica {
             schema,
             streams: snapshot.streams().to_vec(),
+            graves: Graves::new(snapshot.header().seq),
+            schema_from: None,
             merging: None,
             writer,
             intake,
@@ -185,6 +195,7 @@ impl Replica {
     /// Takes up what a merge made.
     pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) {
         self.merging = None;
+        self.graves.generation(snapshot.header().seq);
         self.writer.install(snapshot);
         self.counters.merges.inc();
     }
@@ -209,13 +220,25 @@ impl Replica {
                     }
                 })
             }
-            Change::Schema { attributes } => {
-                self.schema = Schema::from_json(self.schema.version + 1, &attributes)?;
-                let seq = self.writer.seq() + 1;
-                self.writer.set_schema(seq, self.schema.clone());
-                Ok(Some(seq))
-            }
+            Change::Schema { attributes } => self.set_schema(origin, &attributes),
         }
+    }
+
+    fn set_schema(&mut self, origin: Origin<'_>, attributes: &Value) -> Result<Option<u64>, Refused> {
+        let schema = Schema::from_json(self.schema.version + 1, attributes)?;
+        let known = self.schema_from.as_ref();
+        if known.is_some_and(|(stream, position)| is_seen(stream.0, position, origin)) {
+            return Ok(None);
+        }
+        self.schema = schema;
+        self.schema_from = origin
+            .position
+            .try_into()
+            .ok()
+            .map(|position| (StreamId(origin.stream), position));
+        let seq = self.writer.seq() + 1;
+        self.writer.set_schema(seq, self.schema.clone());
+        Ok(Some(seq))
     }
 
     fn upsert(&mut self, origin: Origin<'_>, json: &Value) -> Result<Option<u64>, Refused> {
@@ -246,6 +269,7 @@ impl Replica {
         // Also of a customer that is not known: an older upsert may still be on its way.
         let seq = self.writer.seq() + 1;
         self.writer.delete(seq, id, origin.stream, origin.position);
+        self.graves.dig(seq, id, origin);
         Some(seq)
     }
 
@@ -280,6 +304,7 @@ impl Replica {
             .inc_by(recorded.unclaimed.len() as u64);
         let record = Record::open(&recorded.bytes).map_err(|_| Refused::Damaged)?;
         self.writer.upsert(seq, &record);
+        self.graves.fill(&customer.id);
         Ok(seq)
     }
 
@@ -290,12 +315,22 @@ impl Replica {
 
     /// What is known of `id`, and whether it is already as new as `origin`.
     fn known(&self, id: &str, origin: Origin<'_>) -> Known {
-        let newer = |stream, position: &[u8]| stream == origin.stream && position >= origin.position;
+        let deleted = |stream, position: &[u8]| {
+            if is_seen(stream, position, origin) {
+                Known::Newer
+            } else {
+                Known::Deleted
+            }
+        };
         self.writer.current(id, |current| match current {
-            None => Known::Nothing,
+            None => self
+                .graves
+                .get(id)
+                .map_or(Known::Nothing, |grave| deleted(grave.stream, &grave.position)),
+            Some(Current::Deleted { stream, position }) => deleted(stream, position),
             Some(Current::Customer(record)) => {
                 let known = record.origin();
-                if newer(known.stream, known.position) {
+                if is_seen(known.stream, known.position, origin) {
                     return Known::Newer;
                 }
                 Known::Customer {
@@ -303,10 +338,13 @@ impl Replica {
                     json: record.json().to_vec(),
                 }
             }
-            Some(Current::Deleted { stream, position }) if newer(stream, position) => Known::Newer,
-            Some(Current::Deleted { .. }) => Known::Deleted,
         })
     }
+}
+
+/// Whether what came from `position` of `stream` is as new as `origin`: positions compare only within one stream.
+fn is_seen(stream: u16, position: &[u8], origin: Origin<'_>) -> bool {
+    stream == origin.stream && position >= origin.position
 }
 
 /// The list of streams is full.

@@ -80,7 +80,7 @@ impl ChangeError {
     pub fn without_content(&self) -> String {
         match self {
             ChangeError::Json(_) => "expected a JSON object on one line".into(),
-            ChangeError::Member(refusal) => format!("{}: expected {}", refusal.field, refusal.expected),
+            ChangeError::Member(refusal) => without_content(refusal),
         }
     }
 }
@@ -103,11 +103,11 @@ impl Change {
             let expected = format!("one of the members {}", MEMBERS.join(", "));
             return Err(refusal(&shorten(unknown), &expected, "an unknown member"));
         }
+        members.retain(|_, value| !value.is_null());
         let position = members
             .remove("position")
             .map(|value| position(&value))
-            .transpose()?
-            .flatten();
+            .transpose()?;
         let change = match members.get("op").and_then(Value::as_str) {
             Some("upsert") => Change::Upsert {
                 customer: member(&mut members, "customer", "a customer")?,
@@ -133,13 +133,12 @@ impl Change {
     }
 }
 
-fn position(value: &Value) -> Result<Option<u64>, ChangeError> {
+fn position(value: &Value) -> Result<u64, ChangeError> {
     let found = match value {
-        Value::Null => return Ok(None),
         Value::String(text) => text.parse().ok(),
         value => value.as_u64(),
     };
-    found.map(Some).ok_or_else(|| {
+    found.ok_or_else(|| {
         refusal(
             "position",
             "a decimal whole number from 0 to 18446744073709551615",
@@ -151,14 +150,13 @@ fn position(value: &Value) -> Result<Option<u64>, ChangeError> {
 fn member(members: &mut Map<String, Value>, key: &str, expected: &str) -> Result<Value, ChangeError> {
     members
         .remove(key)
-        .filter(|value| !value.is_null())
         .ok_or_else(|| refusal(key, expected, "nothing"))
 }
 
 fn text(members: &mut Map<String, Value>, key: &str) -> Result<String, ChangeError> {
     match member(members, key, "an id")? {
         Value::String(text) if !text.is_empty() => Ok(text),
-        Value::Number(number) if number.is_u64() => Ok(number.to_string()),
+        Value::Number(number) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
         _ => Err(refusal(key, "an id, as text", "another value")),
     }
 }
@@ -177,6 +175,16 @@ fn part<T>(
             if both { "both" } else { "neither" },
         )),
     }
+}
+
+/// `refusal` without what was found. A key that is not known is a find too: it may be a number or a name.
+pub(super) fn without_content(refusal: &Refusal) -> String {
+    let field = match (&*refusal.found, refusal.field.rsplit_once('.')) {
+        ("an unknown key" | "an unknown member", Some((parent, _))) => &format!("a key of {parent}"),
+        ("an unknown key" | "an unknown member", None) => "a key",
+        _ => &refusal.field,
+    };
+    format!("{field}: expected {}", refusal.expected)
 }
 
 fn refusal(field: &str, expected: &str, found: &str) -> ChangeError {

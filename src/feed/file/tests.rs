@@ -17,6 +17,11 @@ fn place() -> Place {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "what others do to their files")]
+fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap();
+}
+
 fn append(path: &Path, text: &str) {
     OpenOptions::new()
         .create(true)
@@ -25,6 +30,14 @@ fn append(path: &Path, text: &str) {
         .unwrap()
         .write_all(text.as_bytes())
         .unwrap();
+}
+
+/// What a snapshot remembers of the follower.
+fn remembered(follower: &Follower) -> Vec<Life> {
+    follower
+        .lives()
+        .map(|life| Life::new(&life.incarnation, &life.place.unwrap().to_string()))
+        .collect()
 }
 
 /// Lines as `life:number:text`, until nothing more comes in two looks; lives counted in the order of appearance.
@@ -50,6 +63,7 @@ fn drain(follower: &mut Follower, lives: &mut Vec<String>) -> Vec<String> {
                     seen.push(format!("{life}:too long"));
                 }
             }
+            Look::Gap => seen.push("gap".into()),
             Look::Idle | Look::Missing => idle += 1,
         }
     }
@@ -116,7 +130,7 @@ fn a_restart_goes_on_where_the_token_says() {
     let (mut follower, mut lives) = (Follower::new(&path, vec![]), vec![]);
     append(&path, "one\ntwo\n");
     drain(&mut follower, &mut lives);
-    let known = vec![(lives[0].clone(), follower.token().unwrap())];
+    let known = remembered(&follower);
     append(&path, "three\n");
     let mut again = Follower::new(&path, known.clone());
     assert_eq!(drain(&mut again, &mut lives), ["0:3:three"]);
@@ -125,7 +139,7 @@ fn a_restart_goes_on_where_the_token_says() {
     let mut again = Follower::new(&path, known);
     assert_eq!(
         drain(&mut again, &mut lives),
-        ["1:1:other", "1:2:lines", "1:3:all"]
+        ["gap", "1:1:other", "1:2:lines", "1:3:all"]
     );
 }
 
@@ -140,4 +154,75 @@ fn a_line_that_is_too_long_is_passed_over() {
     append(&path, "\ntwo\n");
     let expected = ["0:1:one", "0:2:16777215 bytes", "0:4:two", "0:too long"];
     assert_eq!(drain(&mut follower, &mut lives), expected);
+}
+
+#[test]
+fn a_look_that_fails_does_not_lose_the_place() {
+    let Place { path, _folder } = place();
+    let folder = path.with_file_name("folder");
+    fs::create_dir(&folder).unwrap();
+    let path = folder.join("changes.ndjson");
+    let (mut follower, mut lives) = (Follower::new(&path, vec![]), vec![]);
+    append(&path, "one\n");
+    drain(&mut follower, &mut lives);
+    let away = folder.with_extension("away");
+    rename(&folder, &away);
+    fs::write(&folder, "in the way").unwrap();
+    follower.look().unwrap_err();
+    fs::remove_file(&folder).unwrap();
+    rename(&away, &folder);
+    append(&path, "two\n");
+    assert_eq!(drain(&mut follower, &mut lives), ["0:2:two"]);
+}
+
+#[test]
+fn a_restart_reads_the_rest_of_a_file_that_was_renamed_meanwhile() {
+    let Place { path, _folder } = place();
+    let (mut follower, mut lives) = (Follower::new(&path, vec![]), vec![]);
+    append(&path, "one\n");
+    drain(&mut follower, &mut lives);
+    let known = remembered(&follower);
+    append(&path, "two\n");
+    let old = path.with_extension("1");
+    rename(&path, &old);
+    let mut again = Follower::new(&path, known.clone());
+    assert_eq!(drain(&mut again, &mut lives), ["0:2:two"]);
+    append(&path, "new\n");
+    assert_eq!(drain(&mut again, &mut lives), ["1:1:new"]);
+
+    // It is known to have ended, so that its disappearance is no gap any more.
+    let ended = remembered(&again);
+    fs::remove_file(&old).unwrap();
+    append(&path, "more\n");
+    let mut again = Follower::new(&path, ended);
+    assert_eq!(drain(&mut again, &mut lives), ["1:2:more"]);
+
+    // Where it is gone before its rest was read, that is said.
+    let mut again = Follower::new(&path, known);
+    assert_eq!(drain(&mut again, &mut lives), ["gap", "1:1:new", "1:2:more"]);
+}
+
+#[test]
+fn a_restart_after_a_cut_that_left_nothing_begins_a_new_life() {
+    let Place { path, _folder } = place();
+    let (mut follower, mut lives) = (Follower::new(&path, vec![]), vec![]);
+    append(&path, "one\n");
+    drain(&mut follower, &mut lives);
+    fs::write(&path, "").unwrap();
+    assert_eq!(drain(&mut follower, &mut lives), Vec::<String>::new());
+    let mut again = Follower::new(&path, remembered(&follower));
+    append(&path, "two\n");
+    assert_eq!(drain(&mut again, &mut lives), ["1:1:two"]);
+}
+
+#[test]
+fn a_line_longer_than_any_buffer_is_passed_over_in_pieces() {
+    let Place { path, _folder } = place();
+    let (mut follower, mut lives) = (Follower::new(&path, vec![]), vec![]);
+    for _ in 0..3 {
+        append(&path, &"x".repeat(LONGEST_LINE - 7));
+        assert_eq!(drain(&mut follower, &mut lives), Vec::<String>::new());
+    }
+    append(&path, "\ntwo\n");
+    assert_eq!(drain(&mut follower, &mut lives), ["0:2:two", "0:too long"]);
 }
