@@ -50,7 +50,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         customers::snapshot(&options.folder, options.customers, Profile::Small).map_err(other)?;
     // The page cache must hold the map, or this measures the disk.
     snapshot
-        .populate()
+        .populate(0, u64::MAX)
         .map_err(|error| Error::other(error.to_string()))?;
     let snapshot = Arc::new(snapshot);
     let ownership = Ownership {

@@ -33,7 +33,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         let (path, snapshot) = customers::snapshot(&options.folder, customers, Profile::Small)
             .map_err(|error| Error::other(error.to_string()))?;
         snapshot
-            .populate()
+            .populate(0, u64::MAX)
             .map_err(|error| Error::other(error.to_string()))?;
         let folder = path
             .parent()

@@ -2,7 +2,7 @@
 //! byte has changed.
 
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ use super::AppError;
 
 /// Bytes read between two pauses: short enough that the page cache and the core are free again at once.
 const STEP: usize = 1 << 20;
+/// Bytes read ahead between two pauses, when the service starts: a third of a millisecond where they are cached.
+const READ_AHEAD: usize = 16 << 20;
+const READ_AHEAD_PAUSE: Duration = Duration::from_millis(2);
 /// The longest pause, so that a new generation is taken up soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -40,9 +43,8 @@ impl Scrubbing {
         )?;
         let (stop, stopped) = channel();
         let run = move || {
-            // Beside the traffic: the first callers of a large snapshot would wait for all of it otherwise.
-            if let Err(error) = index.snapshot().populate() {
-                tracing::debug!(%error, "the snapshot is read from disk as it is asked for");
+            if !read_ahead(&index, &stopped) {
+                return;
             }
             let mut scrub = Scrub::new(index.snapshot());
             loop {
@@ -81,4 +83,20 @@ impl Scrubbing {
         drop(self.stop);
         let _panicked = self.thread.join();
     }
+}
+
+/// Has the whole snapshot read ahead, with a pause behind every piece, since callers are answered meanwhile on the same
+/// cores. False where it was told to stop.
+fn read_ahead(index: &Index, stopped: &Receiver<()>) -> bool {
+    let snapshot = index.snapshot();
+    for offset in (0..snapshot.header().file_length).step_by(READ_AHEAD) {
+        if let Err(error) = snapshot.populate(offset, READ_AHEAD as u64) {
+            tracing::debug!(%error, "the snapshot is read from disk as it is asked for");
+            return true;
+        }
+        if stopped.recv_timeout(READ_AHEAD_PAUSE) != Err(RecvTimeoutError::Timeout) {
+            return false;
+        }
+    }
+    true
 }

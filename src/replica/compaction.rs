@@ -56,7 +56,7 @@ pub fn compact(
     merge.write(ReadBack(writer), generation, created_at_ms, streams)?;
     let path = folder.publish(staged)?;
     let snapshot = Snapshot::map(&path)?;
-    if let Err(error) = snapshot.populate() {
+    if let Err(error) = snapshot.populate(0, u64::MAX) {
         tracing::debug!(%error, "the new generation is read from disk as it is asked for");
     }
     Ok(Arc::new(snapshot))

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-use super::{Snapshot, SnapshotError};
+use super::{Snapshot, SnapshotError, as_index};
 
 /// A snapshot's bytes: a read-only map of a whole file, or memory.
 #[derive(Debug)]
@@ -53,14 +53,17 @@ impl Snapshot<Map> {
         Snapshot::open(Map(Bytes::Memory(bytes)))
     }
 
-    /// Has the kernel read the file ahead, so that the first lookups do not wait for the disk.
+    /// Has the kernel read `length` bytes of the file from `offset` on, and map them, so that lookups there do not wait
+    /// for the disk or for the page table. What lies outside of the file is nothing to do.
     ///
     /// # Errors
     /// Where the kernel does not know the advice (before Linux 5.14); the pages are read on demand then.
-    pub fn populate(&self) -> Result<(), SnapshotError> {
-        match &self.data.0 {
-            Bytes::File(map) => Ok(map.advise(memmap2::Advice::PopulateRead)?),
-            Bytes::Memory(_) => Ok(()),
-        }
+    pub fn populate(&self, offset: u64, length: u64) -> Result<(), SnapshotError> {
+        let Bytes::File(map) = &self.data.0 else {
+            return Ok(());
+        };
+        let start = as_index(offset).min(map.len());
+        let length = as_index(length).min(map.len() - start);
+        Ok(map.advise_range(memmap2::Advice::PopulateRead, start, length)?)
     }
 }
