@@ -7,6 +7,7 @@
 mod color;
 pub mod document;
 mod fields;
+mod moment;
 mod numbers;
 mod parts;
 mod read;

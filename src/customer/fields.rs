@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use super::value;
+use super::moment::instant;
 
 /// The most characters of any text that does not state its own limit.
 pub(super) const MOST_CHARACTERS: usize = 1000;
@@ -131,7 +131,7 @@ impl<'a> Fields<'a> {
         self.checked(
             key,
             "a moment in RFC 3339, such as 2026-11-18T14:02:11Z",
-            |text| value::instant(text).is_some(),
+            |text| instant(text).is_some(),
         )
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::fields::{Fields, Path, found};
-use super::value;
+use super::moment::instant;
 use super::{Activity, Case, Customer, Interaction, Refusal};
 
 /// The most activities that one interaction may have.
@@ -140,7 +140,7 @@ fn several<P: Part>(
 /// The newest `most` of `parts`, newest first; those without a date are the oldest, and equals keep their
 /// order.
 fn kept<P: Part>(mut parts: Vec<P>, most: usize) -> Vec<P> {
-    parts.sort_by_cached_key(|part| Reverse(part.began_at().and_then(value::instant)));
+    parts.sort_by_cached_key(|part| Reverse(part.began_at().and_then(instant)));
     parts.truncate(most);
     parts
 }

@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::color::is_color;
 use super::document::{Read, Strictness};
 use super::fields::{self, Fields, MOST_CHARACTERS, Path, instead, is_blank, veiled};
+use super::moment::is_date;
 use super::parts::{self, Limits};
-use super::{AttributeDef, Customer, Flags, Label, Phone, Refusal, Schema, value};
+use super::{AttributeDef, Customer, Flags, Label, Phone, Refusal, Schema};
 
 /// The most phones that one customer may have.
 const MOST_PHONES: usize = 100;
@@ -111,7 +112,7 @@ fn phone(json: &Value, path: &Path<'_>) -> Result<Option<Phone>, Refusal> {
                 verified_at: fields.checked(
                     "verified_at",
                     "a date that exists, such as 2026-03-01",
-                    value::is_date,
+                    is_date,
                 )?,
                 shared: fields.flag("shared")?,
             }))
