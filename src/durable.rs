@@ -110,7 +110,7 @@ pub enum DurableError {
 
 impl DurableError {
     /// Names `source` for what a person can do about it. `step` is a verb phrase that `path` completes.
-    fn new(step: &'static str, path: &Path, source: io::Error) -> DurableError {
+    pub(crate) fn new(step: &'static str, path: &Path, source: io::Error) -> DurableError {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

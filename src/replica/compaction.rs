@@ -52,8 +52,14 @@ pub fn compact(
 ) -> Result<Arc<MappedSnapshot>, CompactionError> {
     let generation = folder.folder().next_generation()?;
     let mut staged = folder.stage(generation)?;
+    let staged_at = &folder.folder().snapshot(generation);
     let writer = staged.writer().map_err(SnapshotError::Io)?;
-    merge.write(ReadBack(writer), generation, created_at_ms, streams)?;
+    merge
+        .write(ReadBack(writer), generation, created_at_ms, streams)
+        .map_err(|error| match error {
+            SnapshotError::Io(source) => DurableError::new("write", staged_at, source).into(),
+            other => CompactionError::Snapshot(other),
+        })?;
     let path = folder.publish(staged)?;
     let snapshot = Snapshot::map(&path)?;
     if let Err(error) = snapshot.populate(0, u64::MAX) {

@@ -241,6 +241,23 @@ impl Building<'_> {
         &self,
         rows: R,
         workers: Vec<D>,
+        progress: impl FnMut(Progress),
+    ) -> Result<Summary, ImportError>
+    where
+        R: Rows,
+        D: Documents<Content = R::Content>,
+    {
+        let generation = self.held.folder().next_generation()?;
+        let target = self.held.folder().snapshot(generation);
+        self.write(generation, rows, workers, progress)
+            .map_err(|error| error.while_writing(&target))
+    }
+
+    fn write<R, D>(
+        &self,
+        generation: u64,
+        rows: R,
+        workers: Vec<D>,
         mut progress: impl FnMut(Progress),
     ) -> Result<Summary, ImportError>
     where
@@ -248,8 +265,6 @@ impl Building<'_> {
         D: Documents<Content = R::Content>,
     {
         let began = Instant::now();
-        let folder = self.held.folder();
-        let generation = folder.next_generation()?;
         let mut staged = self.held.stage(generation)?;
         let writer = ReadBack(staged.writer()?);
         // Scatters the number table in a way that whoever writes the input does not know.

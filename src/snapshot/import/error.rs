@@ -1,7 +1,7 @@
 //! Why an import ends: faults that make the meaning of the whole file doubtful. Faults of one row are [`Reject`]s.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::lines::MOST_ROW_BYTES;
 use super::mapping::MappingError;
@@ -155,4 +155,16 @@ pub enum ImportError {
     /// The staged files cannot be written.
     #[error("cannot write the snapshot: {0}")]
     Io(#[from] io::Error),
+}
+
+impl ImportError {
+    /// Says of a failing disk which file was being written, and what to do about it.
+    pub(super) fn while_writing(self, path: &Path) -> ImportError {
+        match self {
+            ImportError::Snapshot(SnapshotError::Io(source)) => {
+                ImportError::Durable(DurableError::new("write", path, source))
+            }
+            other => other,
+        }
+    }
 }
