@@ -1,10 +1,26 @@
 //! A real file: the hospitals of the United States, as their government publishes them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use ringside::customer::Record;
+use ringside::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
+use ringside::number::Key;
 use ringside::snapshot::import::{Detected, Format, Input, Mapping, build};
 
 use super::place::{NOW_MS, Place, claimant_ids, hospitals, intake, json, numbering, rejects};
+
+/// Ids of who answers for `key`.
+fn answering(index: &Index, key: Key) -> Vec<String> {
+    let id = |record: &Record<'_>| record.id().to_owned();
+    index.read(|view| {
+        Ok(match view.find(key.raw())? {
+            Found::Nobody => vec![],
+            Found::One(record) => vec![id(&record)],
+            Found::Several(records) => records.iter().map(id).collect(),
+        })
+    })
+}
 
 #[test]
 fn every_hospital_is_found_by_its_number_however_it_is_written() {
@@ -57,7 +73,16 @@ fn every_hospital_is_found_by_its_number_however_it_is_written() {
         assert!(summary.detected.contains(&detected), "{field}");
     }
 
-    let snapshot = place.snapshot();
+    let snapshot = Arc::new(place.snapshot());
+    let index = |mode| {
+        let ownership = Ownership {
+            mode,
+            owner: Owner::NewestClaim,
+            on_conflict: OnConflict::Move,
+        };
+        Index::new(Arc::clone(&snapshot), ownership).0
+    };
+    let (unique, shared) = (index(Mode::Unique), index(Mode::Shared));
     assert_eq!(
         (snapshot.header().seq, snapshot.header().customers),
         (rows + 1, rows)
@@ -83,6 +108,8 @@ fn every_hospital_is_found_by_its_number_however_it_is_written() {
             // The newest claim, which is the latest row, comes first.
             let expected: Vec<String> = ids.iter().rev().cloned().collect();
             assert_eq!(claimant_ids(&snapshot, key.raw()), expected, "{written}");
+            assert_eq!(answering(&shared, key), expected, "{written}, shared");
+            assert_eq!(answering(&unique, key), expected[..1], "{written}, unique");
         }
     }
     assert_eq!(summary.kept_phones, invalid);
