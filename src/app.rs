@@ -126,9 +126,9 @@ impl App {
         });
 
         let readiness = Arc::new(Readiness::default());
-        if has_customers || !feeds.is_empty() {
+        if has_customers {
             readiness.set_mapped();
-        } else {
+        } else if feeds.is_empty() {
             tracing::warn!(
                 folder = %config.data.dir.display(),
                 "no snapshot and no feed: every lookup is a miss until one is built (`ringside snapshot build`)"

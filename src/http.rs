@@ -9,6 +9,7 @@
 mod accept;
 mod admin;
 mod error;
+mod gauges;
 mod listener;
 mod meters;
 mod readiness;

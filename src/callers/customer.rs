@@ -53,6 +53,12 @@ fn some_attributes(record: &Record<'_>, schema: &Schema, keys: &[&str], out: &mu
         out.extend_from_slice(b":");
         out.extend_from_slice(attributes::value(record, schema, &attribute.key).unwrap_or(b"null"));
     }
+    for key in keys.iter().filter(|key| schema.position(key).is_none()) {
+        out.extend_from_slice(separator);
+        separator = b",";
+        json::string(out, key);
+        out.extend_from_slice(b":null");
+    }
     out.extend_from_slice(b"}");
 }
 

@@ -163,9 +163,8 @@ impl<'a> Fields<'a> {
             .strip_prefix("customer.")
             .ok_or_else(|| unknown(name, schema))?;
         let field = Field::ALL.into_iter().find(|field| field.key() == part);
-        let attribute = part
-            .strip_prefix("attributes.")
-            .filter(|key| schema.position(key).is_some());
+        // An attribute that the schema does not have now is null: a changed schema must not break a caller's flow.
+        let attribute = part.strip_prefix("attributes.").filter(|key| !key.is_empty());
         if field.is_none() && attribute.is_none() {
             return Err(unknown(name, schema));
         }

@@ -86,7 +86,7 @@ impl Source {
         self.meters.count(outcome, took);
         tracing::debug!(
             ani = %telemetry::number(request.ani),
-            call_id = request.call_id,
+            call_id = request.call_id.map(telemetry::reference).map(tracing::field::display),
             outcome = outcome.as_str(),
             micros = took.as_micros(),
             "lookup"

@@ -117,7 +117,13 @@ impl Native {
             None => self.one(&parameters, format.clone()?, out),
         });
         match (answered, format) {
-            (Err(_), Ok(format)) if format.is_plain() => {
+            (Err(refusal), Ok(format)) if format.is_plain() => {
+                // Nobody sees it in the answer.
+                tracing::warn!(
+                    code = refusal.code(),
+                    field = refusal.field(),
+                    "refused, and answered as a miss"
+                );
                 out.clear();
                 self.write(&request_of(&parameters, UNREADABLE), format, &Fields::all(), out);
                 Ok(format.reply(200))

@@ -121,9 +121,13 @@ fn shown(text: &str) -> String {
             '%' => continue,
             // Whatever follows: in `$%{` the brace would follow once the sign between is gone.
             '$' => continue,
+            // Dial plans split their arguments at quotes, brackets and what is escaped, and run what comes behind.
+            '\\' | '`' | '[' | ']' | '{' | '}' | '(' | ')' | '<' | '>' | '|' | ';' => ' ',
+            '"' => '\'',
             c if c.is_control()
                 || c.is_whitespace()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
+                || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                    | '\u{2060}'..='\u{2069}' | '\u{feff}') =>
             {
                 ' '
             }
@@ -154,8 +158,10 @@ mod tests {
             ("Ada Lovelace", "Ada Lovelace"),
             ("Ada\r\nX-Header: 1", "Ada X-Header: 1"),
             ("  Ada \t Lovelace ", "Ada Lovelace"),
-            ("${EVAL(x)}", "{EVAL(x)}"),
-            ("$%{x}", "{x}"),
+            ("${EVAL(x)}", "EVAL x"),
+            ("$%{x}", "x"),
+            ("12\" Vinyl (UK)", "12' Vinyl UK"),
+            ("a\" b)):System(id)", "a' b :System id"),
             ("100%s", "100s"),
             ("A\u{202e}B", "A B"),
             ("", ""),
@@ -169,7 +175,8 @@ mod tests {
         #[test]
         fn nothing_dangerous_is_shown(text in any::<String>()) {
             let shown = shown(&text);
-            prop_assert!(!shown.contains(['%', '$', '\r', '\n']));
+            let dangerous = ['%', '$', '\r', '\n', '"', '\\', '(', ')', '[', ']', '{', '}'];
+            prop_assert!(!shown.contains(dangerous), "{shown:?}");
             prop_assert!(!shown.chars().any(char::is_control));
             prop_assert!(shown.chars().count() <= MOST_SHOWN);
         }

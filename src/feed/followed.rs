@@ -6,6 +6,9 @@ use super::Settings;
 use super::file::{Batch, Follower, Life, Look};
 use crate::replica::{Change, Freshness, Outcome, Replica, StreamId};
 
+/// What some editors put at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A file that is followed.
 #[derive(Debug)]
 pub(super) struct Followed {
@@ -16,6 +19,10 @@ pub(super) struct Followed {
     look_at: Instant,
     /// The greatest position of the stream's present life.
     position: Option<u64>,
+    /// Whether the changes of the stream's present life say where they stand; `None` before the first.
+    positioned: Option<bool>,
+    /// A life has ended since the last merge, so that its file may soon be gone.
+    rotated: bool,
     missing: bool,
 }
 
@@ -33,6 +40,8 @@ impl Followed {
             poll: Duration::from_millis(feed.poll_ms),
             look_at: now,
             position: None,
+            positioned: None,
+            rotated: false,
             missing: false,
         }
     }
@@ -51,8 +60,15 @@ impl Followed {
         self.look_at
     }
 
+    /// Whether a life has ended since [`Followed::keep_places`]: what came from it should be merged before its file is
+    /// gone.
+    pub(super) fn has_rotated(&self) -> bool {
+        self.rotated
+    }
+
     /// Tells `replica` where to resume; all that has been read has been applied.
-    pub(super) fn keep_places(&self, replica: &mut Replica) {
+    pub(super) fn keep_places(&mut self, replica: &mut Replica) {
+        self.rotated = false;
         for life in self.follower.lives() {
             // Where the list of streams is full, that has been said when the life began.
             if let Some(place) = life.place
@@ -78,7 +94,7 @@ impl Followed {
             }
             Ok(Look::Idle) => {
                 self.missing = false;
-                freshness.heard(&self.name, self.position, Instant::now());
+                freshness.caught_up(&self.name, self.position, Instant::now());
                 false
             }
             Ok(Look::Gap) => {
@@ -97,7 +113,7 @@ impl Followed {
                 }
                 self.apply(replica, &batch);
                 replica.publish();
-                freshness.heard(&self.name, self.position, Instant::now());
+                freshness.applied(&self.name, self.position);
                 true
             }
             Err(error) => {
@@ -118,16 +134,26 @@ impl Followed {
                 return;
             }
         };
-        if self.stream.replace(stream) != Some(stream) {
+        let before = self.stream.replace(stream);
+        if before != Some(stream) {
             // Positions of one life say nothing of those of another.
-            self.position = None;
+            (self.position, self.positioned) = (None, None);
+            self.rotated |= before.is_some();
         }
         for line in batch
             .lines
             .iter()
             .filter(|line| !line.bytes.trim_ascii().is_empty())
         {
-            let refused = match Change::decode(&line.bytes) {
+            let bytes = line.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line.bytes);
+            let refused = match Change::decode(bytes) {
+                Ok((position, _))
+                    if *self.positioned.get_or_insert(position.is_some()) != position.is_some() =>
+                {
+                    // A line's number and a position of the source's do not compare.
+                    replica.refuse();
+                    "position: expected on every line of the stream or on none".to_owned()
+                }
                 Ok((position, change)) => {
                     let position = position.unwrap_or(line.number);
                     match replica.apply(stream, position, change) {

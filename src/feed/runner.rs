@@ -114,8 +114,12 @@ impl Feeds {
                 next = next.min(look_at);
             }
             let overlay_bytes = self.replica.index().overlay_size().1;
-            let due = merge.is_none() && now >= merge_after;
-            if due && compaction::choose(overlay_bytes, self.compaction.overlay_max_bytes) == Choice::Merge {
+            let choice = compaction::choose(
+                overlay_bytes,
+                self.compaction.overlay_max_bytes,
+                self.has_rotated(),
+            );
+            if merge.is_none() && now >= merge_after && choice == Choice::Merge {
                 merge = self.start_merge(to_self, &mut merge_after);
             }
             match signals.recv_timeout(next.saturating_duration_since(Instant::now())) {
@@ -131,13 +135,20 @@ impl Feeds {
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        if merge.is_none() && self.has_rotated() {
+            merge = self.start_merge(to_self, &mut merge_after);
+        }
         if let Some(worker) = merge {
             let _panicked = worker.join();
         }
     }
 
+    fn has_rotated(&self) -> bool {
+        self.followed.iter().any(Followed::has_rotated)
+    }
+
     fn start_merge(&mut self, to_self: &Sender<Signal>, merge_after: &mut Instant) -> Option<JoinHandle<()>> {
-        for followed in &self.followed {
+        for followed in &mut self.followed {
             followed.keep_places(&mut self.replica);
         }
         let (merge, streams) = self.replica.seal()?;

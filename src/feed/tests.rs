@@ -144,6 +144,51 @@ fn changes_are_seen_in_lookups_and_deletes_too() {
 }
 
 #[test]
+fn positions_stand_on_every_line_or_on_none() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    let placed = r#"{"op":"delete","id":"a","position":"17"}"#.to_owned();
+    append(
+        &centre.changes,
+        &[
+            format!("\u{feff}{}", upsert("a", "+14806754110")),
+            placed,
+            upsert("b", "+12565938310"),
+        ],
+    );
+    until("b answers", || owner(&centre.index, 12565938310).is_some());
+    assert_eq!(
+        owner(&centre.index, 14806754110).as_deref(),
+        Some("a"),
+        "a position among line numbers says nothing"
+    );
+    centre.running.stop();
+}
+
+#[test]
+fn what_came_from_a_replaced_file_is_merged_at_once() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    until("a answers", || owner(&centre.index, 14806754110).is_some());
+    std::fs::remove_file(&centre.changes).unwrap();
+    append(&centre.changes, &[upsert("b", "+12565938310")]);
+    until("a is in a generation", || {
+        centre.index.snapshot().customer("a").is_some()
+    });
+    centre.running.stop();
+}
+
+#[test]
+fn a_feed_is_behind_until_it_has_read_everything() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    let reading = || centre.freshness.now(Instant::now());
+    assert!(!reading().caught_up && reading().stale && reading().age_ms.is_none());
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    until("it has caught up", || reading().caught_up);
+    assert!(owner(&centre.index, 14806754110).is_some() && !reading().stale);
+    centre.running.stop();
+}
+
+#[test]
 fn a_batch_that_swaps_two_numbers_is_seen_whole() {
     let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
     append(

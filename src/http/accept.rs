@@ -119,7 +119,6 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_MAX_BYTES)
-        .pipeline_flush(true)
         // Most answers are small: one buffer is written faster than a list of two.
         .writev(false)
         .serve_connection(TokioIo::new(stream), service);

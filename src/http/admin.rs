@@ -12,11 +12,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use prometheus::IntGauge;
 use serde_json::json;
 
 use super::accept::serve;
 use super::error::HttpError;
+use super::gauges::Gauges;
 use super::listener::{self, Local};
 use super::readiness::Readiness;
 use super::service::response;
@@ -24,11 +24,13 @@ use super::status::{Rates, Status};
 use super::worker::runtime;
 use super::{Metrics, Task};
 use crate::callers::{self, Call, Refusal, Reply};
+use crate::replica::freshness::Reading;
 use crate::tenant::Tenant;
 
 /// Time that a scrape in progress has when the server stops.
 const DRAIN: Duration = Duration::from_secs(1);
-const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status";
+const OURS: &str = "/livez, /readyz, /electable, /metrics, /status";
+const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain";
 
 /// Further pages of the administration; `None` where the path is none of them.
 pub type Extra = Box<dyn Fn(&Call<'_>) -> Option<Page> + Send + Sync>;
@@ -73,7 +75,7 @@ struct Pages {
     locals: Vec<Local>,
     begun: Instant,
     rates: Mutex<Rates>,
-    damaged: IntGauge,
+    gauges: Gauges,
 }
 
 impl fmt::Debug for Admin {
@@ -93,10 +95,7 @@ impl fmt::Debug for Pages {
 impl Admin {
     pub(super) fn bind(self, locals: Vec<Local>, metrics: &Metrics) -> Result<Bound, HttpError> {
         let (address, sockets) = listener::tcp("admin", self.address, 1)?;
-        let damaged = metrics.gauge(
-            "ringside_snapshot_damaged_count",
-            "Records that lookups found damaged since the snapshot was mapped, and answered as misses.",
-        )?;
+        let gauges = Gauges::register(metrics)?;
         Ok(Bound {
             address,
             sockets,
@@ -105,7 +104,7 @@ impl Admin {
                 locals,
                 begun: Instant::now(),
                 rates: Mutex::default(),
-                damaged,
+                gauges,
             }),
         })
     }
@@ -185,12 +184,16 @@ impl Service<Request<Incoming>> for Administering {
 impl Pages {
     fn answer(&self, call: &Call<'_>) -> Result<(Reply, Bytes), Refusal> {
         let path = call.trimmed_path();
-        let is_ours = KNOWN.split(", ").any(|known| known == path);
+        let is_ours = OURS.split(", ").any(|known| known == path);
         if is_ours && !call.is_get() {
             return Err(Refusal::Method { allow: "GET, HEAD" });
         }
         let admin = &self.admin;
         let freshness = admin.tenant.freshness.now(Instant::now());
+        if freshness.caught_up && freshness.age_ms.is_some() {
+            // Without a snapshot, everything that a feed has delivered is as good as one.
+            admin.readiness.set_mapped();
+        }
         let reasons = admin.readiness.reasons(&freshness);
         let (status, body) = match path {
             "/livez" => (200, json!({"alive": true})),
@@ -216,7 +219,7 @@ impl Pages {
                 };
                 (200, status.to_json(&self.rates()))
             }
-            "/metrics" => return self.metrics(),
+            "/metrics" => return self.metrics(&freshness, reasons.is_empty()),
             _ => {
                 let page = admin.extra.as_ref().and_then(|extra| extra(call));
                 let page = page.ok_or(Refusal::NoSuchPath { known: KNOWN })?;
@@ -230,9 +233,8 @@ impl Pages {
         Ok((Reply::json(status), body.to_string().into()))
     }
 
-    fn metrics(&self) -> Result<(Reply, Bytes), Refusal> {
-        let damaged = self.admin.tenant.index.snapshot().damaged();
-        self.damaged.set(i64::try_from(damaged).unwrap_or(i64::MAX));
+    fn metrics(&self, freshness: &Reading, ready: bool) -> Result<(Reply, Bytes), Refusal> {
+        self.gauges.set(&self.admin.tenant.index, freshness, ready);
         let text = self.admin.metrics.encode_text().map_err(|error| {
             tracing::error!(%error, "the metrics could not be written");
             Refusal::Internal

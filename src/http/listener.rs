@@ -1,8 +1,9 @@
 //! Binding: one socket a worker for each TCP address, and Unix sockets.
 
+use std::fs::Permissions;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -157,6 +158,8 @@ fn unix(name: &str, path: PathBuf) -> Result<(UnixPath, UnixListener), HttpError
     };
     clear(name, &path)?;
     let listener = UnixListener::bind(&path).map_err(refuse)?;
+    // As open as a loopback port is: whom its folder lets through may ask, whatever the umask of whoever started us.
+    std::fs::set_permissions(&path, Permissions::from_mode(0o666)).map_err(refuse)?;
     let inode = std::fs::symlink_metadata(&path).map_err(refuse)?.ino();
     listener.set_nonblocking(true).map_err(refuse)?;
     Ok((UnixPath { path, inode }, listener))

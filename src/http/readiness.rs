@@ -18,9 +18,9 @@ impl Readiness {
         self.mapped.store(true, Ordering::Release);
     }
 
-    /// Whether lookups are answered, from however old a view.
+    /// Whether lookups are answered, from however old a view; not while the server stops and refuses callers.
     pub fn is_electable(&self) -> bool {
-        self.mapped.load(Ordering::Acquire)
+        self.mapped.load(Ordering::Acquire) && !self.draining.load(Ordering::Acquire)
     }
 
     /// Says that the mapped snapshot is no longer what was written: numbers may be missed.
@@ -41,14 +41,18 @@ impl Readiness {
     /// Why this node is not ready; empty where it is.
     pub fn reasons(&self, freshness: &Reading) -> Vec<&'static str> {
         let reasons = [
-            (!self.is_electable(), "no snapshot is mapped yet"),
+            (!self.mapped.load(Ordering::Acquire), "no snapshot is mapped yet"),
+            (
+                !freshness.caught_up,
+                "a feed has not caught up with its source yet",
+            ),
             (
                 self.damaged.load(Ordering::Acquire),
                 "the mapped snapshot is damaged",
             ),
             (self.draining.load(Ordering::Acquire), "the service is stopping"),
             (
-                freshness.stale,
+                freshness.stale && freshness.caught_up,
                 "customers are older than answers.stale_after_s allows",
             ),
         ];
@@ -70,6 +74,7 @@ mod tests {
             position: None,
             age_ms: None,
             connected: false,
+            caught_up: true,
             stale: false,
         };
         assert_eq!(readiness.reasons(&freshness), ["no snapshot is mapped yet"]);
@@ -78,7 +83,14 @@ mod tests {
         freshness.stale = true;
         assert_eq!(readiness.reasons(&freshness).len(), 1);
         assert!(readiness.is_electable());
+        freshness.caught_up = false;
+        assert_eq!(
+            readiness.reasons(&freshness),
+            ["a feed has not caught up with its source yet"]
+        );
+        freshness.caught_up = true;
         readiness.drain();
+        assert!(!readiness.is_electable());
         assert_eq!(readiness.reasons(&freshness).len(), 2);
         readiness.set_damaged();
         assert_eq!(readiness.reasons(&freshness).len(), 3);

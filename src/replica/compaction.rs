@@ -16,9 +16,10 @@ pub enum Choice {
     Merge,
 }
 
-/// Decides: merge once `overlay_bytes` reach `most_bytes`.
-pub fn choose(overlay_bytes: u64, most_bytes: u64) -> Choice {
-    if overlay_bytes >= most_bytes {
+/// Decides: merge once `overlay_bytes` reach `most_bytes`, or where a followed file has been replaced and what came from
+/// it is in the overlay alone.
+pub fn choose(overlay_bytes: u64, most_bytes: u64, source_replaced: bool) -> Choice {
+    if overlay_bytes >= most_bytes || (source_replaced && overlay_bytes > 0) {
         Choice::Merge
     } else {
         Choice::Nothing

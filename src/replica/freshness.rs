@@ -24,7 +24,7 @@ struct Pulse {
     name: String,
     connected: AtomicBool,
     /// Milliseconds after the start, or [`NEVER`].
-    heard_ms: AtomicU64,
+    caught_up_ms: AtomicU64,
     position: ArcSwapOption<String>,
 }
 
@@ -33,12 +33,14 @@ struct Pulse {
 pub struct Reading {
     /// Where the newest applied change stands in its stream; with several feeds `NAME=POSITION` of each.
     pub position: Option<Arc<str>>,
-    /// Milliseconds since the newest applied change or heartbeat of the feed that has been silent longest; `None`
-    /// where no feed is configured, or one was never heard of.
+    /// Milliseconds since everything that the source had was applied, for the feed of which that is longest ago; `None`
+    /// where no feed is configured, or one has never got that far.
     pub age_ms: Option<u64>,
+    /// Whether every feed has got to the end of its source once; true where none is configured.
+    pub caught_up: bool,
     /// Whether every feed is connected; false where none is configured.
     pub connected: bool,
-    /// Whether what is served is older than the configured bound.
+    /// Whether what is served is older than the configured bound, or a feed has not caught up yet.
     pub stale: bool,
 }
 
@@ -53,7 +55,7 @@ impl Freshness {
         let pulse = |name: &str| Pulse {
             name: name.into(),
             connected: AtomicBool::new(false),
-            heard_ms: AtomicU64::new(NEVER),
+            caught_up_ms: AtomicU64::new(NEVER),
             position: ArcSwapOption::empty(),
         };
         Freshness {
@@ -69,12 +71,11 @@ impl Freshness {
         Freshness::new([], 0, Instant::now())
     }
 
-    /// The feed `name` is alive at `now`, and everything up to `position` has been applied.
-    pub fn heard(&self, name: &str, position: Option<u64>, now: Instant) {
-        let Some(pulse) = self.pulses.iter().find(|pulse| pulse.name == name) else {
+    /// The feed `name` is connected, and everything up to `position` has been applied; there may be more to apply.
+    pub fn applied(&self, name: &str, position: Option<u64>) {
+        let Some(pulse) = self.pulse(name) else {
             return;
         };
-        pulse.heard_ms.store(self.millis(now), Ordering::Relaxed);
         pulse.connected.store(true, Ordering::Relaxed);
         let Some(position) = position.map(|position| position.to_string()) else {
             return;
@@ -91,25 +92,37 @@ impl Freshness {
         self.position.store(Some(Arc::new(self.positions())));
     }
 
+    /// The feed `name` has applied everything that its source has at `now`.
+    pub fn caught_up(&self, name: &str, position: Option<u64>, now: Instant) {
+        if let Some(pulse) = self.pulse(name) {
+            pulse.caught_up_ms.store(self.millis(now), Ordering::Relaxed);
+            self.applied(name, position);
+        }
+    }
+
     /// The feed `name` has lost its source.
     pub fn lost(&self, name: &str) {
-        if let Some(pulse) = self.pulses.iter().find(|pulse| pulse.name == name) {
+        if let Some(pulse) = self.pulse(name) {
             pulse.connected.store(false, Ordering::Relaxed);
         }
+    }
+
+    fn pulse(&self, name: &str) -> Option<&Pulse> {
+        self.pulses.iter().find(|pulse| pulse.name == name)
     }
 
     /// Freshness at `now`.
     pub fn now(&self, now: Instant) -> Reading {
         let now = self.millis(now);
-        let age_of = |pulse: &Pulse| match pulse.heard_ms.load(Ordering::Relaxed) {
+        let age_of = |pulse: &Pulse| match pulse.caught_up_ms.load(Ordering::Relaxed) {
             NEVER => None,
             heard => Some(now.saturating_sub(heard)),
         };
         let ages = self.pulses.iter().map(age_of);
         let age_ms = ages.clone().try_fold(0, |oldest, age| Some(oldest.max(age?)));
         let age_ms = age_ms.filter(|_| !self.pulses.is_empty());
-        // A feed that was never heard of is as old as the process.
-        let silence = ages.map(|age| age.unwrap_or(now)).max();
+        let caught_up = ages.clone().all(|age| age.is_some());
+        let longest = ages.flatten().max();
         Reading {
             position: self
                 .position
@@ -122,7 +135,9 @@ impl Freshness {
                     .pulses
                     .iter()
                     .all(|pulse| pulse.connected.load(Ordering::Relaxed)),
-            stale: matches!((silence, self.stale_after_ms), (Some(silence), Some(bound)) if silence > bound),
+            caught_up,
+            stale: !caught_up
+                || matches!((longest, self.stale_after_ms), (Some(age), Some(bound)) if age > bound),
         }
     }
 
@@ -159,23 +174,26 @@ mod tests {
                 position: None,
                 age_ms: None,
                 connected: false,
+                caught_up: true,
                 stale: false
             }
         );
     }
 
     #[test]
-    fn the_feed_that_is_silent_longest_decides() {
+    fn the_feed_that_is_behind_longest_decides() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let freshness = Freshness::new(["a", "b"], 10, start);
-        freshness.heard("a", Some(7), at(1));
-        assert_eq!(freshness.now(at(2)).age_ms, None, "b was never heard of");
-        assert!(!freshness.now(at(2)).connected && !freshness.now(at(2)).stale);
-        freshness.heard("b", None, at(4));
+        freshness.caught_up("a", Some(7), at(1));
+        freshness.applied("b", None);
+        let reading = freshness.now(at(2));
+        assert_eq!(reading.age_ms, None, "b still has something to apply");
+        assert!(reading.connected && !reading.caught_up && reading.stale);
+        freshness.caught_up("b", None, at(4));
         let reading = freshness.now(at(5));
         assert_eq!(
-            (reading.age_ms, reading.connected, reading.stale),
+            (reading.age_ms, reading.caught_up, reading.stale),
             (Some(4000), true, false)
         );
         assert_eq!(reading.position.as_deref(), Some("a=7,b="));

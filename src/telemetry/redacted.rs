@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use serde::Deserialize;
 
 /// Stands for what is not shown.
-const MASK: &str = "•••";
+pub(super) const MASK: &str = "•••";
 /// With fewer characters than this, the first three and the last two would tell most of a number.
 const SHORTEST_SHOWN: usize = 10;
 

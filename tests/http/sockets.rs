@@ -42,6 +42,37 @@ fn pipelined_requests_are_answered_in_order() {
     }
 }
 
+/// Old clients end a body with a line break that belongs to nobody, and others send the next request in two parts.
+#[test]
+fn what_follows_a_request_does_not_hold_up_its_answer() {
+    let running = serve(&centre(&Plan::default()));
+    for rest in ["\r\n", "GET /v1/loo"] {
+        let mut client = tcp(address(&running));
+        client.send(format!("GET {HIT} HTTP/1.1\r\nHost: x\r\n\r\n{rest}").as_bytes());
+        assert_eq!(client.response(true).body, "Ada Lovelace", "{rest:?}");
+        let mut client = tcp(address(&running));
+        let post =
+            "POST /v1/lookup?format=text HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\nani=%2B14806754110";
+        client.send(format!("{post}{rest}").as_bytes());
+        assert_eq!(client.response(true).body, "Ada Lovelace", "{rest:?}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_told_so() {
+    let running = serve(&centre(&Plan::default()));
+    let long = format!(
+        "GET /v1/lookup?ani={} HTTP/1.1\r\nHost: x\r\n\r\n",
+        "1".repeat(70_000)
+    );
+    let headers = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(200));
+    for (bytes, status) in [("NONSENSE\r\n\r\n", 400), (&*long, 414), (&*headers, 431)] {
+        let mut client = tcp(address(&running));
+        client.send(bytes.as_bytes());
+        assert_eq!(client.response(true).status, status);
+    }
+}
+
 #[test]
 fn head_is_get_without_a_body() {
     let running = serve(&centre(&Plan::default()));

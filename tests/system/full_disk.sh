@@ -10,8 +10,11 @@ ringside="$(cd "$target/debug" && pwd)/ringside"
 work=$(mktemp -d)
 disk="$work/disk"
 mkdir "$disk"
-mount -t tmpfs -o size=4m tmpfs "$disk"
-trap 'umount "$disk"; rm -rf "$work"' EXIT
+trap 'umount "$disk" 2>/dev/null || true; rm -rf "$work"' EXIT
+if ! mount -t tmpfs -o size=4m tmpfs "$disk"; then
+    echo "full_disk: expected to be allowed to mount a tmpfs; run it as root with CAP_SYS_ADMIN" >&2
+    exit 1
+fi
 
 fail() {
     printf 'full_disk: %s\n' "$1" >&2

@@ -41,18 +41,17 @@ pub(super) struct Read {
 impl Open {
     /// The file at `path`, from its start; `None` where there is none.
     pub(super) fn at(path: &Path) -> Result<Option<Open>, Error> {
-        let file = match File::open(path) {
+        // Looked at before it is opened: opening a pipe waits for whoever writes to it.
+        let file = match std::fs::metadata(path)
+            .and_then(|metadata| regular(&metadata))
+            .and_then(|()| File::open(path))
+        {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "expected a file, found something else",
-            ));
-        }
+        regular(&metadata)?;
         let identity = identity(&metadata);
         Ok(Some(Open {
             file,
@@ -179,6 +178,16 @@ impl Open {
             Err(error) => Err(error),
         }
     }
+}
+
+fn regular(metadata: &Metadata) -> Result<(), Error> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        "expected a file, found a folder, a pipe or a device",
+    ))
 }
 
 /// The name of the file itself, whatever its path.

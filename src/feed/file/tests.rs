@@ -226,3 +226,16 @@ fn a_line_longer_than_any_buffer_is_passed_over_in_pieces() {
     append(&path, "\ntwo\n");
     assert_eq!(drain(&mut follower, &mut lives), ["0:2:two", "0:too long"]);
 }
+
+/// Opening a pipe waits for whoever writes to it, and a folder opens and cannot be read.
+#[test]
+fn what_is_no_file_is_refused_without_waiting() {
+    let Place { path, _folder } = place();
+    std::fs::create_dir(&path).unwrap();
+    let error = Follower::new(&path, vec![]).look().unwrap_err();
+    assert!(error.to_string().contains("expected a file"), "{error}");
+    std::fs::remove_dir(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    let error = Follower::new(&path, vec![]).look().unwrap_err();
+    assert!(error.to_string().contains("expected a file"), "{error}");
+}

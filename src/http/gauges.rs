@@ -1,0 +1,66 @@
+//! What a scrape sees of the customers and their freshness, as of the moment of the scrape.
+
+use prometheus::IntGauge;
+
+use crate::index::Index;
+use crate::metrics::{Metrics, MetricsError};
+use crate::replica::freshness::Reading;
+
+/// What `age` is where no feed is configured or none has caught up.
+const NO_AGE: i64 = -1;
+
+#[derive(Debug)]
+pub(super) struct Gauges {
+    ready: IntGauge,
+    generation: IntGauge,
+    customers: IntGauge,
+    damaged: IntGauge,
+    overlay_customers: IntGauge,
+    overlay_bytes: IntGauge,
+    connected: IntGauge,
+    stale: IntGauge,
+    age: IntGauge,
+}
+
+impl Gauges {
+    pub(super) fn register(metrics: &Metrics) -> Result<Gauges, MetricsError> {
+        Ok(Gauges {
+            ready: metrics.gauge("ringside_http_ready_info", "1 where /readyz says so, else 0.")?,
+            generation: metrics.gauge("ringside_snapshot_generation_info", "Serial number of the snapshot.")?,
+            customers: metrics.gauge("ringside_snapshot_customers_count", "Customers in the snapshot.")?,
+            damaged: metrics.gauge(
+                "ringside_snapshot_damaged_count",
+                "Records that lookups found damaged since the snapshot was mapped, and answered as misses.",
+            )?,
+            overlay_customers: metrics
+                .gauge("ringside_overlay_customers_count", "Customers changed since the snapshot.")?,
+            overlay_bytes: metrics
+                .gauge("ringside_overlay_written_bytes", "What the changes since the snapshot take.")?,
+            connected: metrics.gauge(
+                "ringside_feed_connected_info",
+                "1 where every feed is connected, else 0, also where none is configured.",
+            )?,
+            stale: metrics.gauge("ringside_feed_stale_info", "1 where answers say that they are stale, else 0.")?,
+            age: metrics.gauge(
+                "ringside_feed_age_seconds",
+                "Seconds since every feed had applied all that its source had; -1 where there is none, or one never has.",
+            )?,
+        })
+    }
+
+    pub(super) fn set(&self, index: &Index, freshness: &Reading, ready: bool) {
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let snapshot = index.snapshot();
+        let (changed, bytes) = index.overlay_size();
+        self.ready.set(ready.into());
+        self.generation.set(number(snapshot.header().generation));
+        self.customers.set(number(snapshot.header().customers));
+        self.damaged.set(number(snapshot.damaged()));
+        self.overlay_customers.set(number(changed as u64));
+        self.overlay_bytes.set(number(bytes));
+        self.connected.set(freshness.connected.into());
+        self.stale.set(freshness.stale.into());
+        self.age
+            .set(freshness.age_ms.map_or(NO_AGE, |age| number(age / 1000)));
+    }
+}
