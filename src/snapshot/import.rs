@@ -281,6 +281,7 @@ impl Building<'_> {
         let encoder = Encoder {
             intake: self.intake,
             invalid_phones: self.mapping.invalid_phones,
+            region: self.mapping.region,
         };
         let schema = pipeline::run(rows, workers, encoder, |batch| {
             let bytes = batch.bytes_read;

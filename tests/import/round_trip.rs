@@ -8,7 +8,7 @@ use ringside::customer::Schema;
 use ringside::snapshot::import::{Format, Mapping};
 use ringside::snapshot::{MappedSnapshot, export};
 
-use super::place::{Place, hospitals, json};
+use super::place::{Place, claimant_ids, hospitals, json};
 
 /// Customers as documents by id, with their claims but for when these began.
 fn content(snapshot: &MappedSnapshot) -> BTreeMap<String, (serde_json::Value, Vec<(u64, bool)>)> {
@@ -93,4 +93,27 @@ proptest! {
         prop_assert_eq!(content(&first), content(&second));
         prop_assert_eq!(exported(&second).0, lines);
     }
+}
+
+/// Numbers that were read by the rules of one region are the same to a server of another.
+#[test]
+fn the_region_of_an_import_stays_with_its_phones() {
+    let place = Place::new();
+    let summary = place
+        .csv(
+            "id,name,phone\n1,A,020 7946 0000\n2,B,+1 480 675 4110\n",
+            "region = \"GB\"",
+        )
+        .unwrap();
+    assert_eq!((summary.customers, summary.numbers), (2, 2));
+    let snapshot = place.snapshot();
+    assert_eq!(claimant_ids(&snapshot, 442_079_460_000), ["1"]);
+    assert_eq!(
+        json(&snapshot.customer("1").unwrap())["phones"],
+        serde_json::json!([{"number": "020 7946 0000", "region": "GB"}])
+    );
+    assert_eq!(
+        json(&snapshot.customer("2").unwrap())["phones"],
+        serde_json::json!(["+1 480 675 4110"])
+    );
 }

@@ -32,6 +32,7 @@
 use serde::Deserialize;
 
 use crate::customer::{AttributeDef, AttributeType};
+use crate::number::Region;
 
 /// A mapping, as its file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Mapping {
     pub only: bool,
     /// What becomes of phones that are no valid number.
     pub invalid_phones: InvalidPhones,
+    /// The region of phones that say none and have no plus. It is written into the documents, so that whoever reads them
+    /// later, by rules of another region, still reads these numbers.
+    pub region: Option<Region>,
     /// What stands between cells.
     pub delimiter: Delimiter,
     /// How the file's bytes are read.

@@ -12,8 +12,9 @@ use super::rejects::Reject;
 use super::{ImportError, InvalidPhones};
 use crate::customer::document::{self, Strictness};
 use crate::customer::record::Origin;
-use crate::customer::{Refusal, Schema};
+use crate::customer::{Phone, Refusal, Schema};
 use crate::intake::Intake;
+use crate::number::Region;
 
 /// A batch is full with so many rows …
 const BATCH_ROWS: usize = 256;
@@ -98,6 +99,7 @@ pub(super) struct Batch<T> {
 pub(super) struct Encoder<'a> {
     pub(super) intake: &'a Intake,
     pub(super) invalid_phones: InvalidPhones,
+    pub(super) region: Option<Region>,
 }
 
 /// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
@@ -206,7 +208,7 @@ impl Encoder<'_> {
         };
         let schema = documents.schema();
         let limits = self.intake.limits();
-        let customer = match document::read(&document.json, schema, Strictness::Import, limits) {
+        let mut customer = match document::read(&document.json, schema, Strictness::Import, limits) {
             Ok(read) => read.customer,
             Err(Refusal {
                 field,
@@ -220,6 +222,13 @@ impl Encoder<'_> {
                 ));
             }
         };
+        if let Some(region) = self.region {
+            let is_national =
+                |phone: &&mut Phone| phone.region.is_none() && !phone.number.trim_start().starts_with('+');
+            for phone in customer.phones.iter_mut().filter(is_national) {
+                phone.region = Some(region.as_str().to_owned());
+            }
+        }
         let position = row.to_be_bytes();
         let origin = Origin {
             stream: 0,
