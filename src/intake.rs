@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_shared_where_any_listing_says_so() {
+        let schema = Schema::default();
+        for phones in [
+            json!(["+14806754110", {"number": "(480) 675-4110", "shared": true}]),
+            json!([{"number": "(480) 675-4110", "shared": true}, "+14806754110"]),
+        ] {
+            let customer = customer(&json!({"id": "a", "phones": phones}), &schema);
+            let (claims, _) = intake().claims(&customer, &schema, |_| 1);
+            assert!(claims.len() == 1 && claims[0].shared, "{claims:?}");
+        }
+    }
+
+    #[test]
     fn a_record_holds_the_claims_and_the_origin() {
         let schema = Schema::default();
         let customer = customer(&json!({"id": "a", "phones": ["+14806754110"]}), &schema);

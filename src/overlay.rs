@@ -16,6 +16,9 @@ use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::customer::Record;
 
+/// The most customers that are remembered for one number: more have it by mistake, and every lookup of it reads them all.
+pub const MOST_HINTS: usize = 256;
+
 /// The reader's seq is older than what a chain still holds: take the present seq and read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Superseded;
@@ -95,13 +98,16 @@ impl Overlay {
     /// record; `visible` is the newest seq that readers may have taken up.
     pub fn put(&self, seq: u64, id: &str, entry: Entry, claims: impl Iterator<Item = u64>, visible: u64) {
         let numbers = self.numbers.pin();
+        let mut cost = 0;
         for key in claims {
             let hints = numbers.get(&key).map(|ids| &ids[..]).unwrap_or_default();
-            if !hints.iter().any(|hint| **hint == *id) {
+            // One more than the most says that there are too many.
+            if hints.len() <= MOST_HINTS && !hints.iter().any(|hint| **hint == *id) {
                 numbers.insert(key, hints.iter().cloned().chain([Arc::from(id)]).collect());
+                cost += id.len() + size_of::<Arc<str>>();
             }
         }
-        let cost = id.len()
+        cost += id.len()
             + match &entry {
                 Entry::Customer(bytes) => bytes.len(),
                 Entry::Tombstone { position, .. } => position.len(),
@@ -151,7 +157,7 @@ impl Pinned<'_> {
         self.customers.get(id).map_or(Ok(None), |chain| chain.at(seq))
     }
 
-    /// The customers that may claim `key`, in the order in which they first did.
+    /// The customers that may claim `key`, in the order in which they first did; of more than [`MOST_HINTS`] not all.
     pub fn hints(&self, key: u64) -> &[Arc<str>] {
         self.numbers.get(&key).map(|ids| &ids[..]).unwrap_or_default()
     }

@@ -135,6 +135,9 @@ pub struct Stream {
     pub token: String,
 }
 
+/// The greatest seq: claims keep one bit of the word that holds it, and changes go on counting from it.
+const MOST_SEQ: u64 = 1 << 62;
+
 /// An open snapshot over the bytes of `D`.
 #[derive(Debug)]
 pub struct Snapshot<D> {
@@ -154,8 +157,17 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
     pub fn open(data: D) -> Result<Snapshot<D>, SnapshotError> {
         let bytes = data.as_ref();
         let header = Header::decode(bytes)?;
-        let schema = json_section(bytes, &header, SectionKind::Schema)?;
+        let schema: Schema = json_section(bytes, &header, SectionKind::Schema)?;
+        schema
+            .validate()
+            .map_err(|error| SnapshotError::Inconsistent(format!("schema: {error}")))?;
         let streams = json_section(bytes, &header, SectionKind::Streams)?;
+        if header.seq > MOST_SEQ {
+            return Err(SnapshotError::Inconsistent(format!(
+                "seq: expected at most {MOST_SEQ}, found {}",
+                header.seq
+            )));
+        }
         Ok(Snapshot {
             data,
             header,
@@ -210,21 +222,28 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
     #[inline]
     pub fn claimants(&self, key: u64) -> Claimants<'_> {
         let table = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.numbers);
+        let mut damaged = false;
         for reference in table.candidates(number_hash(key, self.header.seed)) {
             if self.is_claimants_entry(reference) {
                 match self.claimants_entry(reference) {
                     Some(many) if many.key() == key => return Claimants::Many(many),
-                    _ => continue,
+                    Some(_) => {}
+                    None => damaged = true,
                 }
+                continue;
             }
             // A fingerprint fits one absent key in millions, so the record itself has the last word.
-            if let Some(record) = self.record(reference)
-                && record.claim(key).is_some()
-            {
-                return Claimants::One(record);
+            match self.record(reference) {
+                Some(record) if record.claim(key).is_some() => return Claimants::One(record),
+                Some(_) => {}
+                None => damaged = true,
             }
         }
-        Claimants::None
+        if damaged {
+            Claimants::Damaged
+        } else {
+            Claimants::None
+        }
     }
 
     /// Whether `record`, read from this snapshot, is the only claimant of `key` in it; reads no other record.

@@ -112,9 +112,7 @@ impl<'a> Fields<'a> {
         };
         match value {
             Value::String(id) if id.len() > MOST_ID_BYTES => Err(refuse(format!("{} bytes", id.len()))),
-            Value::String(id) if id.chars().any(|c| c.is_control() || matches!(c, '"' | '\\')) => {
-                Err(refuse(found(value)))
-            }
+            Value::String(id) if !is_id(id) => Err(refuse(found(value))),
             Value::String(id) => Ok((!is_blank(id)).then(|| id.clone())),
             Value::Number(number) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
             other => Err(refuse(found(other))),
@@ -276,6 +274,11 @@ pub(super) fn shorten(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+/// Whether `text` may be an id: 0 to 256 bytes without control characters, quotation marks or backslashes.
+pub fn is_id(text: &str) -> bool {
+    text.len() <= MOST_ID_BYTES && !text.chars().any(|c| c.is_control() || matches!(c, '"' | '\\'))
 }
 
 #[cfg(test)]

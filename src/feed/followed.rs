@@ -23,6 +23,8 @@ pub(super) struct Followed {
     positioned: Option<bool>,
     /// A life has ended since the last merge, so that its file may soon be gone.
     rotated: bool,
+    /// Changes were dropped: what is served is no longer what the source says, however quiet it is.
+    broken: bool,
     missing: bool,
 }
 
@@ -42,6 +44,7 @@ impl Followed {
             position: None,
             positioned: None,
             rotated: false,
+            broken: false,
             missing: false,
         }
     }
@@ -81,6 +84,10 @@ impl Followed {
 
     /// Looks once, and applies what came. Whether there may be more at once.
     fn look(&mut self, replica: &mut Replica, freshness: &Freshness) -> bool {
+        if self.broken {
+            freshness.lost(&self.name);
+            return false;
+        }
         match self.follower.look() {
             Ok(Look::Missing) => {
                 if !std::mem::replace(&mut self.missing, true) {
@@ -131,6 +138,7 @@ impl Followed {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::error!(feed = self.name, %error, "changes cannot be applied");
+                self.broken = true;
                 return;
             }
         };

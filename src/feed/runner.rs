@@ -1,6 +1,7 @@
 //! The thread that runs the feeds, and with them the replica and its compaction.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -155,7 +156,9 @@ impl Feeds {
         tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
         let (folder, done) = (Arc::clone(&self.compaction.folder), to_self.clone());
         let work = move || {
-            let merged = merge_now(&merge, &streams, &folder);
+            // A merge that dies must be tried again like one that fails, or none would ever follow it.
+            let merged = catch_unwind(AssertUnwindSafe(|| merge_now(&merge, &streams, &folder)))
+                .unwrap_or(Err(CompactionError::Panicked));
             // Where the feeds have stopped meanwhile, the generation is there for the next start.
             let _stopped = done.send(Signal::Merged(merged));
         };

@@ -3,16 +3,11 @@
 use smallvec::SmallVec;
 
 use super::State;
-use super::ownership::{Mode, OnConflict, Ownership, Rank};
+use super::claimants::{Budget, Claimants};
+use super::ownership::{Mode, Ownership};
 use crate::customer::{Record, Schema};
 use crate::overlay::{Entry, Pinned, Superseded};
-use crate::snapshot::claimants::Claimants;
 use crate::snapshot::{MappedSnapshot, Stream};
-
-/// The most claimants of one number that a lookup considers; a switchboard with more is nobody's number.
-pub(super) const MOST_CLAIMANTS: usize = 1000;
-/// The most claimants that are looked at to find out whether one customer is hidden under `replace`.
-const MOST_STEPS: usize = 10_000;
 
 /// Claimants, the owner first; a number with eight or fewer costs no allocation.
 pub type Records<'v> = SmallVec<[Record<'v>; 8]>;
@@ -41,11 +36,11 @@ impl Found<'_> {
 
 /// One view of the index.
 pub struct View<'v> {
-    state: &'v State,
+    pub(super) state: &'v State,
     seq: u64,
-    ownership: Ownership,
-    active: Option<Pinned<'v>>,
-    sealed: Option<Pinned<'v>>,
+    pub(super) ownership: Ownership,
+    pub(super) active: Option<Pinned<'v>>,
+    pub(super) sealed: Option<Pinned<'v>>,
 }
 
 impl<'v> View<'v> {
@@ -96,7 +91,11 @@ impl<'v> View<'v> {
             None => self.state.snapshot.customer(id),
         };
         match found {
-            Some(record) if self.ownership.replaces() && self.hidden(&record)? => Ok(None),
+            Some(record)
+                if self.ownership.replaces() && self.is_hidden(&record, &mut Budget::of_a_lookup())? =>
+            {
+                Ok(None)
+            }
             found => Ok(found),
         }
     }
@@ -107,22 +106,28 @@ impl<'v> View<'v> {
     /// [`Superseded`].
     #[inline]
     pub fn find(&self, key: u64) -> Result<Found<'_>, Superseded> {
-        let mut claimants = self.claimants(key)?;
-        let shared = self.ownership.mode == Mode::Shared || is_shared(&claimants, key);
+        let mut budget = Budget::of_a_lookup();
+        let Claimants {
+            mut records,
+            shared,
+            partial,
+        } = self.claimants(key, &mut budget)?;
         if self.ownership.replaces() {
             let mut standing = Records::new();
-            for record in claimants {
-                if !self.hidden(&record)? {
+            for record in records {
+                if !self.is_hidden(&record, &mut budget)? {
                     standing.push(record);
                 }
             }
-            claimants = standing;
+            records = standing;
         }
-        Ok(match claimants.len() {
+        Ok(match records.len() {
             0 => Found::Nobody,
-            1 => Found::One(claimants[0]),
-            _ if shared => Found::Several(claimants),
-            _ => Found::One(claimants[0]),
+            // Whoever is missing may be the owner, or one more of those who share.
+            _ if partial && !(shared && records.len() > 1) => Found::Nobody,
+            1 => Found::One(records[0]),
+            _ if shared => Found::Several(records),
+            _ => Found::One(records[0]),
         })
     }
 
@@ -151,13 +156,19 @@ impl<'v> View<'v> {
     /// # Errors
     /// [`Superseded`].
     pub fn contest(&self, key: u64) -> Result<Contest<'_>, Superseded> {
-        let claimants = self.every_claimant(key)?;
-        let shared = self.ownership.mode == Mode::Shared || is_shared(&claimants, key);
-        let mut standings: Vec<Standing<'_>> = Vec::with_capacity(claimants.len());
-        for record in claimants {
-            let verdict = if self.ownership.replaces() && self.hidden(&record)? {
+        let mut budget = Budget::of_a_lookup();
+        let Claimants {
+            records,
+            shared,
+            partial,
+        } = self.every_claimant(key, &mut budget)?;
+        // Where the owner may be among those that are not known, nobody owns.
+        let nobody = partial && !shared;
+        let mut standings: Vec<Standing<'_>> = Vec::with_capacity(records.len());
+        for record in records {
+            let verdict = if self.ownership.replaces() && self.is_hidden(&record, &mut budget)? {
                 Verdict::Hidden
-            } else if shared || !standings.iter().any(|other| other.verdict == Verdict::Owner) {
+            } else if !nobody && (shared || !standings.iter().any(|other| other.verdict == Verdict::Owner)) {
                 Verdict::Owner
             } else {
                 Verdict::Outranked
@@ -169,7 +180,7 @@ impl<'v> View<'v> {
 
     /// What the overlays say of `id`, the newer one first.
     #[inline]
-    fn changed(&self, id: &str) -> Result<Option<&Entry>, Superseded> {
+    pub(super) fn changed(&self, id: &str) -> Result<Option<&Entry>, Superseded> {
         for overlay in [&self.active, &self.sealed].into_iter().flatten() {
             if let Some(entry) = overlay.customer(id, self.seq)? {
                 return Ok(Some(entry));
@@ -177,108 +188,6 @@ impl<'v> View<'v> {
         }
         Ok(None)
     }
-
-    /// Claimants of `key` by rank; of a contested number that the snapshot alone decides, the owner alone.
-    #[inline]
-    fn claimants(&self, key: u64) -> Result<Records<'_>, Superseded> {
-        let unique = self.ownership.mode == Mode::Unique && self.ownership.on_conflict == OnConflict::Move;
-        if self.active.is_none() && self.sealed.is_none() {
-            match self.state.snapshot.claimants(key) {
-                Claimants::None => return Ok(Records::new()),
-                Claimants::One(record) => return Ok(Records::from_iter([record])),
-                Claimants::Many(many) if unique && !many.shared() => {
-                    // A damaged record must not hand its number to the next in line, who may be a stranger.
-                    let owner = many.references(self.ownership.order()).next();
-                    let owner = owner.and_then(|owner| self.state.snapshot.claimant(owner));
-                    return Ok(owner.into_iter().collect());
-                }
-                Claimants::Many(_) => {}
-            }
-        }
-        self.every_claimant(key)
-    }
-
-    /// All claimants of `key`, the strongest first.
-    fn every_claimant(&self, key: u64) -> Result<Records<'_>, Superseded> {
-        let mut claimants = Records::new();
-        for overlay in [&self.active, &self.sealed].into_iter().flatten() {
-            for id in overlay.hints(key) {
-                let record = self.changed(id)?.and_then(Entry::record);
-                let Some(record) = record.filter(|record| record.claim(key).is_some()) else {
-                    continue;
-                };
-                // Both overlays may hint at one customer.
-                if !claimants.iter().any(|known| known.id() == record.id()) {
-                    claimants.push(record);
-                }
-            }
-        }
-        match self.state.snapshot.claimants(key) {
-            Claimants::None => {}
-            Claimants::One(record) => {
-                if self.changed(record.id())?.is_none() {
-                    claimants.push(record);
-                }
-            }
-            Claimants::Many(many) => {
-                for reference in many.references(self.ownership.order()).take(MOST_CLAIMANTS) {
-                    let Some(record) = self.state.snapshot.claimant(reference) else {
-                        continue;
-                    };
-                    if record.claim(key).is_some() && self.changed(record.id())?.is_none() {
-                        claimants.push(record);
-                    }
-                }
-            }
-        }
-        claimants.sort_by(|a, b| self.ownership.rank(b, key).cmp(&self.ownership.rank(a, key)));
-        claimants.truncate(MOST_CLAIMANTS);
-        Ok(claimants)
-    }
-
-    /// Whether an owner of one of `record`'s numbers hides it: claims are settled from the greatest down, and a
-    /// customer that loses one is out of the settling of all lesser ones.
-    fn hidden(&self, record: &Record<'_>) -> Result<bool, Superseded> {
-        let mut steps = MOST_STEPS;
-        self.hidden_above(record, None, &mut steps)
-    }
-
-    /// Whether `record` loses a number to a claim greater than `floor`, by a claimant that still stands there.
-    fn hidden_above(
-        &self,
-        record: &Record<'_>,
-        floor: Option<Rank<'_>>,
-        steps: &mut usize,
-    ) -> Result<bool, Superseded> {
-        for claim in record.claims() {
-            let claimants = self.every_claimant(claim.key)?;
-            if is_shared(&claimants, claim.key) {
-                continue;
-            }
-            let own = self.ownership.rank(record, claim.key);
-            for rival in &claimants {
-                let rank = self.ownership.rank(rival, claim.key);
-                if rank <= own || rank <= floor {
-                    break;
-                }
-                // Out of steps: hidden, since no person is better than a wrong one.
-                let Some(left) = steps.checked_sub(1) else {
-                    return Ok(true);
-                };
-                *steps = left;
-                if !self.hidden_above(rival, rank, steps)? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
-    }
-}
-
-fn is_shared(claimants: &[Record<'_>], key: u64) -> bool {
-    claimants
-        .iter()
-        .any(|record| record.claim(key).is_some_and(|claim| claim.shared))
 }
 
 /// See [`View::contest`].

@@ -225,7 +225,7 @@ impl Replica {
     }
 
     fn set_schema(&mut self, origin: Origin<'_>, attributes: &Value) -> Result<Option<u64>, Refused> {
-        let schema = Schema::from_json(self.schema.version + 1, attributes)?;
+        let schema = Schema::from_json(self.schema.version.saturating_add(1), attributes)?;
         let known = self.schema_from.as_ref();
         if known.is_some_and(|(stream, position)| is_seen(stream.0, position, origin)) {
             return Ok(None);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::customer::Refusal;
-use crate::customer::document::{Case, Interaction, read_case, read_interaction};
+use crate::customer::document::{Case, Interaction, is_id, read_case, read_interaction};
 
 /// The members that some change may have.
 const MEMBERS: [&str; 10] = [
@@ -155,9 +155,13 @@ fn member(members: &mut Map<String, Value>, key: &str, expected: &str) -> Result
 
 fn text(members: &mut Map<String, Value>, key: &str) -> Result<String, ChangeError> {
     match member(members, key, "an id")? {
-        Value::String(text) if !text.is_empty() => Ok(text),
+        Value::String(text) if !text.trim().is_empty() && is_id(&text) => Ok(text),
         Value::Number(number) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
-        _ => Err(refusal(key, "an id, as text", "another value")),
+        _ => Err(refusal(
+            key,
+            "an id of 1 to 256 bytes without control characters, quotation marks or backslashes",
+            "another value",
+        )),
     }
 }
 

@@ -35,6 +35,9 @@ pub enum CompactionError {
     /// The staged file cannot be written.
     #[error(transparent)]
     Durable(#[from] DurableError),
+    /// A fault of this program; its message stands above in the log.
+    #[error("the merge ended in a panic; please report what it said")]
+    Panicked,
     /// The snapshot cannot be read or written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),

@@ -390,6 +390,10 @@ fn what_cannot_be_applied_changes_nothing_and_says_why() {
             r#"{"op":"case","customer_id":"a"}"#,
             "case: expected either case or delete, found neither",
         ),
+        (
+            r#"{"op":"delete","id":"a\u0000"}"#,
+            "id: expected an id of 1 to 256 bytes",
+        ),
         ("[]", "expected a JSON object"),
         ("{", "expected a JSON object"),
     ] {

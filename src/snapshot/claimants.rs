@@ -16,6 +16,8 @@ pub enum Claimants<'a> {
     One(Record<'a>),
     /// Several.
     Many(Many<'a>),
+    /// What the number leads to is damaged, so that who claims it is not known.
+    Damaged,
 }
 
 /// Which of a number's claimants comes first.

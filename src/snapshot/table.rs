@@ -78,6 +78,10 @@ pub(crate) fn build<const SLOT: usize, E>(
     }
 }
 
+/// The most buckets that a search reads. At the loads above none needs a quarter of them; a damaged or hostile table
+/// may have no empty slot at all.
+const MOST_PROBES: usize = 64;
+
 /// A table's bytes, as [`build`] wrote them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table<'a, const SLOT: usize> {
@@ -99,8 +103,9 @@ impl<'a, const SLOT: usize> Table<'a, SLOT> {
         let start = usize::try_from(home(hash, self.buckets))
             .unwrap_or(usize::MAX)
             .saturating_mul(BUCKET);
+        let rest = self.bytes.get(start..).unwrap_or_default();
         Candidates {
-            rest: self.bytes.get(start..).unwrap_or_default(),
+            rest: &rest[..rest.len().min(MOST_PROBES * BUCKET)],
             slot: 0,
             fingerprint: fingerprint::<SLOT>(hash),
         }

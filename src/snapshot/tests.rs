@@ -59,7 +59,7 @@ fn snapshot(records: &[Vec<u8>]) -> Vec<u8> {
 
 fn claimant_ids<D: AsRef<[u8]>>(snapshot: &Snapshot<D>, key: u64, order: Order) -> Vec<String> {
     match snapshot.claimants(key) {
-        Claimants::None => vec![],
+        Claimants::None | Claimants::Damaged => vec![],
         Claimants::One(record) => vec![record.id().to_owned()],
         Claimants::Many(many) => many
             .references(order)
@@ -174,6 +174,49 @@ fn a_scrub_reads_every_section_whatever_its_step() {
             }
             assert_eq!(found, [kind.name()]);
         }
+    }
+}
+
+/// A header with a fitting checksum, from a writer at fault or a hostile one.
+fn forged(mut bytes: Vec<u8>, at: usize, value: &[u8]) -> Result<(), SnapshotError> {
+    bytes[at..at + value.len()].copy_from_slice(value);
+    let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..HEADER_LEN - 8]);
+    bytes[HEADER_LEN - 8..HEADER_LEN].copy_from_slice(&checksum.to_le_bytes());
+    Snapshot::open(bytes).map(|_| ())
+}
+
+#[test]
+fn forged_headers_are_refused() {
+    let whole = snapshot(&[record("a", &[claim(1, 1)])]);
+    let past_the_end = forged(whole.clone(), 128 + 8, &(whole.len() as u64 + 1).to_le_bytes());
+    assert!(matches!(
+        past_the_end,
+        Err(SnapshotError::SectionOutside {
+            section: "records",
+            ..
+        })
+    ));
+    let overflowing = forged(whole.clone(), 128 + 16, &u64::MAX.to_le_bytes());
+    assert!(matches!(
+        overflowing,
+        Err(SnapshotError::SectionOutside {
+            section: "records",
+            ..
+        })
+    ));
+    assert!(
+        forged(whole.clone(), 32, &u64::MAX.to_le_bytes()).is_err(),
+        "a seq that changes cannot count on from"
+    );
+    // The counts say how the tables are searched; a wrong one makes misses, never a fault.
+    for count in [0, 1 << 20, u64::MAX] {
+        let mut bytes = whole.clone();
+        bytes[56..64].copy_from_slice(&u64::to_le_bytes(count));
+        let checksum = xxhash_rust::xxh3::xxh3_64(&bytes[..HEADER_LEN - 8]);
+        bytes[HEADER_LEN - 8..HEADER_LEN].copy_from_slice(&checksum.to_le_bytes());
+        let snapshot = Snapshot::open(bytes).expect("opens");
+        assert!(matches!(snapshot.claimants(2), Claimants::None));
+        assert!(snapshot.verify(|_| ()).is_err());
     }
 }
 

@@ -57,7 +57,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
             }
             for claim in record.claims() {
                 let found = match self.claimants(claim.key) {
-                    Claimants::None => false,
+                    Claimants::None | Claimants::Damaged => false,
                     Claimants::One(found) => same(&found),
                     Claimants::Many(many) => {
                         [Order::NewestClaim, Order::NewestCustomer].iter().all(|order| {

@@ -99,7 +99,7 @@ pub(super) fn hospitals() -> PathBuf {
 
 pub(super) fn claimant_ids(snapshot: &MappedSnapshot, key: u64) -> Vec<String> {
     match snapshot.claimants(key) {
-        Claimants::None => Vec::new(),
+        Claimants::None | Claimants::Damaged => Vec::new(),
         Claimants::One(record) => vec![record.id().to_owned()],
         Claimants::Many(many) => many
             .references(Order::NewestClaim)

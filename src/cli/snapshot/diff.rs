@@ -86,7 +86,7 @@ fn diff(
 /// The customer whose claim on `key` is the newest.
 fn owner<D: AsRef<[u8]>>(snapshot: &Snapshot<D>, key: u64) -> Option<Record<'_>> {
     match snapshot.claimants(key) {
-        Claimants::None => None,
+        Claimants::None | Claimants::Damaged => None,
         Claimants::One(record) => Some(record),
         Claimants::Many(many) => many
             .references(Order::NewestClaim)

@@ -311,6 +311,7 @@ impl Mapping {
 const TOP: &[&str] = &[
     "only",
     "invalid_phones",
+    "region",
     "delimiter",
     "encoding",
     "columns",
