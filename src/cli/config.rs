@@ -18,8 +18,8 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
             let config = Config::load(Some(file), std::iter::empty())?;
             let numbering = Numbering::new(&config.numbers)?;
             Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
-            let good = out.styled(Style::Good, "good");
-            out.line(format_args!("{}: {good}", file.display()))?;
+            let name = format!("{}: ", file.display());
+            out.pieces(&[(Style::Plain, &name), (Style::Good, "good")])?;
         }
         ConfigCommand::Example { caller } => out.write_all(example(*caller).as_bytes())?,
     }

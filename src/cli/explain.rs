@@ -54,10 +54,10 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         other => other.to_string(),
     };
     let list = |key: &str| explained[key].as_array().map(Vec::as_slice).unwrap_or_default();
-    out.line(out.styled(
+    out.styled(
         Style::Bold,
-        format!("{:?} was read so", text(explained, "written")),
-    ))?;
+        format_args!("{:?} was read so", text(explained, "written")),
+    )?;
     for step in list("steps") {
         out.line(format_args!("  {}", step.as_str().unwrap_or_default()))?;
     }
@@ -69,8 +69,9 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         out.line(format_args!("  {}", number::national(key)))?;
     }
     let rules = &explained["rules"];
+    out.gap()?;
     out.line(format_args!(
-        "\nLooked in generation {} as of seq {}; phones: mode {}, owner {}, on_conflict {}",
+        "Looked in generation {} as of seq {}; phones: mode {}, owner {}, on_conflict {}",
         text(explained, "generation"),
         text(explained, "seq"),
         text(rules, "mode"),
@@ -80,10 +81,12 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
     let claims = list("claims");
     if claims.is_empty() {
         let reason = text(explained, "reason");
-        return Ok(out.line(format_args!("\nNobody answers: {reason}"))?);
+        out.gap()?;
+        return Ok(out.line(format_args!("Nobody answers: {reason}"))?);
     }
     let count = words::counted(claims.len() as u64, "claim");
-    out.line(out.styled(Style::Bold, format!("\n{count}, the strongest first")))?;
+    out.gap()?;
+    out.styled(Style::Bold, format_args!("{count}, the strongest first"))?;
     for claim in claims {
         let verdict = text(claim, "verdict");
         let style = if verdict == "owner" {
@@ -91,12 +94,8 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         } else {
             Style::Bad
         };
-        let verdict = out.styled(style, verdict);
-        out.line(format_args!(
-            "  {verdict}: {} ({})",
-            text(claim, "name"),
-            text(claim, "customer_id")
-        ))?;
+        let who = format!(": {} ({})", text(claim, "name"), text(claim, "customer_id"));
+        out.pieces(&[(style, &format!("  {verdict}")), (Style::Plain, &who)])?;
         let place = format!("{} {}", text(claim, "stream"), text(claim, "position"));
         out.table(&[
             ("  why", text(claim, "why")),

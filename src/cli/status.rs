@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &StatusArguments, out: &mut Output) -> Result<(), C
         expected: "its status",
         source,
     })?;
-    out.line(out.styled(Style::Bold, &admin))?;
+    out.styled(Style::Bold, &admin)?;
     let mut rows = Vec::new();
     flatten("", &status, &mut rows);
     // What is asked most stands first; the rest keeps its order.

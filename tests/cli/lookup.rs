@@ -1,6 +1,37 @@
 use serde_json::Value;
 
-use super::program::{built, run};
+use super::program::{Built, built, run, text, write};
+
+/// The data folder built of one customer document a line, with `more` arguments.
+fn built_of(documents: &str, more: &[&str]) -> Built {
+    let dir = tempfile::tempdir().unwrap();
+    let input = write(dir.path(), "customers.ndjson", documents);
+    let data = text(&dir.path().join("data"));
+    let mut arguments = vec![
+        "snapshot", "build", "--format", "ndjson", "--input", &input, "--out", &data,
+    ];
+    arguments.extend(more);
+    let said = run(&arguments).ok();
+    Built { dir, data, said }
+}
+
+#[test]
+fn a_name_from_outside_is_shown_and_steers_nothing() {
+    let built = built_of(
+        r#"{"id":"c-1","name":"Ada\u001b[8m\u202eecalevoL\nNobody","phones":["+14806754110"],"labels":["V\u001b[2JIP"]}"#,
+        &[],
+    );
+    let shown = run(&["lookup", "+14806754110", "--snapshot", &built.data]).ok();
+    assert!(
+        shown.starts_with("Ada\u{fffd}[8mecalevoL Nobody  [V\u{fffd}[2JIP]\n"),
+        "{shown}"
+    );
+    let shown = run(&["explain", "+14806754110", "--snapshot", &built.data]).ok();
+    assert!(
+        shown.contains("owner: Ada\u{fffd}[8mecalevoL Nobody (c-1)\n"),
+        "{shown}"
+    );
+}
 
 #[test]
 fn a_person_reads_who_is_calling() {

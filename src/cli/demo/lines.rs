@@ -103,10 +103,13 @@ impl Lines {
     }
 
     pub(super) fn print(&self, out: &mut Output) -> Result<(), CliError> {
-        out.line("\nPaste these into another terminal:\n")?;
+        out.gap()?;
+        out.line("Paste these into another terminal:")?;
+        out.gap()?;
         for (title, line) in self.all() {
-            out.line(out.styled(Style::Dim, format!("# {title}")))?;
-            out.line(format_args!("{line}\n"))?;
+            out.styled(Style::Dim, format_args!("# {title}"))?;
+            out.line(line)?;
+            out.gap()?;
         }
         Ok(())
     }

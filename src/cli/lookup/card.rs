@@ -42,7 +42,8 @@ impl Card<'_> {
             "generation {}{age}{stale} · {}",
             self.answer.generation, self.source
         );
-        out.line(format_args!("\n{}", out.styled(Style::Dim, foot)))
+        out.gap()?;
+        out.styled(Style::Dim, foot)
     }
 
     fn nobody(&self, out: &mut Output) -> io::Result<()> {
@@ -54,13 +55,13 @@ impl Card<'_> {
             Some("invalid") => "it is no number; `ringside explain` says how it was read",
             Some(other) => other,
         };
-        out.line(out.styled(Style::Bold, "Nobody"))?;
+        out.styled(Style::Bold, "Nobody")?;
         out.line(format_args!("  {}: {why}", self.number()))
     }
 
     fn several(&self, out: &mut Output) -> io::Result<()> {
         let count = words::counted(self.answer.matches.len() as u64, "customer");
-        out.line(out.styled(Style::Bold, format!("{count} share {}", self.number())))?;
+        out.styled(Style::Bold, format_args!("{count} share {}", self.number()))?;
         for found in &self.answer.matches {
             let company = found.company.as_deref().map(|company| format!(", {company}"));
             out.line(format_args!(
@@ -74,13 +75,13 @@ impl Card<'_> {
     }
 
     fn customer(&self, customer: &Customer, out: &mut Output) -> io::Result<()> {
-        let labels: Vec<String> = customer.labels.iter().map(|label| tag(label, out)).collect();
-        let name = out.styled(Style::Bold, &customer.name);
-        out.line(
-            format_args!("{name}  {}", labels.join(" "))
-                .to_string()
-                .trim_end(),
-        )?;
+        let labels: Vec<(Style, String)> = customer.labels.iter().map(tag).collect();
+        let mut title: Vec<(Style, &str)> = vec![(Style::Bold, &customer.name)];
+        for (nth, (style, label)) in labels.iter().enumerate() {
+            title.push((Style::Plain, if nth == 0 { "  " } else { " " }));
+            title.push((*style, label));
+        }
+        out.pieces(&title)?;
         let treatment = [&self.answer.treatment, &self.answer.queue];
         let treatment: Vec<&str> = treatment.into_iter().flatten().map(String::as_str).collect();
         out.table(&[
@@ -112,7 +113,8 @@ impl Card<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        out.line(format_args!("\n{title}"))?;
+        out.gap()?;
+        out.line(title)?;
         out.table(&rows)
     }
 
@@ -212,12 +214,12 @@ impl Card<'_> {
 }
 
 /// A label in its colour.
-fn tag(label: &Label, out: &Output) -> String {
+fn tag(label: &Label) -> (Style, String) {
     let (name, color) = match label {
         Label::Plain(name) => (name, None),
         Label::Described { name, color } => (name, color.as_deref()),
     };
-    out.styled(color.and_then(rgb).unwrap_or(Style::Bold), format!("[{name}]"))
+    (color.and_then(rgb).unwrap_or(Style::Bold), format!("[{name}]"))
 }
 
 /// `#rgb` or `#rrggbb`; colour words keep the terminal's own colour.

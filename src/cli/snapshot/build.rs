@@ -75,12 +75,12 @@ fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
 
 fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Result<(), CliError> {
     let title = format!("Snapshot {} is built", summary.generation);
-    let title = out.styled(Style::Bold, title);
-    out.line(format_args!(
-        "{title}: {} in {}",
+    let what = format!(
+        ": {} in {}",
         words::counted(summary.customers, "customer"),
         summary.path.display()
-    ))?;
+    );
+    out.pieces(&[(Style::Bold, &title), (Style::Plain, &what)])?;
     let contested = match summary.contested {
         0 => String::new(),
         contested => format!("{}, claimed by several customers", words::count(contested)),
@@ -104,7 +104,8 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
         ("took", rate(summary)),
     ])?;
     if !summary.detected.is_empty() {
-        out.line("\nColumns were read as")?;
+        out.gap()?;
+        out.line("Columns were read as")?;
         let rows: Vec<(String, &str)> = summary
             .detected
             .iter()
@@ -113,19 +114,19 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
         out.table(&rows)?;
     }
     if let Some(path) = &summary.rejects {
-        let title = match summary.refused {
-            0 => "No row was refused".to_owned(),
-            refused => out.styled(Style::Bad, format!("{} refused", words::counted(refused, "row"))),
+        let (style, title) = match summary.refused {
+            0 => (Style::Plain, "No row was refused".to_owned()),
+            refused => (Style::Bad, format!("{} refused", words::counted(refused, "row"))),
         };
-        out.line(format_args!(
-            "\n{title}; what was refused or left out is in {}, such as",
-            path.display()
-        ))?;
+        let place = format!("; what was refused or left out is in {}, such as", path.display());
+        out.gap()?;
+        out.pieces(&[(style, &title), (Style::Plain, &place)])?;
         for line in first_rejects(path)? {
             out.line(format_args!("  {line}"))?;
         }
     }
-    out.line("\nTry it:")?;
+    out.gap()?;
+    out.line("Try it:")?;
     let (program, data) = (program::name(), program::shell(&arguments.out));
     out.line(format_args!("  {program} snapshot inspect {data}"))?;
     out.line(format_args!("  {program} lookup NUMBER --snapshot {data}"))?;
