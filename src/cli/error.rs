@@ -52,6 +52,17 @@ pub(super) enum CliError {
         /// What is wrong.
         source: SnapshotError,
     },
+    /// An answer out of a damaged snapshot.
+    #[error(
+        "{}: expected whole records, found a damaged one, which was passed over, so that a customer may be missing \
+         above; see what is wrong with `{again}`, and build the snapshot again", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What to type next.
+        again: String,
+    },
     /// A server.
     #[error(transparent)]
     Client(#[from] ClientError),

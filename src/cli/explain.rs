@@ -1,6 +1,5 @@
 //! `explain`: how a lookup came to its answer.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,9 +13,11 @@ use crate::callers::explain::Explanation;
 use crate::config::{Config, environment};
 use crate::index::Index;
 use crate::number::{Key, Numbering};
+use crate::snapshot::MappedSnapshot;
 
 pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
+    let mut found_in = None;
     let explained = match &arguments.admin {
         Some(admin) => {
             let body = admin.get(&format!("/explain?{}", query(&arguments.ani, arguments.region)))?;
@@ -28,21 +29,30 @@ pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), 
         }
         None => {
             let path = arguments.snapshot.as_deref().unwrap_or(&config.data.dir);
-            serde_json::to_value(local(arguments, &config, path)?)?
+            let (path, snapshot) = snapshot::open(path)?;
+            let (_, snapshot) = found_in.insert((path, Arc::new(snapshot)));
+            serde_json::to_value(local(arguments, &config, Arc::clone(snapshot))?)?
         }
     };
     if arguments.json {
         serde_json::to_writer(&mut *out, &explained)?;
-        return Ok(out.line("")?);
+        out.gap()?;
+    } else {
+        print(&explained, out)?;
     }
-    print(&explained, out)
+    match &found_in {
+        Some((path, snapshot)) => snapshot::whole(path, snapshot),
+        None => Ok(()),
+    }
 }
 
-fn local(arguments: &ExplainArguments, config: &Config, path: &Path) -> Result<Explanation, CliError> {
-    let (_, snapshot) = snapshot::open(path)?;
-    let snapshot = Arc::new(snapshot);
+fn local(
+    arguments: &ExplainArguments,
+    config: &Config,
+    snapshot: Arc<MappedSnapshot>,
+) -> Result<Explanation, CliError> {
     let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
-    let (index, _writer) = Index::new(Arc::clone(&snapshot), config.phones);
+    let (index, _writer) = Index::new(snapshot, config.phones);
     Ok(index.read(|view| Explanation::of(&arguments.ani, None, &numbering, view, config.phones)))
 }
 

@@ -112,3 +112,53 @@ fn what_cannot_be_reached_says_what_to_do() {
         2
     );
 }
+
+#[test]
+fn phones_are_shown_as_the_build_read_them() {
+    let built = built_of(
+        r#"{"id":"c-1","name":"Ada","phones":["020 7946 0958","07400 123456","0900 1"]}"#,
+        &["--region", "GB"],
+    );
+    assert!(
+        built.said.contains(" lookup NUMBER --region GB --snapshot ")
+            && built
+                .said
+                .contains("RINGSIDE__NUMBERS__DEFAULT_REGION=GB RINGSIDE__DATA__DIR="),
+        "{}",
+        built.said
+    );
+    let shown = run(&["lookup", "+442079460958", "--snapshot", &built.data]).ok();
+    let (_, others) = shown.split_once("Other numbers\n").unwrap();
+    let lines: Vec<&str> = others.lines().take(2).map(str::trim).collect();
+    assert_eq!(
+        lines,
+        [
+            "+447400123456  07400 123456 · GB",
+            "0900 1         no valid number"
+        ]
+    );
+}
+
+#[test]
+fn a_damaged_record_is_no_miss() {
+    let built = built(&[]);
+    let file = built.dir.path().join("data/main/snapshot-00000001.ringside");
+    let mut bytes = std::fs::read(file).unwrap();
+    let at = bytes
+        .windows(12)
+        .position(|part| part == b"Grace Hopper")
+        .unwrap();
+    bytes[at] = b'T';
+    let damaged = built.dir.path().join("damaged");
+    std::fs::write(&damaged, &bytes).unwrap();
+    let damaged = text(&damaged);
+    for more in [&[][..], &["--json"][..]] {
+        for command in ["lookup", "explain"] {
+            let arguments = [&[command, "+442079460958", "--snapshot", &damaged][..], more].concat();
+            let ran = run(&arguments);
+            assert!(!ran.out.is_empty());
+            ran.failed(&["damaged one", "snapshot verify"]);
+        }
+    }
+    run(&["lookup", "+14806754110", "--snapshot", &damaged]).ok();
+}

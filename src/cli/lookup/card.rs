@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 
 use super::answer::{Answer, Case, Customer, Interaction, Label, Phone};
+use super::phones::Claimed;
 use crate::cli::output::{Output, Style};
 use crate::cli::{number, words};
 use crate::customer::Schema;
@@ -23,6 +24,8 @@ pub(super) struct Card<'a> {
     /// Names of attributes; empty where the server knows them and we do not.
     pub(super) schema: &'a Schema,
     pub(super) numbering: &'a Numbering,
+    /// What is known of the customer's numbers.
+    pub(super) claimed: &'a Claimed,
     pub(super) now_ms: i64,
 }
 
@@ -193,7 +196,7 @@ impl Card<'_> {
                     shared,
                 } => (number, region.as_deref(), kind.as_deref(), *shared),
             };
-            let key = self.numbering.read(written, region).number();
+            let key = self.claimed.number(written, region, self.numbering);
             let number = key.map(|key| key.to_string());
             if number.is_some() && number == self.answer.ani {
                 return None;
@@ -201,8 +204,12 @@ impl Card<'_> {
             let lost = number
                 .as_ref()
                 .is_some_and(|number| self.answer.not_owned.contains(number));
+            let none = || {
+                let all = self.claimed.says_all_about(written, region);
+                all.then(|| "no valid number".to_owned())
+            };
             let told = join([
-                Some(key.map_or_else(|| "no valid number".to_owned(), number::national)),
+                key.map(number::national).or_else(none),
                 kind.map(str::to_owned),
                 shared.then(|| "shared".to_owned()),
                 lost.then(|| "another customer answers for it".to_owned()),

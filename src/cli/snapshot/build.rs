@@ -13,7 +13,7 @@ use crate::cli::words;
 use crate::config::{Config, environment};
 use crate::customer::document::Limits;
 use crate::intake::Intake;
-use crate::number::Numbering;
+use crate::number::{Numbering, Region};
 use crate::snapshot::folder::Folder;
 use crate::snapshot::import::{self, Input, Mapping, Summary};
 
@@ -58,7 +58,8 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
         serde_json::to_writer(&mut *out, &summary)?;
         return Ok(out.line("")?);
     }
-    print(&summary, arguments, out)
+    print(&summary, out)?;
+    next(arguments, config.numbers.default_region, out)
 }
 
 fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
@@ -73,7 +74,7 @@ fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
     })
 }
 
-fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Result<(), CliError> {
+fn print(summary: &Summary, out: &mut Output) -> Result<(), CliError> {
     let title = format!("Snapshot {} is built", summary.generation);
     let what = format!(
         ": {} in {}",
@@ -125,12 +126,38 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
             out.line(format_args!("  {line}"))?;
         }
     }
+    Ok(())
+}
+
+/// What to type next, so that numbers are read as they were read now.
+fn next(arguments: &BuildArguments, default: Region, out: &mut Output) -> Result<(), CliError> {
+    let (program, data) = (program::name(), program::shell(&arguments.out));
+    let other = arguments.region.filter(|region| *region != default);
+    let flag = other
+        .map(|region| format!(" --region {region}"))
+        .unwrap_or_default();
+    let variable = other
+        .map(|region| format!("RINGSIDE__NUMBERS__DEFAULT_REGION={region} "))
+        .unwrap_or_default();
+    let config = match &arguments.config.file {
+        Some(file) => format!(" --config {}", program::shell(file)),
+        None => String::new(),
+    };
     out.gap()?;
     out.line("Try it:")?;
-    let (program, data) = (program::name(), program::shell(&arguments.out));
     out.line(format_args!("  {program} snapshot inspect {data}"))?;
-    out.line(format_args!("  {program} lookup NUMBER --snapshot {data}"))?;
-    out.line(format_args!("  RINGSIDE__DATA__DIR={data} {program} serve"))?;
+    out.line(format_args!(
+        "  {program} lookup NUMBER{flag} --snapshot {data}{config}"
+    ))?;
+    out.line(format_args!(
+        "  {variable}RINGSIDE__DATA__DIR={data} {program} serve{config}"
+    ))?;
+    if let Some(region) = other {
+        out.line(format_args!(
+            "Numbers without a plus were read in {region}; the server reads them in {default} unless \
+             numbers.default_region = \"{region}\" stands in its configuration, as the variable above has it."
+        ))?;
+    }
     Ok(())
 }
 
