@@ -34,14 +34,14 @@ const MAPPING: &str = include_str!("demo/mapping.toml");
 pub(super) fn run(arguments: &DemoArguments, out: &mut Output) -> Result<(), CliError> {
     if arguments.no_serve {
         let demo = Demo::build(arguments, out)?;
-        return demo.lines(demo.addresses).print(out);
+        return demo.lines(demo.addresses).print(false, out);
     }
     // Signals are heard from before anything is built, so that nothing stays behind.
     let (demo, running) = app::until_told_to_stop(|| -> Result<(Demo, Running), CliError> {
         let demo = Demo::build(arguments, out)?;
         let running = serve::start(&demo.config)?;
         let listener = serve::listener_address(&running, &demo.config).unwrap_or(demo.addresses.0);
-        demo.lines((listener, running.admin_address())).print(out)?;
+        demo.lines((listener, running.admin_address())).print(true, out)?;
         out.styled(Style::Dim, "Ctrl-C ends it.")?;
         std::io::Write::flush(out)?;
         Ok((demo, running))
