@@ -107,7 +107,18 @@ pub(super) enum CliError {
     },
     /// JSON that cannot be written, or a file of this program's own that cannot be read.
     #[error("expected valid JSON within the program, found a fault: {0}; please report it")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
+}
+
+impl From<serde_json::Error> for CliError {
+    /// JSON is written to standard output alone.
+    fn from(error: serde_json::Error) -> CliError {
+        if error.is_io() {
+            CliError::Output(error.into())
+        } else {
+            CliError::Json(error)
+        }
+    }
 }
 
 impl CliError {
@@ -115,11 +126,6 @@ impl CliError {
     pub(super) fn is_broken_pipe(&self) -> bool {
         let source = match self {
             CliError::Output(source) => source,
-            CliError::Snapshot {
-                source: SnapshotError::Io(source),
-                ..
-            } => source,
-            CliError::Json(error) => return error.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
             _ => return false,
         };
         source.kind() == io::ErrorKind::BrokenPipe

@@ -1,19 +1,6 @@
 use serde_json::Value;
 
-use super::program::{Built, built, run, text, write};
-
-/// The data folder built of one customer document a line, with `more` arguments.
-fn built_of(documents: &str, more: &[&str]) -> Built {
-    let dir = tempfile::tempdir().unwrap();
-    let input = write(dir.path(), "customers.ndjson", documents);
-    let data = text(&dir.path().join("data"));
-    let mut arguments = vec![
-        "snapshot", "build", "--format", "ndjson", "--input", &input, "--out", &data,
-    ];
-    arguments.extend(more);
-    let said = run(&arguments).ok();
-    Built { dir, data, said }
-}
+use super::program::{built, built_of, run, text};
 
 #[test]
 fn a_name_from_outside_is_shown_and_steers_nothing() {
@@ -107,6 +94,16 @@ fn what_cannot_be_reached_says_what_to_do() {
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("http://HOST:PORT or unix:/PATH"), "{}", ran.err);
     assert_eq!(run(&["lookup"]).code, 2);
+    for command in ["lookup", "explain"] {
+        let ran = run(&[command, "--jsn", "--snapshot", "no/such/place"]);
+        assert_eq!(ran.code, 2);
+        assert!(
+            ran.err.contains("--jsn") && ran.err.contains("unknown option"),
+            "{}",
+            ran.err
+        );
+    }
+    run(&["lookup", "-1", "--snapshot", "no/such/place"]).failed(&["found nothing"]);
     assert_eq!(
         run(&["lookup", "1", "--snapshot", "a", "--server", "h:1"]).code,
         2
