@@ -238,7 +238,7 @@ pub(super) struct StatusArguments {
 pub(super) enum ConfigCommand {
     /// Print the whole configuration with its documentation, as a file to start from
     Default,
-    /// Check a file; a mistyped key or value is named, with what was meant
+    /// Check a file, and the variables RINGSIDE__… beside it; a mistyped key or value is named, with what was meant
     Check {
         /// The file
         file: PathBuf,

@@ -36,6 +36,12 @@ pub(super) enum CliError {
         /// What is wrong.
         source: ImportError,
     },
+    /// A folder to import.
+    #[error("{}: expected a file of customers, found a folder; name one of the files in it", path.display())]
+    InputFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A mapping file.
     #[error("{}: {source}", path.display())]
     Mapping {

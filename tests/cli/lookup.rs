@@ -50,6 +50,11 @@ fn a_person_reads_who_is_calling() {
     );
     let shown = run(&["lookup", "anonymous", "--snapshot", &built.data]).ok();
     assert!(shown.contains("withheld"), "{shown}");
+    let shown = run(&["lookup", "", "--snapshot", &built.data]).ok();
+    assert!(
+        shown.contains("  an empty number: the number is withheld"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -49,7 +49,9 @@ fn builds_that_cannot_be_say_what_to_do_and_leave_nothing() {
         arguments.extend(more);
         run(&arguments)
     };
-    csv("missing.csv", &[]).failed(&["missing.csv", "correct the path"]);
+    let error = csv("missing.csv", &[]).failed(&["cannot open missing.csv", "correct the path"]);
+    assert_eq!(error.matches("missing.csv").count(), 1, "{error}");
+    csv(&text(dir.path()), &[]).failed(&["expected a file of customers, found a folder"]);
     assert!(!dir.path().join("data").exists());
 
     let input = write(dir.path(), "c.csv", "name,phone\nAda,+14806754110\n");

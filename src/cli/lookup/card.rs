@@ -124,6 +124,9 @@ impl Card<'_> {
     /// The number that was asked for, with its country.
     fn number(&self) -> String {
         let ani = self.answer.ani.as_deref().unwrap_or(self.written);
+        if ani.trim().is_empty() {
+            return "an empty number".to_owned();
+        }
         match self.numbering.read(ani, None).number() {
             Some(key) if ani.starts_with('+') => format!("{ani}, {}", number::national(key)),
             _ => ani.to_owned(),

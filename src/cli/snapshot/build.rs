@@ -15,7 +15,7 @@ use crate::customer::document::Limits;
 use crate::intake::Intake;
 use crate::number::{Numbering, Region};
 use crate::snapshot::folder::Folder;
-use crate::snapshot::import::{self, Input, Mapping, Summary};
+use crate::snapshot::import::{self, ImportError, Input, Mapping, Summary};
 
 /// Rejects that are shown; the file has them all.
 const SHOWN_REJECTS: usize = 5;
@@ -31,11 +31,24 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
         Some(path) => read_mapping(path)?,
         None => Mapping::default(),
     };
-    let failed = |source| CliError::Import {
-        path: arguments.input.clone(),
-        source,
+    let failed = |source| match source {
+        // It names the file itself.
+        ImportError::Open { path, source } => CliError::File {
+            step: "open",
+            path,
+            source,
+        },
+        source => CliError::Import {
+            path: arguments.input.clone(),
+            source,
+        },
     };
     // Before the folder is made: a mistyped name should leave nothing behind.
+    if arguments.input.is_dir() {
+        return Err(CliError::InputFolder {
+            path: arguments.input.clone(),
+        });
+    }
     let input = Input::open(&arguments.input, arguments.format.into()).map_err(failed)?;
     let total = input.bytes;
     let held = Folder::hold(Folder::of_tenant(&arguments.out).dir())?;
@@ -169,7 +182,7 @@ fn next(arguments: &BuildArguments, default: Region, out: &mut Output) -> Result
 )]
 fn rate(summary: &Summary) -> String {
     if summary.seconds < 0.01 {
-        return "no time".to_owned();
+        return "less than 0.01 s".to_owned();
     }
     let rate = (summary.rows as f64 / summary.seconds) as u64;
     format!(
