@@ -64,6 +64,28 @@ mod tests {
     const ENDPOINTS: [&str; 5] = ["/v1/lookup", "/v1/customers", "/metrics", "/readyz", "/livez"];
 
     #[test]
+    fn a_name_ends_no_expression_of_asterisk() {
+        let text = example(Caller::Asterisk);
+        // Where a name is put into an expression, a quotation mark in it would be the expression's.
+        assert!(!text.contains("\"${HASH(who,name)}"));
+        assert!(text.contains("$[${LEN(${HASH(who,name)})} = 0]?route)") && text.contains(" n(route),"));
+    }
+
+    #[test]
+    fn the_unit_lets_a_socket_and_an_exporter_in() {
+        let unit = example(Caller::Systemd);
+        let set = |line: &str| unit.lines().any(|known| known == line);
+        for line in [
+            "User=ringside",
+            "RuntimeDirectory=ringside",
+            "StateDirectory=ringside",
+        ] {
+            assert!(set(line), "{line}");
+        }
+        assert!(!unit.lines().any(|line| line.starts_with("DynamicUser")));
+    }
+
+    #[test]
     fn examples_ask_only_for_what_there_is() {
         for caller in Caller::value_variants() {
             let text = example(*caller);
