@@ -207,12 +207,12 @@ impl Card<'_> {
             let lost = number
                 .as_ref()
                 .is_some_and(|number| self.answer.not_owned.contains(number));
-            let none = || {
-                let all = self.claimed.says_all_about(written, region);
-                all.then(|| "no valid number".to_owned())
+            let none = || match self.claimed.says_all_about(written, region) {
+                true => "no valid number".to_owned(),
+                false => "as written".to_owned(),
             };
             let told = join([
-                key.map(number::national).or_else(none),
+                Some(key.map_or_else(none, number::national)),
                 kind.map(str::to_owned),
                 shared.then(|| "shared".to_owned()),
                 lost.then(|| "another customer answers for it".to_owned()),
@@ -278,7 +278,40 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
     use super::*;
+    use crate::number::Settings;
+
+    #[test]
+    fn phones_from_a_server_are_read_only_where_they_read_the_same_everywhere() {
+        let answer: Answer = serde_json::from_value(serde_json::json!({
+            "found": true, "ani": "+442079460958",
+            "customer": {"phones": ["020 7946 0958", "(480) 675-4110", "+1 415 555 2671", "+1 2"]},
+        }))
+        .unwrap();
+        let numbering = Numbering::new(&Settings::builtin()).unwrap();
+        let asked = numbering.read("+442079460958", None).number();
+        let card = Card {
+            answer: &answer,
+            written: "",
+            source: "",
+            schema: &Schema::default(),
+            numbering: &numbering,
+            claimed: &Claimed::Some(asked.into_iter().collect()),
+            now_ms: 0,
+        };
+        let rows = card.other_numbers(answer.customer.as_ref().unwrap());
+        let rows: Vec<(&str, &str)> = rows.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(
+            rows,
+            [
+                ("(480) 675-4110", "as written"),
+                ("+14155552671", "(415) 555-2671 · US"),
+                ("+1 2", "no valid number"),
+            ]
+        );
+    }
 
     #[test]
     fn colours_of_labels() {
