@@ -163,7 +163,7 @@ pub(super) struct DiffArguments {
 #[derive(Debug, Args)]
 pub(super) struct LookupArguments {
     /// The calling number, in any written form
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = number)]
     pub(super) ani: String,
     /// Look in this snapshot file or data folder; without it and --server, in the configured data folder
     #[arg(long, value_name = "PATH", conflicts_with = "server")]
@@ -184,7 +184,7 @@ pub(super) struct LookupArguments {
 #[derive(Debug, Args)]
 pub(super) struct ExplainArguments {
     /// The number, in any written form
-    #[arg(allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true, value_parser = number)]
     pub(super) ani: String,
     /// Look in this snapshot file or data folder; without it and --admin, in the configured data folder
     #[arg(long, value_name = "PATH", conflicts_with = "admin")]
@@ -200,6 +200,14 @@ pub(super) struct ExplainArguments {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) config: ConfigFile,
+}
+
+/// A number may begin with a hyphen, as a mistyped option does; none begins with two.
+fn number(text: &str) -> Result<String, String> {
+    if text.starts_with("--") {
+        return Err("unknown option; --help lists those that there are".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -230,7 +238,7 @@ pub(super) struct StatusArguments {
 pub(super) enum ConfigCommand {
     /// Print the whole configuration with its documentation, as a file to start from
     Default,
-    /// Check a file; a mistyped key or value is named, with what was meant
+    /// Check a file, and the variables RINGSIDE__… beside it; a mistyped key or value is named, with what was meant
     Check {
         /// The file
         file: PathBuf,

@@ -1,5 +1,6 @@
 //! `config …`: the documented defaults, a check of a file, and snippets for callers.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use super::arguments::{Caller, ConfigCommand};
@@ -7,19 +8,31 @@ use super::error::CliError;
 use super::output::{Output, Style};
 use crate::app::AppError;
 use crate::callers::Treatment;
-use crate::config::Config;
+use crate::config::{Config, environment};
 use crate::number::Numbering;
 
 pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliError> {
     match command {
         ConfigCommand::Default => out.write_all(Config::default_text().as_bytes())?,
         ConfigCommand::Check { file } => {
-            // The file alone: what is right must not depend on who looks at it.
-            let config = Config::load(Some(file), std::iter::empty())?;
+            // With the environment, as `serve` sees the file here; a fault names which of them it is in.
+            let config = Config::load(Some(file), environment())?;
             let numbering = Numbering::new(&config.numbers)?;
             Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
-            let good = out.styled(Style::Good, "good");
-            out.line(format_args!("{}: {good}", file.display()))?;
+            let name = format!("{}: ", file.display());
+            let variables: BTreeSet<String> = environment()
+                .map(|(variable, _)| variable)
+                .filter(|variable| variable.starts_with("RINGSIDE__"))
+                .collect();
+            let with: String = variables
+                .iter()
+                .map(|variable| format!(", with {variable}"))
+                .collect();
+            out.pieces(&[
+                (Style::Plain, &name),
+                (Style::Good, "good"),
+                (Style::Plain, &with),
+            ])?;
         }
         ConfigCommand::Example { caller } => out.write_all(example(*caller).as_bytes())?,
     }
@@ -49,6 +62,28 @@ mod tests {
 
     /// What a server of this version answers.
     const ENDPOINTS: [&str; 5] = ["/v1/lookup", "/v1/customers", "/metrics", "/readyz", "/livez"];
+
+    #[test]
+    fn a_name_ends_no_expression_of_asterisk() {
+        let text = example(Caller::Asterisk);
+        // Where a name is put into an expression, a quotation mark in it would be the expression's.
+        assert!(!text.contains("\"${HASH(who,name)}"));
+        assert!(text.contains("$[${LEN(${HASH(who,name)})} = 0]?route)") && text.contains(" n(route),"));
+    }
+
+    #[test]
+    fn the_unit_lets_a_socket_and_an_exporter_in() {
+        let unit = example(Caller::Systemd);
+        let set = |line: &str| unit.lines().any(|known| known == line);
+        for line in [
+            "User=ringside",
+            "RuntimeDirectory=ringside",
+            "StateDirectory=ringside",
+        ] {
+            assert!(set(line), "{line}");
+        }
+        assert!(!unit.lines().any(|line| line.starts_with("DynamicUser")));
+    }
 
     #[test]
     fn examples_ask_only_for_what_there_is() {

@@ -34,15 +34,15 @@ const MAPPING: &str = include_str!("demo/mapping.toml");
 pub(super) fn run(arguments: &DemoArguments, out: &mut Output) -> Result<(), CliError> {
     if arguments.no_serve {
         let demo = Demo::build(arguments, out)?;
-        return demo.lines(demo.addresses).print(out);
+        return demo.lines(demo.addresses).print(false, out);
     }
     // Signals are heard from before anything is built, so that nothing stays behind.
     let (demo, running) = app::until_told_to_stop(|| -> Result<(Demo, Running), CliError> {
         let demo = Demo::build(arguments, out)?;
         let running = serve::start(&demo.config)?;
         let listener = serve::listener_address(&running, &demo.config).unwrap_or(demo.addresses.0);
-        demo.lines((listener, running.admin_address())).print(out)?;
-        out.line(out.styled(Style::Dim, "Ctrl-C ends it."))?;
+        demo.lines((listener, running.admin_address())).print(true, out)?;
+        out.styled(Style::Dim, "Ctrl-C ends it.")?;
         std::io::Write::flush(out)?;
         Ok((demo, running))
     })?;
@@ -78,17 +78,15 @@ impl Demo {
         folder.write("changes.ndjson", b"")?;
         let customers = folder.write_documents(&people.documents)?;
         let summary = import(&folder, &config, numbering, &customers)?;
-        let built = out.styled(
-            Style::Bold,
-            format!("Built {}", words::counted(summary.customers, "customer")),
-        );
-        out.line(format_args!(
-            "{built} in {} countries with {} in {:.1} s: {}",
+        let built = format!("Built {}", words::counted(summary.customers, "customer"));
+        let where_to = format!(
+            " in {} countries with {} in {:.1} s: {}",
             people.countries,
             words::counted(summary.numbers, "number"),
             summary.seconds,
             summary.path.display()
-        ))?;
+        );
+        out.pieces(&[(Style::Bold, &built), (Style::Plain, &where_to)])?;
         Ok(Demo {
             folder,
             config,

@@ -36,6 +36,12 @@ pub(super) enum CliError {
         /// What is wrong.
         source: ImportError,
     },
+    /// A folder to import.
+    #[error("{}: expected a file of customers, found a folder; name one of the files in it", path.display())]
+    InputFolder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A mapping file.
     #[error("{}: {source}", path.display())]
     Mapping {
@@ -51,6 +57,17 @@ pub(super) enum CliError {
         path: PathBuf,
         /// What is wrong.
         source: SnapshotError,
+    },
+    /// An answer out of a damaged snapshot.
+    #[error(
+        "{}: expected whole records, found a damaged one, which was passed over, so that a customer may be missing \
+         above; see what is wrong with `{again}`, and build the snapshot again", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What to type next.
+        again: String,
     },
     /// A server.
     #[error(transparent)]
@@ -96,7 +113,18 @@ pub(super) enum CliError {
     },
     /// JSON that cannot be written, or a file of this program's own that cannot be read.
     #[error("expected valid JSON within the program, found a fault: {0}; please report it")]
-    Json(#[from] serde_json::Error),
+    Json(serde_json::Error),
+}
+
+impl From<serde_json::Error> for CliError {
+    /// JSON is written to standard output alone.
+    fn from(error: serde_json::Error) -> CliError {
+        if error.is_io() {
+            CliError::Output(error.into())
+        } else {
+            CliError::Json(error)
+        }
+    }
 }
 
 impl CliError {
@@ -104,11 +132,6 @@ impl CliError {
     pub(super) fn is_broken_pipe(&self) -> bool {
         let source = match self {
             CliError::Output(source) => source,
-            CliError::Snapshot {
-                source: SnapshotError::Io(source),
-                ..
-            } => source,
-            CliError::Json(error) => return error.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
             _ => return false,
         };
         source.kind() == io::ErrorKind::BrokenPipe

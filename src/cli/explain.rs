@@ -1,6 +1,5 @@
 //! `explain`: how a lookup came to its answer.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,9 +13,11 @@ use crate::callers::explain::Explanation;
 use crate::config::{Config, environment};
 use crate::index::Index;
 use crate::number::{Key, Numbering};
+use crate::snapshot::MappedSnapshot;
 
 pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
+    let mut found_in = None;
     let explained = match &arguments.admin {
         Some(admin) => {
             let body = admin.get(&format!("/explain?{}", query(&arguments.ani, arguments.region)))?;
@@ -28,21 +29,30 @@ pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), 
         }
         None => {
             let path = arguments.snapshot.as_deref().unwrap_or(&config.data.dir);
-            serde_json::to_value(local(arguments, &config, path)?)?
+            let (path, snapshot) = snapshot::open(path)?;
+            let (_, snapshot) = found_in.insert((path, Arc::new(snapshot)));
+            serde_json::to_value(local(arguments, &config, Arc::clone(snapshot))?)?
         }
     };
     if arguments.json {
         serde_json::to_writer(&mut *out, &explained)?;
-        return Ok(out.line("")?);
+        out.gap()?;
+    } else {
+        print(&explained, out)?;
     }
-    print(&explained, out)
+    match &found_in {
+        Some((path, snapshot)) => snapshot::whole(path, snapshot),
+        None => Ok(()),
+    }
 }
 
-fn local(arguments: &ExplainArguments, config: &Config, path: &Path) -> Result<Explanation, CliError> {
-    let (_, snapshot) = snapshot::open(path)?;
-    let snapshot = Arc::new(snapshot);
+fn local(
+    arguments: &ExplainArguments,
+    config: &Config,
+    snapshot: Arc<MappedSnapshot>,
+) -> Result<Explanation, CliError> {
     let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
-    let (index, _writer) = Index::new(Arc::clone(&snapshot), config.phones);
+    let (index, _writer) = Index::new(snapshot, config.phones);
     Ok(index.read(|view| Explanation::of(&arguments.ani, None, &numbering, view, config.phones)))
 }
 
@@ -54,10 +64,10 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         other => other.to_string(),
     };
     let list = |key: &str| explained[key].as_array().map(Vec::as_slice).unwrap_or_default();
-    out.line(out.styled(
+    out.styled(
         Style::Bold,
-        format!("{:?} was read so", text(explained, "written")),
-    ))?;
+        format_args!("{:?} was read so", text(explained, "written")),
+    )?;
     for step in list("steps") {
         out.line(format_args!("  {}", step.as_str().unwrap_or_default()))?;
     }
@@ -69,8 +79,9 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         out.line(format_args!("  {}", number::national(key)))?;
     }
     let rules = &explained["rules"];
+    out.gap()?;
     out.line(format_args!(
-        "\nLooked in generation {} as of seq {}; phones: mode {}, owner {}, on_conflict {}",
+        "Looked in generation {} as of seq {}; phones: mode {}, owner {}, on_conflict {}",
         text(explained, "generation"),
         text(explained, "seq"),
         text(rules, "mode"),
@@ -80,10 +91,12 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
     let claims = list("claims");
     if claims.is_empty() {
         let reason = text(explained, "reason");
-        return Ok(out.line(format_args!("\nNobody answers: {reason}"))?);
+        out.gap()?;
+        return Ok(out.line(format_args!("Nobody answers: {reason}"))?);
     }
     let count = words::counted(claims.len() as u64, "claim");
-    out.line(out.styled(Style::Bold, format!("\n{count}, the strongest first")))?;
+    out.gap()?;
+    out.styled(Style::Bold, format_args!("{count}, the strongest first"))?;
     for claim in claims {
         let verdict = text(claim, "verdict");
         let style = if verdict == "owner" {
@@ -91,12 +104,8 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         } else {
             Style::Bad
         };
-        let verdict = out.styled(style, verdict);
-        out.line(format_args!(
-            "  {verdict}: {} ({})",
-            text(claim, "name"),
-            text(claim, "customer_id")
-        ))?;
+        let who = format!(": {} ({})", text(claim, "name"), text(claim, "customer_id"));
+        out.pieces(&[(style, &format!("  {verdict}")), (Style::Plain, &who)])?;
         let place = format!("{} {}", text(claim, "stream"), text(claim, "position"));
         out.table(&[
             ("  why", text(claim, "why")),

@@ -3,19 +3,23 @@
 mod answer;
 mod card;
 mod local;
+mod phones;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::answer::Answer;
+use self::phones::Claimed;
 use super::arguments::LookupArguments;
 use super::error::CliError;
 use super::output::Output;
 use super::{snapshot, words};
 use crate::config::{Config, environment};
 use crate::customer::Schema;
-use crate::number::{Numbering, Region};
+use crate::number::{Key, Numbering, Region};
+use crate::snapshot::MappedSnapshot;
 
 /// What stays as it is in the value of a query.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -28,38 +32,76 @@ pub(super) fn run(arguments: &LookupArguments, out: &mut Output) -> Result<(), C
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
     let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
     let query = query(&arguments.ani, arguments.region);
-    let (body, source, schema) = match &arguments.server {
+    let (body, source, snapshot) = match &arguments.server {
         Some(server) => {
             let body = server.get(&format!("/v1/lookup?{query}"))?;
-            (body, server.to_string(), Schema::default())
+            (body, server.to_string(), None)
         }
         None => {
             let path = arguments.snapshot.as_deref().unwrap_or(&config.data.dir);
             let (path, snapshot) = snapshot::open(path)?;
-            let schema = snapshot.schema().clone();
-            let body = local::answer(snapshot, &query, &numbering, &config)?;
-            (body.freeze(), path.display().to_string(), schema)
+            let snapshot = Arc::new(snapshot);
+            let body = local::answer(Arc::clone(&snapshot), &query, &numbering, &config)?;
+            (body.freeze(), path.display().to_string(), Some((path, snapshot)))
         }
     };
     if arguments.json {
         out.write_all(body.trim_ascii_end())?;
-        return Ok(out.line("")?);
+        out.gap()?;
+    } else {
+        let snapshot = snapshot.as_ref().map(|(_, snapshot)| snapshot.as_ref());
+        print(arguments, &body, &source, snapshot, &numbering, out)?;
     }
-    let answer: Answer = serde_json::from_slice(&body).map_err(|error| CliError::Answer {
-        server: source.clone(),
+    match &snapshot {
+        Some((path, snapshot)) => snapshot::whole(path, snapshot),
+        None => Ok(()),
+    }
+}
+
+fn print(
+    arguments: &LookupArguments,
+    body: &[u8],
+    source: &str,
+    snapshot: Option<&MappedSnapshot>,
+    numbering: &Numbering,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| CliError::Answer {
+        server: source.to_owned(),
         expected: "an answer to a lookup",
         source: error,
     })?;
+    let schema = snapshot.map_or_else(Schema::default, |snapshot| snapshot.schema().clone());
     card::Card {
+        claimed: &claimed(&answer, snapshot, numbering),
         answer: &answer,
         written: &arguments.ani,
-        source: &source,
+        source,
         schema: &schema,
-        numbering: &numbering,
+        numbering,
         now_ms: words::now_ms(),
     }
     .print(out)?;
     Ok(())
+}
+
+/// What is known of the numbers of the customer in `answer`, who was found in `snapshot` or by a server.
+fn claimed(answer: &Answer, snapshot: Option<&MappedSnapshot>, numbering: &Numbering) -> Claimed {
+    let record = answer
+        .customer
+        .as_ref()
+        .zip(snapshot)
+        .and_then(|(customer, snapshot)| snapshot.customer(&customer.id));
+    match record {
+        Some(record) => Claimed::All(record.claims().map(|claim| Key::from_raw(claim.key)).collect()),
+        None => {
+            let told = answer.ani.iter().chain(&answer.not_owned);
+            Claimed::Some(
+                told.filter_map(|number| numbering.read(number, None).number())
+                    .collect(),
+            )
+        }
+    }
 }
 
 /// The query of a question about one number.

@@ -16,6 +16,7 @@ pub(super) struct Output {
 /// How a piece of text stands out on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
+    Plain,
     Bold,
     Dim,
     Good,
@@ -34,14 +35,28 @@ impl Output {
         }
     }
 
-    /// Writes `text` and a line feed.
+    /// Writes `text`, made harmless, and a line feed.
     pub(super) fn line(&mut self, text: impl Display) -> io::Result<()> {
-        writeln!(self.out, "{}", harmless(&text.to_string()))
+        self.styled(Style::Plain, text)
     }
 
-    /// `text` as `style` shows it.
-    pub(super) fn styled(&self, style: Style, text: impl Display) -> String {
-        paint(self.styled, style, &text.to_string())
+    /// Writes a line all in one style.
+    pub(super) fn styled(&mut self, style: Style, text: impl Display) -> io::Result<()> {
+        self.pieces(&[(style, &text.to_string())])
+    }
+
+    /// Writes a line of pieces. Each is made harmless before it is painted, so that no colour but ours passes.
+    pub(super) fn pieces(&mut self, pieces: &[(Style, &str)]) -> io::Result<()> {
+        let line: String = pieces
+            .iter()
+            .map(|(style, text)| paint(self.styled, *style, &harmless(text)))
+            .collect();
+        writeln!(self.out, "{line}")
+    }
+
+    /// Writes an empty line.
+    pub(super) fn gap(&mut self) -> io::Result<()> {
+        writeln!(self.out)
     }
 
     /// Writes lines of a name and a value each, the values under one another; those without a value are left out.
@@ -53,8 +68,8 @@ impl Output {
             .max()
             .unwrap_or(0);
         for (key, value) in rows {
-            let key = self.styled(Style::Dim, format!("{:width$}", key.as_ref()));
-            self.line(format_args!("  {key}  {}", value.as_ref()))?;
+            let key = format!("  {:width$}  ", key.as_ref());
+            self.pieces(&[(Style::Dim, &key), (Style::Plain, value.as_ref())])?;
         }
         Ok(())
     }
@@ -73,36 +88,36 @@ impl Write for Output {
 /// Tells the person who typed the command something that is not its answer.
 pub(super) fn note(text: impl Display) {
     // There is nobody left to tell where standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "ringside: {text}");
+    let text = text.to_string();
+    // Errors show their place in lines of their own.
+    for (nth, line) in text.split('\n').enumerate() {
+        let prefix = if nth == 0 { "ringside: " } else { "" };
+        let _ = writeln!(io::stderr().lock(), "{prefix}{}", harmless(line));
+    }
 }
 
-/// `text` without what could steer a terminal: names come from outside. Line feeds and colours stay.
-fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c: char| c.is_control() && c != '\n') {
+/// `text` as one line without what could steer a terminal or turn the reading around: names come from outside.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c: char| c.is_control() || turns(c)) {
         return Cow::Borrowed(text);
     }
-    let mut kept = String::with_capacity(text.len());
-    for (at, c) in text.char_indices() {
-        match c {
-            '\x1b' if is_colour(&text[at + 1..]) => kept.push(c),
-            '\n' => kept.push(c),
-            c if c.is_control() => kept.push(char::REPLACEMENT_CHARACTER),
-            c => kept.push(c),
-        }
-    }
-    Cow::Owned(kept)
+    let kept = text.chars().filter(|c| !turns(*c)).map(|c| match c {
+        '\n' | '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    });
+    Cow::Owned(kept.collect())
 }
 
-/// Whether what follows an escape character is `[`, digits and semicolons, and `m`.
-fn is_colour(rest: &str) -> bool {
-    let code = rest.strip_prefix('[').unwrap_or_default();
-    code.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';')
-        .starts_with('m')
+/// Whether a character is an embedding, override or isolate of the bidirectional algorithm, or a line of its own.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 fn paint(styled: bool, style: Style, text: &str) -> String {
     let code = match style {
         _ if !styled || text.is_empty() => return text.to_owned(),
+        Style::Plain => return text.to_owned(),
         Style::Bold => "1".to_owned(),
         Style::Dim => "2".to_owned(),
         Style::Good => "32".to_owned(),
@@ -118,11 +133,14 @@ mod tests {
 
     #[test]
     fn a_name_cannot_steer_the_terminal() {
-        assert_eq!(harmless("Ada\n\x1b[1mB\x1b[0m"), "Ada\n\x1b[1mB\x1b[0m");
+        assert_eq!(harmless("Ada Lovelace \u{661f}"), "Ada Lovelace \u{661f}");
+        // Not even with what would be a colour of ours.
+        assert_eq!(harmless("Ada\n\x1b[8mB\x1b[0m"), "Ada \u{fffd}[8mB\u{fffd}[0m");
         assert_eq!(
-            harmless("a\x1b[2Jb\x07\r\x1b"),
-            "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}"
+            harmless("a\x1b[2Jb\x07\r\x1b\u{9b}2J"),
+            "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}\u{fffd}2J"
         );
+        assert_eq!(harmless("Ada\u{202e}ecalevoL\u{2066}\u{2069}"), "AdaecalevoL");
     }
 
     #[test]

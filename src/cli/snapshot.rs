@@ -9,7 +9,19 @@ pub(super) mod verify;
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
+use super::program;
 use crate::snapshot::{MappedSnapshot, Snapshot, folder};
+
+/// Fails where what was read of `snapshot` is damaged: it was taken for a miss, which it may not be.
+pub(super) fn whole(path: &Path, snapshot: &MappedSnapshot) -> Result<(), CliError> {
+    match snapshot.damaged() {
+        0 => Ok(()),
+        _ => Err(CliError::Damaged {
+            path: path.to_owned(),
+            again: format!("{} snapshot verify {}", program::name(), program::shell(path)),
+        }),
+    }
+}
 
 /// Opens the snapshot that `path`, given by a person, means, and says which file that is.
 pub(super) fn open(path: &Path) -> Result<(PathBuf, MappedSnapshot), CliError> {

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &StatusArguments, out: &mut Output) -> Result<(), C
         expected: "its status",
         source,
     })?;
-    out.line(out.styled(Style::Bold, &admin))?;
+    out.styled(Style::Bold, &admin)?;
     let mut rows = Vec::new();
     flatten("", &status, &mut rows);
     // What is asked most stands first; the rest keeps its order.
@@ -67,8 +67,12 @@ fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
     };
     match value {
         Value::Object(members) => {
-            for (key, value) in members {
-                flatten(&below(key), value, rows);
+            let mut members: Vec<(String, &Value)> =
+                members.iter().map(|(key, value)| (below(key), value)).collect();
+            // As they are shown, so that `p99 us` stands before `p999 us`.
+            members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            for (path, value) in members {
+                flatten(&path, value, rows);
             }
         }
         Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => {
@@ -117,6 +121,7 @@ mod tests {
             "feeds": [{"name": "main", "connected": false}],
             "reasons": ["a", "b"],
             "error": null,
+            "took": {"p999_us": 3, "p50_us": 1, "p99_us": 2},
         });
         let mut rows = Vec::new();
         flatten("", &status, &mut rows);
@@ -135,6 +140,9 @@ mod tests {
                 "snapshot created at ms: 1970-01-01 00:00:00 UTC",
                 "snapshot file bytes: 1.0 MiB",
                 "snapshot generation: 3",
+                "took p50 us: 1",
+                "took p99 us: 2",
+                "took p999 us: 3",
             ]
         );
     }

@@ -43,6 +43,19 @@ pub enum FolderError {
         /// What is there.
         found: &'static str,
     },
+    /// The snapshot that `CURRENT` names is gone.
+    #[error(
+        "{}: expected the snapshot that it names, {name}, found it gone; beside it {there}: write one of those names \
+         into it, or build a snapshot with `ringside snapshot build --out DIR`", current.display()
+    )]
+    NamesNothing {
+        /// The file `CURRENT`.
+        current: PathBuf,
+        /// What it names.
+        name: String,
+        /// The snapshots that are there.
+        there: String,
+    },
     /// The folder cannot be read or made.
     #[error("cannot {step} {}: {source}", path.display())]
     Io {
@@ -98,6 +111,30 @@ impl Folder {
     /// The folder is missing, or `CURRENT` cannot be read or names no plain file.
     pub fn current(&self) -> Result<Option<PathBuf>, FolderError> {
         Ok(Current::read(&self.dir)?)
+    }
+
+    /// `snapshot`, which `CURRENT` names, where it is there.
+    fn existing(&self, snapshot: PathBuf) -> Result<PathBuf, FolderError> {
+        if snapshot.exists() {
+            return Ok(snapshot);
+        }
+        let there = self.generations()?;
+        let there: Vec<String> = there
+            .into_iter()
+            .map(|generation| name_of(generation, SNAPSHOT))
+            .collect();
+        Err(FolderError::NamesNothing {
+            current: self.dir.join("CURRENT"),
+            name: snapshot
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            there: match there.as_slice() {
+                [] => "no snapshot".to_owned(),
+                names => names.join(", "),
+            },
+        })
     }
 
     /// Serial numbers of the generations that are there, ascending.
@@ -262,14 +299,12 @@ pub fn resolve(path: &Path) -> Result<PathBuf, FolderError> {
     if !kind.is_dir() {
         return Ok(path.to_owned());
     }
-    if let Some(snapshot) = Folder::open(path).current()? {
-        return Ok(snapshot);
-    }
-    let tenant = Folder::of_tenant(path);
-    if tenant.dir.is_dir()
-        && let Some(snapshot) = tenant.current()?
-    {
-        return Ok(snapshot);
+    for folder in [Folder::open(path), Folder::of_tenant(path)] {
+        if folder.dir.is_dir()
+            && let Some(snapshot) = folder.current()?
+        {
+            return folder.existing(snapshot);
+        }
     }
     Err(none("a folder without one"))
 }
@@ -395,6 +430,16 @@ mod tests {
         let file = publish(&held, "x").unwrap();
         for path in [dir.path(), held.folder().dir(), file.as_path()] {
             assert_eq!(resolve(path).unwrap(), file);
+        }
+        let second = publish(&held, "y").unwrap();
+        fs::remove_file(second).unwrap();
+        let error = resolve(dir.path()).unwrap_err().to_string();
+        for part in [
+            "main/CURRENT",
+            "names, snapshot-00000002.ringside",
+            "beside it snapshot-00000001.ringside:",
+        ] {
+            assert!(error.contains(part), "{error}");
         }
         let error = resolve(&dir.path().join("none")).unwrap_err().to_string();
         assert!(error.contains("found nothing"), "{error}");

@@ -264,6 +264,15 @@ impl Header {
     }
 }
 
+/// Offset and length of every section in the directory of a file that decodes, those of unknown kinds too.
+pub(crate) fn extents(bytes: &[u8]) -> impl Iterator<Item = (u64, u64)> {
+    let count = (u32_at(bytes, 12) as usize).min(MOST_SECTIONS);
+    (0..count).map(move |nth| {
+        let entry = DIRECTORY + nth * DIRECTORY_ENTRY;
+        (u64_at(bytes, entry + 8), u64_at(bytes, entry + 16))
+    })
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     bytes
         .get(at..at + 4)

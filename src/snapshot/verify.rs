@@ -1,7 +1,7 @@
 //! Verifying a snapshot: every byte, and every way from a table to a record and back.
 
 use super::claimants::{Claimants, Order};
-use super::layout::{SectionKind, id_hash53};
+use super::layout::{self, HEADER_LEN, SectionKind, id_hash53};
 use super::table::{ID_SLOT, NUMBER_SLOT, Table};
 use super::{Snapshot, SnapshotError};
 
@@ -38,13 +38,36 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
         Ok(())
     }
 
-    /// Checks every section, every record, and that tables and records agree. `progress` is told the number of
+    /// Checks that what lies between the sections, and behind the last, is zero.
+    fn verify_padding(&self) -> Result<(), SnapshotError> {
+        let bytes = self.data.as_ref();
+        let mut sections: Vec<(u64, u64)> = layout::extents(bytes).collect();
+        sections.push((self.header.file_length, 0));
+        sections.sort_unstable();
+        let mut from = HEADER_LEN as u64;
+        for (offset, length) in sections {
+            let at = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+            let padding = bytes.get(at(from)..at(offset)).unwrap_or_default();
+            if let Some(nth) = padding.iter().position(|byte| *byte != 0) {
+                return Err(SnapshotError::Inconsistent(format!(
+                    "byte {}: expected zero between sections, found {:#04x}",
+                    from + nth as u64,
+                    padding[nth]
+                )));
+            }
+            from = from.max(offset.saturating_add(length));
+        }
+        Ok(())
+    }
+
+    /// Checks every byte, every record, and that tables and records agree. `progress` is told the number of
     /// customers done, now and then.
     ///
     /// # Errors
     /// The first thing found wrong.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Verified, SnapshotError> {
         self.verify_sections()?;
+        self.verify_padding()?;
         let mut seen = Verified::default();
         for record in self.records() {
             let record = record?;

@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub(super) const MASK: &str = "•••";
 /// With fewer characters than this, the first three and the last two would tell most of a number.
 const SHORTEST_SHOWN: usize = 10;
+/// Characters beyond the longest number that anybody dials are not masked one by one: a caller may send any length.
+const MOST_MASKED: usize = 20;
 
 /// A value that no log, trace or error shows: a key, a token, a sensitive attribute.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -63,11 +65,11 @@ impl Display for RedactedNumber<'_> {
         }
         let kept = text.char_indices().filter(|&(index, c)| shown(index, c));
         for (place, (_, c)) in kept.enumerate() {
-            f.write_char(if place < 3 || place + 2 >= length {
-                c
-            } else {
-                '•'
-            })?;
+            if place < 3 || place + 2 >= length {
+                f.write_char(c)?;
+            } else if place < 3 + MOST_MASKED {
+                f.write_char('•')?;
+            }
         }
         Ok(())
     }
@@ -128,6 +130,12 @@ mod tests {
             assert_eq!(number(written).to_string(), shown, "{written}");
             assert_eq!(format!("{:?}", number(written)), shown, "{written}");
         }
+    }
+
+    #[test]
+    fn a_number_of_any_length_takes_one_line() {
+        let written = "1234567890".repeat(1000);
+        assert_eq!(number(&written).to_string(), format!("123{}90", "•".repeat(20)));
     }
 
     #[test]

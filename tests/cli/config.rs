@@ -1,4 +1,4 @@
-use super::program::{run, write};
+use super::program::{program, run, write};
 
 #[test]
 fn the_default_is_a_file_that_checks() {
@@ -35,6 +35,33 @@ fn a_fault_is_named_with_its_line_and_what_was_meant() {
         run(&["config", "check", &file]).failed(&parts);
     }
     run(&["config", "check", "missing.toml"]).failed(&["missing.toml", "correct the path"]);
+}
+
+#[test]
+fn the_environment_is_checked_as_serve_would_see_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write(dir.path(), "r.toml", "[http]\nworkers = 2\n");
+    let check = |variable: &str, value: &str| {
+        let ran = program()
+            .args(["config", "check", &file])
+            .env(variable, value)
+            .output()
+            .unwrap();
+        let said = [ran.stdout, ran.stderr].concat();
+        (ran.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (code, said) = check("RINGSIDE__HTTP__WORKERS", "5000");
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("RINGSIDE__HTTP__WORKERS") && said.contains("5000"),
+        "{said}"
+    );
+    let (code, said) = check("RINGSIDE__HTTP__WORKERS", "3");
+    assert_eq!(code, Some(0));
+    assert!(
+        said.ends_with("r.toml: good, with RINGSIDE__HTTP__WORKERS\n"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -15,8 +15,12 @@ struct Serving {
 
 impl Serving {
     fn start(arguments: &[&str]) -> Serving {
-        let mut child = program()
-            .args(arguments)
+        Serving::spawn(program().args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Serving {
+        let mut child = command
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -48,8 +52,7 @@ impl Serving {
         }
     }
 
-    /// Tells it to stop, and waits until it has; whether it ended well.
-    fn stop(mut self, signal: &str) -> bool {
+    fn signal(&self, signal: &str) {
         let process = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -58,6 +61,11 @@ impl Serving {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// Tells it to stop, and waits until it has; whether it ended well.
+    fn stop(mut self, signal: &str) -> bool {
+        self.signal(signal);
         self.child.wait().unwrap().success()
     }
 }
@@ -85,6 +93,11 @@ fn the_demonstration_answers_and_follows_its_changes_and_leaves_nothing() {
     let admin = format!("http://{}", after(&lines, "--admin http://"));
     let changes = PathBuf::from(after(&lines, ">> "));
     let folder = changes.parent().unwrap().to_owned();
+
+    for line in lines.iter().filter(|line| line.contains("curl ")) {
+        assert!(line.contains("curl -s "), "no progress among the answers: {line}");
+    }
+    assert!(lines.iter().any(|line| line.starts_with("sleep 0.3; curl -s ")));
 
     // The first number is the VIP's, who has an open case.
     let vip = format!("+{}", after(&lines, "ani=%2B"));
@@ -146,7 +159,13 @@ fn a_kept_demonstration_can_be_served_again() {
         "{}",
         ran.err
     );
-    assert!(ran.ok().contains(r"'\''s here/changes.ndjson"));
+    let said = ran.ok();
+    assert!(said.contains(r"'\''s here/changes.ndjson"));
+    assert!(
+        said.lines()
+            .any(|line| line.contains(" serve --config '") && line.ends_with(r"'\''s here/ringside.toml'")),
+        "{said}"
+    );
     let documents = fs::read_to_string(dir.path().join("it's here/customers.ndjson")).unwrap();
     assert_eq!(documents.lines().count(), 60);
 
@@ -157,6 +176,25 @@ fn a_kept_demonstration_can_be_served_again() {
     let shown = run(&["lookup", "(201) 555-0100", "--server", &listener]).ok();
     assert!(shown.starts_with("Grace Okafor"), "{shown}");
     assert!(server.stop("-TERM"));
+}
+
+#[test]
+fn a_terminal_that_closes_ends_a_demonstration_and_what_nohup_started_stays() {
+    let arguments = ["demo", "--port", "0", "--admin-port", "0", "--customers", "50"];
+    let mut demo = Serving::start(&arguments);
+    let lines = demo.until("Ctrl-C ends it.");
+    let folder = PathBuf::from(after(&lines, ">> ")).parent().unwrap().to_owned();
+    assert!(demo.stop("-HUP"));
+    assert!(!folder.exists());
+
+    let mut nohup = Command::new("nohup");
+    nohup.arg(program().get_program()).args(arguments);
+    let mut demo = Serving::spawn(&mut nohup);
+    let lines = demo.until("Ctrl-C ends it.");
+    let admin = format!("http://{}", after(&lines, "--admin http://"));
+    demo.signal("-HUP");
+    run(&["status", "--admin", &admin]).ok();
+    assert!(demo.stop("-TERM"));
 }
 
 #[test]

@@ -1,6 +1,24 @@
 use serde_json::Value;
 
-use super::program::{built, run};
+use super::program::{built, built_of, run, text};
+
+#[test]
+fn a_name_from_outside_is_shown_and_steers_nothing() {
+    let built = built_of(
+        r#"{"id":"c-1","name":"Ada\u001b[8m\u202eecalevoL\nNobody","phones":["+14806754110"],"labels":["V\u001b[2JIP"]}"#,
+        &[],
+    );
+    let shown = run(&["lookup", "+14806754110", "--snapshot", &built.data]).ok();
+    assert!(
+        shown.starts_with("Ada\u{fffd}[8mecalevoL Nobody  [V\u{fffd}[2JIP]\n"),
+        "{shown}"
+    );
+    let shown = run(&["explain", "+14806754110", "--snapshot", &built.data]).ok();
+    assert!(
+        shown.contains("owner: Ada\u{fffd}[8mecalevoL Nobody (c-1)\n"),
+        "{shown}"
+    );
+}
 
 #[test]
 fn a_person_reads_who_is_calling() {
@@ -32,6 +50,11 @@ fn a_person_reads_who_is_calling() {
     );
     let shown = run(&["lookup", "anonymous", "--snapshot", &built.data]).ok();
     assert!(shown.contains("withheld"), "{shown}");
+    let shown = run(&["lookup", "", "--snapshot", &built.data]).ok();
+    assert!(
+        shown.contains("  an empty number: the number is withheld"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -76,8 +99,68 @@ fn what_cannot_be_reached_says_what_to_do() {
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("http://HOST:PORT or unix:/PATH"), "{}", ran.err);
     assert_eq!(run(&["lookup"]).code, 2);
+    for command in ["lookup", "explain"] {
+        let ran = run(&[command, "--jsn", "--snapshot", "no/such/place"]);
+        assert_eq!(ran.code, 2);
+        assert!(
+            ran.err.contains("--jsn") && ran.err.contains("unknown option"),
+            "{}",
+            ran.err
+        );
+    }
+    run(&["lookup", "-1", "--snapshot", "no/such/place"]).failed(&["found nothing"]);
     assert_eq!(
         run(&["lookup", "1", "--snapshot", "a", "--server", "h:1"]).code,
         2
     );
+}
+
+#[test]
+fn phones_are_shown_as_the_build_read_them() {
+    let built = built_of(
+        r#"{"id":"c-1","name":"Ada","phones":["020 7946 0958","07400 123456","0900 1"]}"#,
+        &["--region", "GB"],
+    );
+    assert!(
+        built.said.contains(" lookup NUMBER --region GB --snapshot ")
+            && built
+                .said
+                .contains("RINGSIDE__NUMBERS__DEFAULT_REGION=GB RINGSIDE__DATA__DIR="),
+        "{}",
+        built.said
+    );
+    let shown = run(&["lookup", "+442079460958", "--snapshot", &built.data]).ok();
+    let (_, others) = shown.split_once("Other numbers\n").unwrap();
+    let lines: Vec<&str> = others.lines().take(2).map(str::trim).collect();
+    assert_eq!(
+        lines,
+        [
+            "+447400123456  07400 123456 · GB",
+            "0900 1         no valid number"
+        ]
+    );
+}
+
+#[test]
+fn a_damaged_record_is_no_miss() {
+    let built = built(&[]);
+    let file = built.dir.path().join("data/main/snapshot-00000001.ringside");
+    let mut bytes = std::fs::read(file).unwrap();
+    let at = bytes
+        .windows(12)
+        .position(|part| part == b"Grace Hopper")
+        .unwrap();
+    bytes[at] = b'T';
+    let damaged = built.dir.path().join("damaged");
+    std::fs::write(&damaged, &bytes).unwrap();
+    let damaged = text(&damaged);
+    for more in [&[][..], &["--json"][..]] {
+        for command in ["lookup", "explain"] {
+            let arguments = [&[command, "+442079460958", "--snapshot", &damaged][..], more].concat();
+            let ran = run(&arguments);
+            assert!(!ran.out.is_empty());
+            ran.failed(&["damaged one", "snapshot verify"]);
+        }
+    }
+    run(&["lookup", "+14806754110", "--snapshot", &damaged]).ok();
 }

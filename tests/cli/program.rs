@@ -104,6 +104,19 @@ pub(crate) fn built(more: &[&str]) -> Built {
     Built { dir, data, said }
 }
 
+/// The data folder built of one customer document a line, with `more` arguments.
+pub(crate) fn built_of(documents: &str, more: &[&str]) -> Built {
+    let dir = tempfile::tempdir().unwrap();
+    let input = write(dir.path(), "customers.ndjson", documents);
+    let data = text(&dir.path().join("data"));
+    let mut arguments = vec![
+        "snapshot", "build", "--format", "ndjson", "--input", &input, "--out", &data,
+    ];
+    arguments.extend(more);
+    let said = run(&arguments).ok();
+    Built { dir, data, said }
+}
+
 pub(crate) fn write(dir: &Path, name: &str, content: &str) -> String {
     let path = dir.join(name);
     std::fs::write(&path, content).unwrap();

@@ -2,7 +2,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::program::{built, run, text, write};
+use super::program::{built, built_of, program, run, text, write};
 
 #[test]
 fn a_build_tells_what_became_of_columns_and_rows() {
@@ -49,7 +49,9 @@ fn builds_that_cannot_be_say_what_to_do_and_leave_nothing() {
         arguments.extend(more);
         run(&arguments)
     };
-    csv("missing.csv", &[]).failed(&["missing.csv", "correct the path"]);
+    let error = csv("missing.csv", &[]).failed(&["cannot open missing.csv", "correct the path"]);
+    assert_eq!(error.matches("missing.csv").count(), 1, "{error}");
+    csv(&text(dir.path()), &[]).failed(&["expected a file of customers, found a folder"]);
     assert!(!dir.path().join("data").exists());
 
     let input = write(dir.path(), "c.csv", "name,phone\nAda,+14806754110\n");
@@ -160,6 +162,26 @@ fn an_export_builds_the_same_customers_again() {
         same.err
     );
     assert_eq!(same.ok(), "");
+}
+
+#[test]
+fn what_cannot_be_printed_is_no_fault_of_the_snapshot() {
+    let documents: String = (0..2000)
+        .map(|nth| format!("{{\"id\":\"c-{nth}\",\"name\":\"A name that fills a buffer or two, {nth}\"}}\n"))
+        .collect();
+    let built = built_of(&documents, &[]);
+    let full = fs::File::create("/dev/full").unwrap();
+    let ran = program()
+        .args(["snapshot", "export", &built.data])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(
+        err.starts_with("ringside: cannot write standard output: ") && !err.contains("snapshot"),
+        "{err}"
+    );
 }
 
 #[test]

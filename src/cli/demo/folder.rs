@@ -102,7 +102,7 @@ impl DemoFolder {
              [listener.main]\naddress = \"{listener}\"\n\n\
              [admin]\naddress = \"{admin}\"\n\n\
              [data]\ndir = {data:?}\n\n\
-             [feed.main]\nkind = \"file\"\npath = {changes:?}\n\n\
+             [feed.main]\nkind = \"file\"\npath = {changes:?}\npoll_ms = 10\n\n\
              [[treatment]]\nlabel = \"blacklist\"\ntreatment = \"refuse\"\n\n\
              [[treatment]]\nlabel = \"VIP\"\ntreatment = \"priority\"\nqueue = \"vip\"\n\n\
              [[treatment]]\nlabel = \"payment due\"\ntreatment = \"collect\"\nqueue = \"accounts\"\n"

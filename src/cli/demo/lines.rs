@@ -51,7 +51,7 @@ impl Lines {
         } = self;
         let curl = |number: Key| {
             let digits = number.raw();
-            format!("curl -w '\\n' 'http://{listener}/v1/lookup?ani=%2B{digits}'")
+            format!("curl -s -w '\\n' 'http://{listener}/v1/lookup?ani=%2B{digits}'")
         };
         let changes = shell(&dir.join("changes.ndjson"));
         // An upsert is the whole customer: what it leaves out is gone, save cases and interactions.
@@ -74,7 +74,7 @@ impl Lines {
             ),
             (
                 "a withheld number matches nobody".to_owned(),
-                format!("curl -w '\\n' 'http://{listener}/v1/lookup?ani=anonymous'"),
+                format!("curl -s -w '\\n' 'http://{listener}/v1/lookup?ani=anonymous'"),
             ),
             ("a number that nobody has".to_owned(), curl(self.unknown)),
             (
@@ -85,7 +85,10 @@ impl Lines {
                 "rename a customer, as the system of record would (a change is the whole customer; cases and calls stay) …".to_owned(),
                 format!("echo '{}' >> {changes}", upsert.replace('\'', r"'\''")),
             ),
-            ("… and ask again".to_owned(), curl(vip.key)),
+            (
+                "… and ask again, once the change is seen".to_owned(),
+                format!("sleep 0.3; {}", curl(vip.key)),
+            ),
             (
                 "two customers claim this number: who answers, and why".to_owned(),
                 format!("{program} explain {} --admin http://{admin}", self.contested),
@@ -102,11 +105,21 @@ impl Lines {
         .into()
     }
 
-    pub(super) fn print(&self, out: &mut Output) -> Result<(), CliError> {
-        out.line("\nPaste these into another terminal:\n")?;
+    /// `served`: the server of these lines runs already.
+    pub(super) fn print(&self, served: bool, out: &mut Output) -> Result<(), CliError> {
+        if !served {
+            let config = shell(&self.dir.join("ringside.toml"));
+            out.gap()?;
+            out.styled(Style::Dim, "# the server that answers the lines below")?;
+            out.line(format_args!("{} serve --config {config}", self.program))?;
+        }
+        out.gap()?;
+        out.line("Paste these into another terminal:")?;
+        out.gap()?;
         for (title, line) in self.all() {
-            out.line(out.styled(Style::Dim, format!("# {title}")))?;
-            out.line(format_args!("{line}\n"))?;
+            out.styled(Style::Dim, format_args!("# {title}"))?;
+            out.line(line)?;
+            out.gap()?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::io;
 use serde_json::Value;
 
 use super::answer::{Answer, Case, Customer, Interaction, Label, Phone};
+use super::phones::Claimed;
 use crate::cli::output::{Output, Style};
 use crate::cli::{number, words};
 use crate::customer::Schema;
@@ -23,6 +24,8 @@ pub(super) struct Card<'a> {
     /// Names of attributes; empty where the server knows them and we do not.
     pub(super) schema: &'a Schema,
     pub(super) numbering: &'a Numbering,
+    /// What is known of the customer's numbers.
+    pub(super) claimed: &'a Claimed,
     pub(super) now_ms: i64,
 }
 
@@ -42,7 +45,8 @@ impl Card<'_> {
             "generation {}{age}{stale} · {}",
             self.answer.generation, self.source
         );
-        out.line(format_args!("\n{}", out.styled(Style::Dim, foot)))
+        out.gap()?;
+        out.styled(Style::Dim, foot)
     }
 
     fn nobody(&self, out: &mut Output) -> io::Result<()> {
@@ -54,13 +58,13 @@ impl Card<'_> {
             Some("invalid") => "it is no number; `ringside explain` says how it was read",
             Some(other) => other,
         };
-        out.line(out.styled(Style::Bold, "Nobody"))?;
+        out.styled(Style::Bold, "Nobody")?;
         out.line(format_args!("  {}: {why}", self.number()))
     }
 
     fn several(&self, out: &mut Output) -> io::Result<()> {
         let count = words::counted(self.answer.matches.len() as u64, "customer");
-        out.line(out.styled(Style::Bold, format!("{count} share {}", self.number())))?;
+        out.styled(Style::Bold, format_args!("{count} share {}", self.number()))?;
         for found in &self.answer.matches {
             let company = found.company.as_deref().map(|company| format!(", {company}"));
             out.line(format_args!(
@@ -74,13 +78,13 @@ impl Card<'_> {
     }
 
     fn customer(&self, customer: &Customer, out: &mut Output) -> io::Result<()> {
-        let labels: Vec<String> = customer.labels.iter().map(|label| tag(label, out)).collect();
-        let name = out.styled(Style::Bold, &customer.name);
-        out.line(
-            format_args!("{name}  {}", labels.join(" "))
-                .to_string()
-                .trim_end(),
-        )?;
+        let labels: Vec<(Style, String)> = customer.labels.iter().map(tag).collect();
+        let mut title: Vec<(Style, &str)> = vec![(Style::Bold, &customer.name)];
+        for (nth, (style, label)) in labels.iter().enumerate() {
+            title.push((Style::Plain, if nth == 0 { "  " } else { " " }));
+            title.push((*style, label));
+        }
+        out.pieces(&title)?;
         let treatment = [&self.answer.treatment, &self.answer.queue];
         let treatment: Vec<&str> = treatment.into_iter().flatten().map(String::as_str).collect();
         out.table(&[
@@ -112,13 +116,17 @@ impl Card<'_> {
         if rows.is_empty() {
             return Ok(());
         }
-        out.line(format_args!("\n{title}"))?;
+        out.gap()?;
+        out.line(title)?;
         out.table(&rows)
     }
 
     /// The number that was asked for, with its country.
     fn number(&self) -> String {
         let ani = self.answer.ani.as_deref().unwrap_or(self.written);
+        if ani.trim().is_empty() {
+            return "an empty number".to_owned();
+        }
         match self.numbering.read(ani, None).number() {
             Some(key) if ani.starts_with('+') => format!("{ani}, {}", number::national(key)),
             _ => ani.to_owned(),
@@ -191,7 +199,7 @@ impl Card<'_> {
                     shared,
                 } => (number, region.as_deref(), kind.as_deref(), *shared),
             };
-            let key = self.numbering.read(written, region).number();
+            let key = self.claimed.number(written, region, self.numbering);
             let number = key.map(|key| key.to_string());
             if number.is_some() && number == self.answer.ani {
                 return None;
@@ -199,8 +207,12 @@ impl Card<'_> {
             let lost = number
                 .as_ref()
                 .is_some_and(|number| self.answer.not_owned.contains(number));
+            let none = || match self.claimed.says_all_about(written, region) {
+                true => "no valid number".to_owned(),
+                false => "as written".to_owned(),
+            };
             let told = join([
-                Some(key.map_or_else(|| "no valid number".to_owned(), number::national)),
+                Some(key.map_or_else(none, number::national)),
                 kind.map(str::to_owned),
                 shared.then(|| "shared".to_owned()),
                 lost.then(|| "another customer answers for it".to_owned()),
@@ -212,12 +224,12 @@ impl Card<'_> {
 }
 
 /// A label in its colour.
-fn tag(label: &Label, out: &Output) -> String {
+fn tag(label: &Label) -> (Style, String) {
     let (name, color) = match label {
         Label::Plain(name) => (name, None),
         Label::Described { name, color } => (name, color.as_deref()),
     };
-    out.styled(color.and_then(rgb).unwrap_or(Style::Bold), format!("[{name}]"))
+    (color.and_then(rgb).unwrap_or(Style::Bold), format!("[{name}]"))
 }
 
 /// `#rgb` or `#rrggbb`; colour words keep the terminal's own colour.
@@ -266,7 +278,40 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
     use super::*;
+    use crate::number::Settings;
+
+    #[test]
+    fn phones_from_a_server_are_read_only_where_they_read_the_same_everywhere() {
+        let answer: Answer = serde_json::from_value(serde_json::json!({
+            "found": true, "ani": "+442079460958",
+            "customer": {"phones": ["020 7946 0958", "(480) 675-4110", "+1 415 555 2671", "+1 2"]},
+        }))
+        .unwrap();
+        let numbering = Numbering::new(&Settings::builtin()).unwrap();
+        let asked = numbering.read("+442079460958", None).number();
+        let card = Card {
+            answer: &answer,
+            written: "",
+            source: "",
+            schema: &Schema::default(),
+            numbering: &numbering,
+            claimed: &Claimed::Some(asked.into_iter().collect()),
+            now_ms: 0,
+        };
+        let rows = card.other_numbers(answer.customer.as_ref().unwrap());
+        let rows: Vec<(&str, &str)> = rows.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(
+            rows,
+            [
+                ("(480) 675-4110", "as written"),
+                ("+14155552671", "(415) 555-2671 · US"),
+                ("+1 2", "no valid number"),
+            ]
+        );
+    }
 
     #[test]
     fn colours_of_labels() {

@@ -18,12 +18,12 @@ use crate::tenant::Tenant;
 
 /// The native answer to `query`, the parameters of a lookup.
 pub(super) fn answer(
-    snapshot: MappedSnapshot,
+    snapshot: Arc<MappedSnapshot>,
     query: &str,
     numbering: &Numbering,
     config: &Config,
 ) -> Result<BytesMut, CliError> {
-    let (index, _writer) = Index::new(Arc::new(snapshot), config.phones);
+    let (index, _writer) = Index::new(snapshot, config.phones);
     let metrics = Metrics::new().map_err(AppError::from)?;
     let source = Source {
         tenant: Arc::new(Tenant {

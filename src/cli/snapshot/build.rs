@@ -13,9 +13,9 @@ use crate::cli::words;
 use crate::config::{Config, environment};
 use crate::customer::document::Limits;
 use crate::intake::Intake;
-use crate::number::Numbering;
+use crate::number::{Numbering, Region};
 use crate::snapshot::folder::Folder;
-use crate::snapshot::import::{self, Input, Mapping, Summary};
+use crate::snapshot::import::{self, ImportError, Input, Mapping, Summary};
 
 /// Rejects that are shown; the file has them all.
 const SHOWN_REJECTS: usize = 5;
@@ -31,11 +31,24 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
         Some(path) => read_mapping(path)?,
         None => Mapping::default(),
     };
-    let failed = |source| CliError::Import {
-        path: arguments.input.clone(),
-        source,
+    let failed = |source| match source {
+        // It names the file itself.
+        ImportError::Open { path, source } => CliError::File {
+            step: "open",
+            path,
+            source,
+        },
+        source => CliError::Import {
+            path: arguments.input.clone(),
+            source,
+        },
     };
     // Before the folder is made: a mistyped name should leave nothing behind.
+    if arguments.input.is_dir() {
+        return Err(CliError::InputFolder {
+            path: arguments.input.clone(),
+        });
+    }
     let input = Input::open(&arguments.input, arguments.format.into()).map_err(failed)?;
     let total = input.bytes;
     let held = Folder::hold(Folder::of_tenant(&arguments.out).dir())?;
@@ -58,7 +71,8 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
         serde_json::to_writer(&mut *out, &summary)?;
         return Ok(out.line("")?);
     }
-    print(&summary, arguments, out)
+    print(&summary, out)?;
+    next(arguments, config.numbers.default_region, out)
 }
 
 fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
@@ -73,14 +87,14 @@ fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
     })
 }
 
-fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Result<(), CliError> {
+fn print(summary: &Summary, out: &mut Output) -> Result<(), CliError> {
     let title = format!("Snapshot {} is built", summary.generation);
-    let title = out.styled(Style::Bold, title);
-    out.line(format_args!(
-        "{title}: {} in {}",
+    let what = format!(
+        ": {} in {}",
         words::counted(summary.customers, "customer"),
         summary.path.display()
-    ))?;
+    );
+    out.pieces(&[(Style::Bold, &title), (Style::Plain, &what)])?;
     let contested = match summary.contested {
         0 => String::new(),
         contested => format!("{}, claimed by several customers", words::count(contested)),
@@ -104,7 +118,8 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
         ("took", rate(summary)),
     ])?;
     if !summary.detected.is_empty() {
-        out.line("\nColumns were read as")?;
+        out.gap()?;
+        out.line("Columns were read as")?;
         let rows: Vec<(String, &str)> = summary
             .detected
             .iter()
@@ -113,23 +128,49 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
         out.table(&rows)?;
     }
     if let Some(path) = &summary.rejects {
-        let title = match summary.refused {
-            0 => "No row was refused".to_owned(),
-            refused => out.styled(Style::Bad, format!("{} refused", words::counted(refused, "row"))),
+        let (style, title) = match summary.refused {
+            0 => (Style::Plain, "No row was refused".to_owned()),
+            refused => (Style::Bad, format!("{} refused", words::counted(refused, "row"))),
         };
-        out.line(format_args!(
-            "\n{title}; what was refused or left out is in {}, such as",
-            path.display()
-        ))?;
+        let place = format!("; what was refused or left out is in {}, such as", path.display());
+        out.gap()?;
+        out.pieces(&[(style, &title), (Style::Plain, &place)])?;
         for line in first_rejects(path)? {
             out.line(format_args!("  {line}"))?;
         }
     }
-    out.line("\nTry it:")?;
+    Ok(())
+}
+
+/// What to type next, so that numbers are read as they were read now.
+fn next(arguments: &BuildArguments, default: Region, out: &mut Output) -> Result<(), CliError> {
     let (program, data) = (program::name(), program::shell(&arguments.out));
+    let other = arguments.region.filter(|region| *region != default);
+    let flag = other
+        .map(|region| format!(" --region {region}"))
+        .unwrap_or_default();
+    let variable = other
+        .map(|region| format!("RINGSIDE__NUMBERS__DEFAULT_REGION={region} "))
+        .unwrap_or_default();
+    let config = match &arguments.config.file {
+        Some(file) => format!(" --config {}", program::shell(file)),
+        None => String::new(),
+    };
+    out.gap()?;
+    out.line("Try it:")?;
     out.line(format_args!("  {program} snapshot inspect {data}"))?;
-    out.line(format_args!("  {program} lookup NUMBER --snapshot {data}"))?;
-    out.line(format_args!("  RINGSIDE__DATA__DIR={data} {program} serve"))?;
+    out.line(format_args!(
+        "  {program} lookup NUMBER{flag} --snapshot {data}{config}"
+    ))?;
+    out.line(format_args!(
+        "  {variable}RINGSIDE__DATA__DIR={data} {program} serve{config}"
+    ))?;
+    if let Some(region) = other {
+        out.line(format_args!(
+            "Numbers without a plus were read in {region}; the server reads them in {default} unless \
+             numbers.default_region = \"{region}\" stands in its configuration, as the variable above has it."
+        ))?;
+    }
     Ok(())
 }
 
@@ -141,7 +182,7 @@ fn print(summary: &Summary, arguments: &BuildArguments, out: &mut Output) -> Res
 )]
 fn rate(summary: &Summary) -> String {
     if summary.seconds < 0.01 {
-        return "no time".to_owned();
+        return "less than 0.01 s".to_owned();
     }
     let rate = (summary.rows as f64 / summary.seconds) as u64;
     format!(

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::cli::arguments::DiffArguments;
 use crate::cli::error::CliError;
-use crate::cli::output::{self, Output};
+use crate::cli::output::{self, Output, harmless};
 use crate::cli::words;
 use crate::customer::Record;
 use crate::number::Key;
@@ -53,12 +53,12 @@ fn diff(
         match b.customer(before.id()) {
             None => {
                 found.removed += 1;
-                writeln!(out, "removed\t{}", before.id())?;
+                writeln!(out, "removed\t{}", harmless(before.id()))?;
             }
             // The rest of a record says where it stood in its source, which is no difference to anybody.
             Some(after) if after.json() != before.json() => {
                 found.changed += 1;
-                writeln!(out, "changed\t{}", before.id())?;
+                writeln!(out, "changed\t{}", harmless(before.id()))?;
             }
             Some(_) => {}
         }
@@ -67,7 +67,7 @@ fn diff(
         let after = after.map_err(damaged(b_path))?;
         if a.customer(after.id()).is_none() {
             found.added += 1;
-            writeln!(out, "added\t{}", after.id())?;
+            writeln!(out, "added\t{}", harmless(after.id()))?;
         }
         for claim in after.claims() {
             // A contested number is told once, with its owner.
@@ -76,7 +76,8 @@ fn diff(
             if is_owner && let Some(before) = before {
                 found.moved += 1;
                 let number = Key::from_raw(claim.key);
-                writeln!(out, "moved\t{number}\t{}\t{}", before.id(), after.id())?;
+                let (from, to) = (harmless(before.id()), harmless(after.id()));
+                writeln!(out, "moved\t{number}\t{from}\t{to}")?;
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::cli::program::{self, shell};
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::words;
 use crate::durable::{self, DurableError, Staged};
-use crate::snapshot::export;
+use crate::snapshot::{SnapshotError, export};
 
 pub(in crate::cli) fn run(arguments: &ExportArguments, out: &mut Output) -> Result<(), CliError> {
     let (path, snapshot) = super::open(&arguments.path)?;
@@ -19,19 +19,29 @@ pub(in crate::cli) fn run(arguments: &ExportArguments, out: &mut Output) -> Resu
         source,
     };
     let Some(target) = &arguments.out else {
-        export::export(&snapshot, out, |_| {}).map_err(failed)?;
+        export::export(&snapshot, out, |_| {}).map_err(|source| match source {
+            // A mapped snapshot is read without the system's help: it is the output that failed.
+            SnapshotError::Io(source) => CliError::Output(source),
+            source => failed(source),
+        })?;
         return Ok(());
     };
     let total = snapshot.header().customers;
     let mut progress = Progress::new("exporting", Unit::Customers, Some(total));
     let mut staged = Staged::create(target)?;
-    let writer = staged.writer().map_err(|source| CliError::File {
+    let unwritable = |source| CliError::File {
         step: "write",
         path: target.clone(),
         source,
-    })?;
+    };
+    let writer = staged.writer().map_err(unwritable)?;
     let customers =
-        export::export(&snapshot, writer, |done| progress.at(done, Some(total), done)).map_err(failed)?;
+        export::export(&snapshot, writer, |done| progress.at(done, Some(total), done)).map_err(|source| {
+            match source {
+                SnapshotError::Io(source) => unwritable(source),
+                source => failed(source),
+            }
+        })?;
     staged.publish()?;
     drop(progress);
     output::note(format_args!(

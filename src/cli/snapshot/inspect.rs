@@ -76,8 +76,9 @@ fn inspect(path: String, snapshot: &MappedSnapshot) -> Inspected<'_> {
 }
 
 fn print(inspected: &Inspected<'_>, header: &Header, out: &mut Output) -> Result<(), CliError> {
-    let title = out.styled(Style::Bold, format!("Snapshot {}", inspected.generation));
-    out.line(format_args!("{title}, {}", inspected.path))?;
+    let title = format!("Snapshot {}", inspected.generation);
+    let path = format!(", {}", inspected.path);
+    out.pieces(&[(Style::Bold, &title), (Style::Plain, &path)])?;
     out.table(&[
         ("made", words::moment(inspected.created_at_ms)),
         ("seq", words::count(inspected.seq)),
@@ -97,7 +98,8 @@ fn print(inspected: &Inspected<'_>, header: &Header, out: &mut Output) -> Result
         ),
         ("size", words::bytes(inspected.bytes)),
     ])?;
-    out.line("\nSections")?;
+    out.gap()?;
+    out.line("Sections")?;
     out.line(format_args!(
         "  {:<10} {:>15} {:>12} {:>12}",
         "", "bytes", "a customer", "a number"
@@ -118,7 +120,8 @@ fn print(inspected: &Inspected<'_>, header: &Header, out: &mut Output) -> Result
         words::each(inspected.bytes, header.customers),
         words::each(inspected.bytes, header.numbers),
     ))?;
-    out.line(format_args!("\nSchema, version {}", inspected.schema_version))?;
+    out.gap()?;
+    out.line(format_args!("Schema, version {}", inspected.schema_version))?;
     let attributes: Vec<(&str, String)> = inspected
         .attributes
         .iter()
@@ -128,7 +131,8 @@ fn print(inspected: &Inspected<'_>, header: &Header, out: &mut Output) -> Result
         out.line("  no attributes")?;
     }
     out.table(&attributes)?;
-    out.line("\nStreams")?;
+    out.gap()?;
+    out.line("Streams")?;
     for stream in inspected.streams {
         let resumes = match stream.token.as_str() {
             "" => "nothing to resume".to_owned(),

@@ -59,12 +59,11 @@ pub(in crate::cli) fn run(arguments: &PathArguments, out: &mut Output) -> Result
         serde_json::to_writer(&mut *out, &report)?;
         return Ok(out.line("")?);
     }
-    let good = out.styled(Style::Good, "Every byte is as it was written");
-    out.line(format_args!(
-        "{good}: {} bytes of {}",
-        words::count(report.bytes),
-        report.path
-    ))?;
+    let what = format!(": {} bytes of {}", words::count(report.bytes), report.path);
+    out.pieces(&[
+        (Style::Good, "Every byte is as it was written"),
+        (Style::Plain, &what),
+    ])?;
     out.line(format_args!(
         "  {} found again by id, {} by number",
         words::counted(report.customers, "customer"),
