@@ -226,9 +226,11 @@ impl Held {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        // Where this fails the file stays, whole: the pointer may already lead to it and only not be durable yet.
-        Current::publish(&self.folder.dir, name)?;
+        // Where this fails the file stays, whole: the pointer may already lead to it and only not be durable yet. Old
+        // ones go all the same, or failures that are tried again would fill the disk.
+        let published = Current::publish(&self.folder.dir, name);
         self.remove_old();
+        published?;
         Ok(path)
     }
 
@@ -366,9 +368,15 @@ mod tests {
             publish(&held, "x").unwrap();
         }
         Current::publish(dir.path(), "snapshot-00000001.ringside").unwrap();
-        assert_eq!(held.folder().next_generation().unwrap(), 4);
+        // As a publication leaves it that fails in its last step.
+        std::fs::write(held.folder().snapshot(4), "x").unwrap();
+        assert_eq!(held.folder().next_generation().unwrap(), 5);
         held.remove_old();
-        assert_eq!(held.folder().generations().unwrap(), [1, 2, 3]);
+        assert_eq!(
+            held.folder().generations().unwrap(),
+            [1, 2, 3, 4],
+            "the first is old, and served"
+        );
     }
 
     #[test]

@@ -27,10 +27,11 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
         cases: config.customer.cases,
         interactions: config.customer.interactions,
     };
-    let mapping = match &arguments.mapping {
+    let mut mapping = match &arguments.mapping {
         Some(path) => read_mapping(path)?,
         None => Mapping::default(),
     };
+    mapping.region = arguments.region.or(mapping.region);
     let failed = |source| match source {
         // It names the file itself.
         ImportError::Open { path, source } => CliError::File {
