@@ -1,6 +1,6 @@
 //! The index: one view of active overlay over sealed overlay over snapshot, and who owns a number in it.
 //!
-//! Invariants: there is one [`Writer`]. A [`State`] is replaced whole, and readers take the state before the seq, so
+//! Invariants: there is one [`Writer`]. A state is replaced whole, and readers take the state before the seq, so
 //! that a seq is never older than the snapshot that it is read with. All seqs of a sealed overlay are above the
 //! snapshot's and below the active overlay's.
 
@@ -69,7 +69,7 @@ impl Index {
     pub fn read<R>(&self, mut read: impl FnMut(&View<'_>) -> Result<R, Superseded>) -> R {
         loop {
             let state = self.state.load();
-            // After the state, or a merge could put changes into the snapshot that this seq does not reach.
+            // After the state, so that the seq that is told is never older than what the snapshot holds.
             let seq = self.visible.load(Ordering::Acquire);
             if let Ok(answer) = read(&View::new(&state, seq, self.ownership)) {
                 return answer;

@@ -1,4 +1,4 @@
-//! Whether this node should be sent callers. Latches are set once and stay; staleness comes and goes.
+//! Whether this node should be sent callers. What has happened once stays; damage and staleness come and go.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
