@@ -92,7 +92,18 @@ impl Folder {
     /// made or written.
     pub fn hold(dir: impl Into<PathBuf>) -> Result<Held, FolderError> {
         let folder = Folder::open(dir);
+        let missing: Vec<&Path> = folder.dir.ancestors().take_while(|dir| !dir.exists()).collect();
         fs::create_dir_all(&folder.dir).map_err(|source| folder.failed("create", source))?;
+        // A new folder is in its parent only once that is synced; without it a power cut takes all that is in it.
+        for dir in missing {
+            let parent = dir
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            fs::File::open(parent)
+                .and_then(|parent| parent.sync_all())
+                .map_err(|source| folder.failed("sync", source))?;
+        }
         let lock = FolderLock::acquire(&folder.dir)?;
         for path in durable::clean_stale(&folder.dir)? {
             tracing::info!(path = %path.display(), "removed a file that a crash left half written");
