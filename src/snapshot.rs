@@ -353,14 +353,7 @@ fn json_section<T: serde::de::DeserializeOwned>(
     kind: SectionKind,
 ) -> Result<T, SnapshotError> {
     let content = section(bytes, header, kind);
-    let (expected, found) = (header.section(kind).xxh3, xxhash_rust::xxh3::xxh3_64(content));
-    if expected != found {
-        return Err(SnapshotError::Checksum {
-            what: kind.name(),
-            expected,
-            found,
-        });
-    }
+    header.check(kind, xxhash_rust::xxh3::xxh3_64(content))?;
     serde_json::from_slice(content).map_err(|source| SnapshotError::Json {
         section: kind.name(),
         source,

@@ -26,7 +26,7 @@ pub const MOST_BYTES: usize = 16 << 20;
 
 const WIDE: u32 = 1 << 31;
 const SHARED: u64 = 1;
-const NO_CASE: u8 = u8::MAX;
+const NO_CASE: u16 = u16::MAX;
 
 /// A customer lists a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,7 @@ struct Layout<N> {
     stream: u16,
     fields: u16,
     attributes: u64,
-    open_case: u8,
+    open_case: u16,
     /// Of a field and a case: where its value starts. Of an attribute: where its key's quotation mark stands.
     starts: Vec<N>,
     claims: Vec<StoredClaim>,
@@ -304,7 +304,7 @@ impl<'a> Record<'a> {
 
     /// The JSON of the newest open case.
     pub fn open_case(&self) -> Option<&'a [u8]> {
-        match of!(self.layout, layout => layout.open_case) {
+        match of!(self.layout, layout => layout.open_case.to_native()) {
             NO_CASE => None,
             position => self.case(usize::from(position)),
         }

@@ -165,6 +165,17 @@ fn positions_stand_on_every_line_or_on_none() {
 }
 
 #[test]
+fn a_feed_whose_file_is_gone_says_that_it_is_not_connected() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    let connected = || centre.freshness.now(Instant::now()).connected;
+    until("it is connected", connected);
+    std::fs::remove_file(&centre.changes).unwrap();
+    until("it says that it is not", || !connected());
+    centre.running.stop();
+}
+
+#[test]
 fn what_came_from_a_replaced_file_is_merged_at_once() {
     let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
     append(&centre.changes, &[upsert("a", "+14806754110")]);

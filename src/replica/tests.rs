@@ -351,6 +351,24 @@ fn a_null_member_is_an_absent_one_and_ids_may_be_any_whole_number() {
 }
 
 #[test]
+fn a_merge_takes_the_schema_along() {
+    let (index, mut replica, stream) = replica();
+    let schema = json!({"op": "schema", "position": 1, "schema": [{"key": "tier", "type": "text"}]});
+    apply(&mut replica, stream, &schema);
+    let upsert = json!({"op": "upsert", "position": 2, "customer": {"id": "a", "name": "A"}});
+    apply(&mut replica, stream, &upsert);
+    merge(&mut replica);
+    let keys: Vec<String> = index
+        .snapshot()
+        .schema()
+        .attributes
+        .iter()
+        .map(|attribute| attribute.key.clone())
+        .collect();
+    assert_eq!(keys, ["tier"]);
+}
+
+#[test]
 fn what_cannot_be_applied_changes_nothing_and_says_why() {
     let (index, mut replica, stream) = replica();
     let unknown = json!({"op": "case", "position": 1, "customer_id": "a", "case": {"id": "k"}});

@@ -136,6 +136,19 @@ impl Header {
         self.sections[kind as usize - 1]
     }
 
+    /// Compares what the bytes of `kind`'s section hash to with what their writer saw.
+    pub(crate) fn check(&self, kind: SectionKind, found: u64) -> Result<(), SnapshotError> {
+        let expected = self.section(kind).xxh3;
+        if expected == found {
+            return Ok(());
+        }
+        Err(SnapshotError::Checksum {
+            what: kind.name(),
+            expected,
+            found,
+        })
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut page = vec![0; HEADER_LEN];
         page[..8].copy_from_slice(&MAGIC);

@@ -23,17 +23,8 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
     /// The first section that does not hash to what the header says.
     pub fn verify_sections(&self) -> Result<(), SnapshotError> {
         for kind in SectionKind::ALL {
-            let (expected, found) = (
-                self.header.section(kind).xxh3,
-                xxhash_rust::xxh3::xxh3_64(self.section(kind)),
-            );
-            if expected != found {
-                return Err(SnapshotError::Checksum {
-                    what: kind.name(),
-                    expected,
-                    found,
-                });
-            }
+            self.header
+                .check(kind, xxhash_rust::xxh3::xxh3_64(self.section(kind)))?;
         }
         Ok(())
     }

@@ -110,6 +110,28 @@ fn a_large_customer_takes_wide_places() {
 }
 
 #[test]
+fn an_open_case_is_found_behind_any_number_of_closed_ones() {
+    let case = |n: usize, status: &str| Case {
+        id: format!("k{n}"),
+        status: Some(status.into()),
+        ..Case::default()
+    };
+    let mut cases: Vec<Case> = (0..600).map(|n| case(n, "closed")).collect();
+    cases.push(case(600, "open"));
+    let customer = Customer {
+        cases: Some(cases),
+        ..customer()
+    };
+    let origin = Origin {
+        stream: 0,
+        position: &[],
+    };
+    let bytes = encode(&customer, &schema(), &[], origin).expect("fits");
+    let record = Record::open(&bytes).expect("whole");
+    assert_eq!(record.open_case(), Some(&br#"{"id":"k600","status":"open"}"#[..]));
+}
+
+#[test]
 fn an_object_id_tells_its_time() {
     let customer = Customer {
         id: "5f5e1b2c0123456789abcdef".into(),

@@ -59,7 +59,7 @@ pub fn encode(
         .iter()
         .flatten()
         .position(Case::is_open)
-        .and_then(|position| u8::try_from(position).ok())
+        .and_then(|position| u16::try_from(position).ok())
         .unwrap_or(NO_CASE);
     let claims: Vec<StoredClaim> = claims
         .iter()
