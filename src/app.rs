@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::customer::Schema;
 use crate::customer::document::Limits;
 use crate::feed::{self, Compaction, FeedError, Feeds};
-use crate::http::{self, Extra, HttpError, Listener, Page, Readiness};
+use crate::http::{self, Extra, HttpError, Listener, Page, Policy, Readiness};
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::{Metrics, MetricsError};
@@ -135,7 +135,7 @@ impl App {
             );
         }
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
-        let http = bind(config, &numbering, &tenant, &readiness, &metrics)?;
+        let http = bind(config, folder.folder(), &numbering, &tenant, &readiness, &metrics)?;
         Ok(App {
             http,
             feeds,
@@ -231,6 +231,7 @@ fn empty() -> Result<MappedSnapshot, SnapshotError> {
 
 fn bind(
     config: &Config,
+    folder: &Folder,
     numbering: &Numbering,
     tenant: &Arc<Tenant>,
     readiness: &Arc<Readiness>,
@@ -250,16 +251,19 @@ fn bind(
                 treatment: Arc::clone(&treatment),
                 meters: Arc::clone(&lookups),
             };
+            let policy = Policy {
+                native: Native::new(source, config.http.batch_max),
+            };
             Listener {
-                name: name.clone(),
                 address: listener.address,
                 unix: listener.unix.clone(),
-                native: Native::new(source, config.http.batch_max),
+                ..Listener::new(name.as_str(), policy)
             }
         })
         .collect();
     let admin = http::Admin {
         address: config.admin.address,
+        unix: Some(folder.socket()),
         tenant: Arc::clone(tenant),
         metrics: Arc::clone(metrics),
         lookups,
@@ -272,7 +276,7 @@ fn bind(
 /// The administration's `/explain?ani=`: how a lookup comes to its answer.
 fn explaining(tenant: &Arc<Tenant>) -> Extra {
     let tenant = Arc::clone(tenant);
-    Box::new(move |call| {
+    Arc::new(move |call| {
         if call.trimmed_path() != "/explain" {
             return None;
         }

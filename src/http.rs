@@ -28,8 +28,9 @@ use tokio::sync::watch;
 
 pub use admin::{Admin, Extra, Page};
 pub use error::HttpError;
+pub use listener::ShortPath;
 pub use readiness::Readiness;
-pub use settings::{Listener, Settings};
+pub use settings::{Listener, Policy, Settings};
 
 use crate::metrics::Metrics;
 use listener::{Local, Sockets};

@@ -1,4 +1,4 @@
-//! One GET request to a running server, over TCP or a Unix socket.
+//! One request to a running server, over TCP or a Unix socket.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
@@ -7,15 +7,19 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::http::ShortPath;
+
 /// How long a person waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an act may take: verifying and comparing tens of millions of customers takes minutes.
+const ACT_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The longest answer, in bytes.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -40,8 +44,8 @@ pub(super) enum ClientError {
     )]
     Unreachable { server: Server, source: std::io::Error },
     /// It took too long.
-    #[error("{server}: expected an answer within {} s, found none; is the server overloaded?", TIMEOUT.as_secs())]
-    Late { server: Server },
+    #[error("{server}: expected an answer within {seconds} s, found none; is the server overloaded?")]
+    Late { server: Server, seconds: u64 },
     /// The connection ended, or what came is no HTTP.
     #[error("{server}: expected an HTTP answer, found a fault: {message}; is it a Ringside?")]
     Broken { server: Server, message: String },
@@ -71,18 +75,35 @@ impl Server {
     /// # Errors
     /// There is none, or its status is not 200.
     pub(super) fn get(&self, path_and_query: &str) -> Result<Bytes, ClientError> {
+        self.ask(Method::GET, path_and_query, Bytes::new(), TIMEOUT)
+    }
+
+    /// The body of the answer to `POST path` with the JSON `body`, an act that may take as long as it needs.
+    ///
+    /// # Errors
+    /// There is none, or its status is not 200.
+    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Bytes, ClientError> {
+        self.ask(Method::POST, path, body.to_string().into(), ACT_TIMEOUT)
+    }
+
+    fn ask(&self, method: Method, path: &str, body: Bytes, timeout: Duration) -> Result<Bytes, ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(ClientError::Runtime)?;
         runtime.block_on(async {
-            tokio::time::timeout(TIMEOUT, self.request(path_and_query))
+            tokio::time::timeout(timeout, self.request(method, path, body))
                 .await
-                .unwrap_or_else(|_| Err(ClientError::Late { server: self.clone() }))
+                .unwrap_or_else(|_| {
+                    Err(ClientError::Late {
+                        server: self.clone(),
+                        seconds: timeout.as_secs(),
+                    })
+                })
         })
     }
 
-    async fn request(&self, path: &str) -> Result<Bytes, ClientError> {
+    async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
         let unreachable = |source| ClientError::Unreachable {
             server: self.clone(),
             source,
@@ -90,16 +111,24 @@ impl Server {
         match self {
             Server::Tcp { authority } => {
                 let stream = TcpStream::connect(authority).await.map_err(unreachable)?;
-                self.exchange(stream, authority, path).await
+                self.exchange(stream, authority, method, path, body).await
             }
             Server::Unix(socket) => {
-                let stream = UnixStream::connect(socket).await.map_err(unreachable)?;
-                self.exchange(stream, "localhost", path).await
+                let short = ShortPath::of(socket).map_err(unreachable)?;
+                let stream = UnixStream::connect(&short.path).await.map_err(unreachable)?;
+                self.exchange(stream, "localhost", method, path, body).await
             }
         }
     }
 
-    async fn exchange<S>(&self, stream: S, host: &str, path: &str) -> Result<Bytes, ClientError>
+    async fn exchange<S>(
+        &self,
+        stream: S,
+        host: &str,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, ClientError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -112,10 +141,13 @@ impl Server {
             .map_err(|error| broken(error.to_string()))?;
         // Ends with the runtime, once the answer is there.
         tokio::spawn(connection);
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(hyper::header::CONTENT_TYPE, "application/json")
             .header(hyper::header::HOST, host)
             .header(hyper::header::ACCEPT, "application/json")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| broken(error.to_string()))?;
         let answer = sender
             .send_request(request)

@@ -2,22 +2,28 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Ready, ready};
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
 use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use serde_json::json;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::accept::serve;
 use super::error::HttpError;
 use super::gauges::Gauges;
-use super::listener::{self, Local};
+use super::listener::{self, Local, UnixPath};
 use super::readiness::Readiness;
 use super::service::response;
 use super::status::{Rates, Status};
@@ -29,11 +35,17 @@ use crate::tenant::Tenant;
 
 /// Time that a scrape in progress has when the server stops.
 const DRAIN: Duration = Duration::from_secs(1);
+/// The longest body of an act, in bytes, and the time in which it has to arrive.
+const BODY_MAX_BYTES: usize = 1 << 20;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
+const MODE: u32 = 0o600;
 const OURS: &str = "/livez, /readyz, /electable, /metrics, /status";
 const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain";
 
-/// Further pages of the administration; `None` where the path is none of them.
-pub type Extra = Box<dyn Fn(&Call<'_>) -> Option<Page> + Send + Sync>;
+/// Further pages of the administration; `None` where the path is none of them. A `GET` is answered on the
+/// administration's thread and must be quick; a `POST`, an act, runs on a thread of its own and may take its time.
+pub type Extra = Arc<dyn Fn(&Call<'_>) -> Option<Page> + Send + Sync>;
 
 /// A page of the administration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +62,8 @@ pub struct Page {
 pub struct Admin {
     /// TCP address; port 0 takes a free one.
     pub address: SocketAddr,
+    /// Path of a Unix socket for the user who runs the service.
+    pub unix: Option<PathBuf>,
     /// Whose status is shown.
     pub tenant: Arc<Tenant>,
     /// What `/metrics` shows.
@@ -67,6 +81,7 @@ pub struct Admin {
 pub(super) struct Bound {
     address: SocketAddr,
     sockets: Vec<TcpListener>,
+    unix: Option<(UnixPath, UnixListener)>,
     pages: Arc<Pages>,
 }
 
@@ -95,10 +110,13 @@ impl fmt::Debug for Pages {
 impl Admin {
     pub(super) fn bind(self, locals: Vec<Local>, metrics: &Metrics) -> Result<Bound, HttpError> {
         let (address, sockets) = listener::tcp("admin", self.address, 1)?;
+        let unix = self.unix.clone();
+        let unix = unix.map(|path| listener::unix("admin", path, MODE)).transpose()?;
         let gauges = Gauges::register(metrics)?;
         Ok(Bound {
             address,
             sockets,
+            unix,
             pages: Arc::new(Pages {
                 admin: self,
                 locals,
@@ -132,16 +150,28 @@ impl Bound {
             .map(tokio::net::TcpListener::from_std)
             .collect::<std::io::Result<Vec<_>>>()
             .map_err(HttpError::Thread)?;
+        let (path, unix) = self.unix.unzip();
+        let unix = unix
+            .map(tokio::net::UnixListener::from_std)
+            .transpose()
+            .map_err(HttpError::Thread)?;
         drop(guard);
         let pages = self.pages;
         Ok(Box::new(move |stop| {
             runtime.block_on(async move {
                 let sampling = tokio::spawn(sample(Arc::clone(&pages)));
+                let mut listeners = JoinSet::new();
+                let service = move || Administering(Arc::clone(&pages));
                 for socket in sockets {
-                    serve(socket, || Administering(Arc::clone(&pages)), stop.clone(), DRAIN).await;
+                    listeners.spawn(serve(socket, service.clone(), stop.clone(), DRAIN));
                 }
+                if let Some(unix) = unix {
+                    listeners.spawn(serve(unix, service, stop, DRAIN));
+                }
+                while listeners.join_next().await.is_some() {}
                 sampling.abort();
             });
+            drop(path);
         }))
     }
 }
@@ -162,26 +192,66 @@ struct Administering(Arc<Pages>);
 impl Service<Request<Incoming>> for Administering {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let call = Call {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-            query: request.uri().query().unwrap_or_default(),
-            content_type: None,
-            body: &[],
-        };
-        let page = self.0.answer(&call).unwrap_or_else(|refusal| {
-            let mut out = BytesMut::new();
-            let reply = refusal.write(&mut out);
-            (reply, out.freeze())
-        });
-        ready(Ok(response(page.0, page.1)))
+        let pages = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            let page = if head.method == Method::POST {
+                match whole(body).await {
+                    Ok(body) => spawn_blocking(move || pages.page(&head, &body))
+                        .await
+                        .unwrap_or_else(|_| refused(&Refusal::Internal)),
+                    Err(refusal) => refused(&refusal),
+                }
+            } else {
+                pages.page(&head, &[])
+            };
+            Ok(response(page.0, page.1))
+        })
     }
 }
 
+/// All of an act's body.
+async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
+    let body = Limited::new(body, BODY_MAX_BYTES).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Refusal::TooLarge { most: BODY_MAX_BYTES })
+        }
+        Ok(Err(_)) => Err(Refusal::Body {
+            expected: "a whole body",
+            found: "a part of one".to_owned(),
+        }),
+        Err(_) => Err(Refusal::TooSlow {
+            seconds: BODY_TIMEOUT.as_secs(),
+        }),
+    }
+}
+
+fn refused(refusal: &Refusal) -> (Reply, Bytes) {
+    let mut out = BytesMut::new();
+    let reply = refusal.write(&mut out);
+    (reply, out.freeze())
+}
+
 impl Pages {
+    fn page(&self, head: &Parts, body: &[u8]) -> (Reply, Bytes) {
+        let call = Call {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            content_type: head
+                .headers
+                .get(CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok()),
+            body,
+        };
+        self.answer(&call).unwrap_or_else(|refusal| refused(&refusal))
+    }
+
     fn answer(&self, call: &Call<'_>) -> Result<(Reply, Bytes), Refusal> {
         let path = call.trimmed_path();
         let is_ours = OURS.split(", ").any(|known| known == path);

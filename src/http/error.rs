@@ -49,7 +49,7 @@ pub enum HttpError {
         path: PathBuf,
     },
     /// The Unix socket cannot be had.
-    #[error("{name}: cannot listen on {}: {source}; configure a path of at most 107 bytes in a folder that this user may write", path.display())]
+    #[error("{name}: cannot listen on {}: {source}; configure a path in a folder that this user may write", path.display())]
     Unix {
         /// The configuration's section.
         name: String,

@@ -1,19 +1,25 @@
 //! Binding: one socket a worker for each TCP address, and Unix sockets.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::error::HttpError;
-use super::settings::Listener;
+use super::settings::{Listener, Policy};
 use super::worker::Worker;
-use crate::callers::Native;
 
+/// As open as a loopback port is: whom its folder lets through may ask, whatever the umask of whoever started us.
+const MODE: u32 = 0o666;
+/// The longest path that a socket is bound to, in bytes: 107 stand in its address, one of which ends it elsewhere.
+const LONGEST_PATH: usize = 100;
 /// Connections that may wait to be accepted, for each socket.
 const BACKLOG: i32 = 1024;
 
@@ -29,7 +35,7 @@ pub(super) struct Local {
 #[derive(Debug)]
 pub(super) struct Sockets {
     name: String,
-    native: Native,
+    policy: Arc<ArcSwap<Policy>>,
     tcp: Option<(SocketAddr, Vec<TcpListener>)>,
     unix: Option<(UnixPath, UnixListener)>,
 }
@@ -41,6 +47,37 @@ pub(super) struct UnixPath {
     inode: u64,
 }
 
+/// A path of a Unix socket that fits into an address: longer ones go by the folder's handle.
+#[derive(Debug)]
+pub struct ShortPath {
+    /// What to bind or connect to, for as long as this lives.
+    pub path: PathBuf,
+    _folder: Option<File>,
+}
+
+impl ShortPath {
+    /// A way to `path`, whose folder must exist.
+    ///
+    /// # Errors
+    /// The path is too long and its folder cannot be opened.
+    pub fn of(path: &Path) -> io::Result<ShortPath> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(io::ErrorKind::InvalidFilename.into());
+        };
+        if path.as_os_str().len() <= LONGEST_PATH {
+            return Ok(ShortPath {
+                path: path.to_owned(),
+                _folder: None,
+            });
+        }
+        let folder = File::open(folder)?;
+        Ok(ShortPath {
+            path: PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name),
+            _folder: Some(folder),
+        })
+    }
+}
+
 impl Sockets {
     /// Binds what `listener` asks for, with a TCP socket for each of `workers`.
     pub(super) fn bind(listener: Listener, workers: usize) -> Result<Sockets, HttpError> {
@@ -49,10 +86,10 @@ impl Sockets {
             .address
             .map(|address| tcp(&name, address, workers))
             .transpose()?;
-        let unix = listener.unix.map(|path| unix(&name, path)).transpose()?;
+        let unix = listener.unix.map(|path| unix(&name, path, MODE)).transpose()?;
         Ok(Sockets {
             name: listener.name,
-            native: listener.native,
+            policy: listener.policy,
             tcp,
             unix,
         })
@@ -75,7 +112,7 @@ impl Sockets {
     pub(super) fn share(self, workers: &mut [Worker]) -> Result<Option<UnixPath>, HttpError> {
         if let Some((_, sockets)) = self.tcp {
             for (worker, socket) in workers.iter_mut().zip(sockets) {
-                worker.add_tcp(socket, self.native.clone());
+                worker.add_tcp(socket, &self.policy);
             }
         }
         let Some((path, socket)) = self.unix else {
@@ -83,7 +120,7 @@ impl Sockets {
         };
         for worker in workers.iter_mut() {
             let socket = socket.try_clone().map_err(HttpError::Thread)?;
-            worker.add_unix(socket, self.native.clone());
+            worker.add_unix(socket, &self.policy);
         }
         Ok(Some(path))
     }
@@ -150,23 +187,24 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn unix(name: &str, path: PathBuf) -> Result<(UnixPath, UnixListener), HttpError> {
+/// Binds a Unix socket at `path`, for those whom `mode` lets in.
+pub(super) fn unix(name: &str, path: PathBuf, mode: u32) -> Result<(UnixPath, UnixListener), HttpError> {
     let refuse = |source| HttpError::Unix {
         name: name.to_owned(),
         path: path.clone(),
         source,
     };
-    clear(name, &path)?;
-    let listener = UnixListener::bind(&path).map_err(refuse)?;
-    // As open as a loopback port is: whom its folder lets through may ask, whatever the umask of whoever started us.
-    std::fs::set_permissions(&path, Permissions::from_mode(0o666)).map_err(refuse)?;
+    let short = ShortPath::of(&path).map_err(refuse)?;
+    clear(name, &path, &short.path)?;
+    let listener = UnixListener::bind(&short.path).map_err(refuse)?;
+    std::fs::set_permissions(&path, Permissions::from_mode(mode)).map_err(refuse)?;
     let inode = std::fs::symlink_metadata(&path).map_err(refuse)?.ino();
     listener.set_nonblocking(true).map_err(refuse)?;
     Ok((UnixPath { path, inode }, listener))
 }
 
 /// Removes a socket's file that nobody listens on, as a process that was killed leaves it behind.
-fn clear(name: &str, path: &Path) -> Result<(), HttpError> {
+fn clear(name: &str, path: &Path, short: &Path) -> Result<(), HttpError> {
     let Ok(file) = std::fs::symlink_metadata(path) else {
         return Ok(());
     };
@@ -174,7 +212,7 @@ fn clear(name: &str, path: &Path) -> Result<(), HttpError> {
     if !file.file_type().is_socket() {
         return Err(HttpError::UnixTaken { name, path });
     }
-    match UnixStream::connect(&path) {
+    match UnixStream::connect(short) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(&path).map_err(|source| HttpError::Unix { name, path, source })
         }

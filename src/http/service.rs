@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -16,6 +17,7 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::meters::{Meters, Open};
+use super::settings::Policy;
 use crate::callers::{Call, Native, Refusal, Reply};
 
 /// Time in which a body has to arrive.
@@ -28,7 +30,7 @@ const USUAL_BYTES: usize = 4 << 10;
 /// What all connections of a listener on one worker share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) native: Native,
+    pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) meters: Arc<Meters>,
     pub(super) body_max_bytes: usize,
 }
@@ -102,7 +104,7 @@ impl Shared {
                 .and_then(|value| value.to_str().ok()),
             body,
         };
-        let reply = self.native.answer(&call, out).unwrap_or_else(|| {
+        let reply = self.policy.load().native.answer(&call, out).unwrap_or_else(|| {
             let known = Native::PATHS;
             Refusal::NoSuchPath { known }.write(out)
         });

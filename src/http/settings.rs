@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde::Deserialize;
 
 use crate::callers::Native;
@@ -33,7 +35,7 @@ impl Settings {
 }
 
 /// One place where callers connect, and what answers there.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Listener {
     /// Its name in the configuration.
     pub name: String,
@@ -41,6 +43,26 @@ pub struct Listener {
     pub address: Option<SocketAddr>,
     /// Path of a Unix socket.
     pub unix: Option<PathBuf>,
+    /// What is served there.
+    pub policy: Arc<ArcSwap<Policy>>,
+}
+
+/// What a listener serves. Whoever keeps the listener's [`Listener::policy`] may put another in its place while the
+/// server runs: a request is answered under the one that it found, whole.
+#[derive(Debug)]
+pub struct Policy {
     /// What answers.
     pub native: Native,
+}
+
+impl Listener {
+    /// The listener `name` that serves `policy`, bound nowhere.
+    pub fn new(name: impl Into<String>, policy: Policy) -> Listener {
+        Listener {
+            name: name.into(),
+            address: None,
+            unix: None,
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+        }
+    }
 }

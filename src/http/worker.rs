@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -11,8 +12,7 @@ use super::accept::serve;
 use super::error::HttpError;
 use super::meters::Meters;
 use super::service::{Answering, Shared};
-use super::settings::Settings;
-use crate::callers::Native;
+use super::settings::{Policy, Settings};
 
 /// A worker's sockets, before it serves.
 #[derive(Debug)]
@@ -33,13 +33,17 @@ impl Worker {
         }
     }
 
-    pub(super) fn add_tcp(&mut self, socket: std::net::TcpListener, native: Native) {
-        let shared = self.shared(native);
+    pub(super) fn add_tcp(&mut self, socket: std::net::TcpListener, policy: &Arc<ArcSwap<Policy>>) {
+        let shared = self.shared(policy);
         self.tcp.push((socket, shared));
     }
 
-    pub(super) fn add_unix(&mut self, socket: std::os::unix::net::UnixListener, native: Native) {
-        let shared = self.shared(native);
+    pub(super) fn add_unix(
+        &mut self,
+        socket: std::os::unix::net::UnixListener,
+        policy: &Arc<ArcSwap<Policy>>,
+    ) {
+        let shared = self.shared(policy);
         self.unix.push((socket, shared));
     }
 
@@ -88,9 +92,9 @@ impl Worker {
         }))
     }
 
-    fn shared(&self, native: Native) -> Arc<Shared> {
+    fn shared(&self, policy: &Arc<ArcSwap<Policy>>) -> Arc<Shared> {
         Arc::new(Shared {
-            native,
+            policy: Arc::clone(policy),
             meters: Arc::clone(&self.meters),
             body_max_bytes: self.settings.body_max_bytes,
         })

@@ -4,6 +4,7 @@
 //! DIR/main/                       what belongs to one contact centre, inside of `data.dir`
 //!   CURRENT                       name of the present snapshot
 //!   LOCK                          held by the one writer
+//!   admin.sock                    where the service that holds the folder is asked
 //!   snapshot-00000001.ringside    a generation; never changes
 //!   rejects-00000001.ndjson       what the import of that generation refused
 //! ```
@@ -23,6 +24,7 @@ pub const KEPT_GENERATIONS: usize = 3;
 /// Folder of the one tenant that there is today, inside of `data.dir`.
 pub const TENANT: &str = "main";
 
+const SOCKET: &str = "admin.sock";
 const SNAPSHOT: (&str, &str) = ("snapshot-", ".ringside");
 const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
 
@@ -178,6 +180,11 @@ impl Folder {
     /// Path of the snapshot with serial number `generation`.
     pub fn snapshot(&self, generation: u64) -> PathBuf {
         self.dir.join(name_of(generation, SNAPSHOT))
+    }
+
+    /// Path of the Unix socket by which the folder's holder is asked, if it is a service.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join(SOCKET)
     }
 
     /// Path of the rejects of `generation`.

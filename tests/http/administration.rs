@@ -53,7 +53,7 @@ fn readiness_follows_its_latch() {
 #[test]
 fn further_pages_can_be_added() {
     let centre = centre(&Plan::default());
-    let extra: ringside::http::Extra = Box::new(|call| {
+    let extra: ringside::http::Extra = Arc::new(|call| {
         (call.path == "/explain").then(|| Page {
             status: 200,
             content_type: "text/plain",

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringside::http::{Admin, Bound, Extra, HttpError, Listener, Readiness, Running, Server, Settings};
+use ringside::http::{
+    Admin, Bound, Extra, HttpError, Listener, Policy, Readiness, Running, Server, Settings,
+};
 
 use crate::support::{BATCH_MAX, Centre};
 
@@ -27,17 +29,20 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) fn listener(centre: &Centre, address: Option<SocketAddr>, unix: Option<PathBuf>) -> Listener {
+    let policy = Policy {
+        native: centre.native.clone(),
+    };
     Listener {
-        name: "main".into(),
         address,
         unix,
-        native: centre.native.clone(),
+        ..Listener::new("main", policy)
     }
 }
 
 pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<Extra>) -> Admin {
     Admin {
         address: any_port(),
+        unix: None,
         tenant: Arc::clone(&centre.tenant),
         metrics: Arc::clone(&centre.metrics),
         lookups: Arc::clone(&centre.meters),
