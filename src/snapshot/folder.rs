@@ -6,6 +6,7 @@
 //!   LOCK                          held by the one writer
 //!   snapshot-00000001.ringside    a generation; never changes
 //!   rejects-00000001.ndjson       what the import of that generation refused
+//!   build/                        the next generation while a file is imported, see `import`
 //! ```
 //!
 //! A generation is staged, finished, made durable, renamed, and only then named by `CURRENT`: a crash at any moment
@@ -25,6 +26,7 @@ pub const TENANT: &str = "main";
 
 const SNAPSHOT: (&str, &str) = ("snapshot-", ".ringside");
 const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
+const BUILD: &str = "build";
 
 /// What a folder of snapshots ran into.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,12 @@ pub enum FolderError {
         name: String,
         /// The snapshots that are there.
         there: String,
+    },
+    /// A serial number that is used already.
+    #[error("{}: expected no snapshot of that serial number, found one; build again, it takes the next", path.display())]
+    Taken {
+        /// The snapshot that is there.
+        path: PathBuf,
     },
     /// The folder cannot be read or made.
     #[error("cannot {step} {}: {source}", path.display())]
@@ -185,6 +193,11 @@ impl Folder {
         self.dir.join(name_of(generation, REJECTS))
     }
 
+    /// Path of the folder in which the next generation is built.
+    pub fn build(&self) -> PathBuf {
+        self.dir.join(BUILD)
+    }
+
     fn failed(&self, step: &'static str, source: io::Error) -> FolderError {
         FolderError::Io {
             step,
@@ -233,6 +246,41 @@ impl Held {
     pub fn publish(&self, snapshot: Staged) -> Result<PathBuf, FolderError> {
         let path = snapshot.target().to_owned();
         snapshot.publish()?;
+        self.point_to(&path)?;
+        Ok(path)
+    }
+
+    /// Moves the finished, durable snapshot `generation` and its rejects here from the folder `from` of the same file
+    /// system, makes it the present one, and removes generations that are no longer kept. Returns where they are.
+    ///
+    /// # Errors
+    /// As [`Held::publish`], or there is a snapshot of that serial number already.
+    pub fn adopt(&self, from: &Folder, generation: u64) -> Result<(PathBuf, Option<PathBuf>), FolderError> {
+        let (path, rejects) = (self.folder.snapshot(generation), self.folder.rejects(generation));
+        if path.exists() {
+            return Err(FolderError::Taken { path });
+        }
+        // Before the snapshot, so that no generation stands here whose rejects are missing; those of a build that
+        // failed in its last step are not this one's.
+        remove(&rejects);
+        let refused = from.rejects(generation);
+        let rejects = refused.exists().then_some(rejects);
+        if let Some(rejects) = &rejects {
+            durable::move_file(&refused, rejects)?;
+        }
+        durable::move_file(&from.snapshot(generation), &path)?;
+        self.point_to(&path)?;
+        Ok((path, rejects))
+    }
+
+    /// Removes the folder with all that is in it, and frees it.
+    pub fn remove(self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder.dir) {
+            tracing::warn!(path = %self.folder.dir.display(), %error, "a folder could not be removed");
+        }
+    }
+
+    fn point_to(&self, path: &Path) -> Result<(), FolderError> {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -241,8 +289,7 @@ impl Held {
         // ones go all the same, or failures that are tried again would fill the disk.
         let published = Current::publish(&self.folder.dir, name);
         self.remove_old();
-        published?;
-        Ok(path)
+        Ok(published?)
     }
 
     /// What cannot be removed now is removed with the next publication, and is no reason to call this one failed.

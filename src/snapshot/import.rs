@@ -4,8 +4,9 @@
 //! the meaning of the whole file doubtful ends the import, and what was published before stays as it is. A CSV file
 //! needs no [`Mapping`]: the columns of id, name and phones are found by their headers.
 //!
-//! A record's seq, and that of its claims, is its row: the line of the file on which it begins, from 1, so that among
-//! customers of one file the later row is the newer claim. Memory: the tables of the snapshot and 16 to 32 bytes a
+//! A claim begins at the seq of the base, which is what is served when the import begins (0 where there is none), plus
+//! its row: the line of the file on which it begins, from 1, so that among customers of one file the later row is the
+//! newer claim. A claim that the same customer has in the base keeps its beginning, since it is unbroken. Memory: the tables of the snapshot and 16 to 32 bytes a
 //! customer to find ids that come twice; rows themselves pass through.
 
 mod columns;
@@ -17,6 +18,7 @@ mod mapping;
 mod ndjson;
 mod pipeline;
 mod rejects;
+mod target;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,6 +26,7 @@ use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -33,9 +36,9 @@ use self::csv::CsvRows;
 use self::ndjson::{JsonDocuments, NdjsonRows, Unnamed};
 use self::pipeline::{Batch, Documents, Encoder, Outcome, Rows};
 use self::rejects::Rejects;
-use super::folder::{Held, ReadBack};
+use super::folder::{Folder, Held, ReadBack};
 use super::writer::{Facts, SnapshotWriter};
-use super::{Snapshot, SnapshotError, Stream};
+use super::{MappedSnapshot, Snapshot, SnapshotError, Stream};
 use crate::customer::{Record, Schema};
 use crate::intake::Intake;
 
@@ -45,6 +48,7 @@ pub use mapping::{
     MappingError, PhoneColumn,
 };
 pub use rejects::Reject;
+pub use target::{Built, Target};
 
 /// Bytes read from the input at a time.
 const READ_BYTES: usize = 1 << 18;
@@ -144,76 +148,87 @@ pub struct Summary {
     pub bytes: u64,
 }
 
-/// Builds the next generation in the folder that `held` holds, and makes it the present one. `progress` is called some
-/// hundred rows apart. `created_at_ms` is now, in milliseconds since 1970.
+/// What is told while an import goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A build that was ended half way goes on behind this row.
+    Resumed {
+        /// The line of the input up to which nothing is read again.
+        row: u64,
+    },
+    /// A build that was ended half way is of no use.
+    StartedOver {
+        /// What is another now, or what is damaged.
+        why: String,
+    },
+    /// So far it is, some hundred rows apart.
+    At(Progress),
+}
+
+/// Builds a finished snapshot that nobody sees yet.
 ///
 /// # Errors
-/// [`ImportError`]; nothing is published then, and nothing is left behind.
+/// [`ImportError`]; the build folder then keeps what another try can go on from, if anything.
 pub fn build<R: Read + Send>(
+    input: Input<R>,
+    mapping: &Mapping,
+    intake: &Intake,
+    target: Target,
+    events: impl FnMut(Event),
+) -> Result<Built, ImportError> {
+    let held = Folder::hold(&target.dir)?;
+    let building = Building {
+        intake,
+        mapping,
+        target: &target,
+        held: &held,
+        total: input.bytes,
+    };
+    match building.input(input, events) {
+        Ok(summary) => Ok(Built { held, summary }),
+        Err(error) => {
+            held.remove();
+            Err(error)
+        }
+    }
+}
+
+/// Builds the next generation of the folder that `held` holds on top of the present one, and makes it the present one.
+/// `created_at_ms` and `memory_bytes` as in [`Target`].
+///
+/// # Errors
+/// [`ImportError`]; nothing is published then.
+pub fn build_and_publish<R: Read + Send>(
     input: Input<R>,
     mapping: &Mapping,
     intake: &Intake,
     held: &Held,
     created_at_ms: i64,
-    progress: impl FnMut(Progress),
+    memory_bytes: u64,
+    events: impl FnMut(Event),
 ) -> Result<Summary, ImportError> {
-    let present = present_schema(held);
-    let version = present
-        .as_ref()
-        .map_or(1, |schema| schema.version.saturating_add(1));
-    let reader = BufReader::with_capacity(READ_BYTES, input.reader);
-    let building = Building {
-        intake,
-        mapping,
-        held,
+    let target = Target {
+        dir: held.folder().build(),
+        generation: held.folder().next_generation()?,
+        base: present(held.folder()),
         created_at_ms,
-        total: input.bytes,
+        memory_bytes,
     };
-    match input.format {
-        Format::Csv => {
-            let mut rows = CsvRows::new(reader, mapping.delimiter.byte());
-            let first = rows.next()?.ok_or(ImportError::NoHeaders)?;
-            let cells = first.content.map_err(|found| ImportError::Headers {
-                found,
-                remedy: "correct the first line",
-            })?;
-            let headers = columns::headers(&cells, mapping.encoding)?;
-            let mut columns = Columns::new(headers, mapping, version)?;
-            columns.keep_version_of(present.as_ref());
-            let detected = columns.detected();
-            let summary = building.run(rows, vec![columns; workers()], progress)?;
-            Ok(Summary { detected, ..summary })
-        }
-        Format::Ndjson => {
-            let definitions = mapping
-                .attributes
-                .iter()
-                .map(AttributeColumn::definition)
-                .collect();
-            let schema = Schema::new(version, definitions).map_err(ImportError::Schema)?;
-            // A schema that grows with the rows is one worker's, who sees them in order.
-            let workers = if mapping.only {
-                let schema = unless_changed(schema, present.as_ref());
-                vec![JsonDocuments::new(schema, Unnamed::Drop); workers()]
-            } else {
-                vec![JsonDocuments::new(schema, Unnamed::Infer)]
-            };
-            building.run(NdjsonRows::new(reader), workers, progress)
-        }
-    }
+    let built = build(input, mapping, intake, target, events)?;
+    Ok(built.publish(held)?)
 }
 
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKERS))
 }
 
-/// The schema of the present snapshot. One that cannot be opened is no reason not to build a new one.
-fn present_schema(held: &Held) -> Option<Schema> {
-    let path = held.folder().current().ok().flatten()?;
+/// The present snapshot. One that cannot be opened is no reason not to build a new one.
+fn present(folder: &Folder) -> Option<Arc<MappedSnapshot>> {
+    let path = folder.current().ok().flatten()?;
     match Snapshot::map(&path) {
-        Ok(snapshot) => Some(snapshot.schema().clone()),
+        Ok(snapshot) => Some(Arc::new(snapshot)),
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "the present snapshot cannot be opened");
+            tracing::warn!(path = %path.display(), %error, "the present snapshot cannot be opened: claims begin anew");
             None
         }
     }
@@ -231,26 +246,64 @@ fn unless_changed(schema: Schema, present: Option<&Schema>) -> Schema {
 struct Building<'a> {
     intake: &'a Intake,
     mapping: &'a Mapping,
+    target: &'a Target,
     held: &'a Held,
-    created_at_ms: i64,
     total: Option<u64>,
 }
 
 impl Building<'_> {
-    fn run<R, D>(
+    fn input<R: Read + Send>(
         &self,
-        rows: R,
-        workers: Vec<D>,
-        progress: impl FnMut(Progress),
-    ) -> Result<Summary, ImportError>
+        input: Input<R>,
+        events: impl FnMut(Event),
+    ) -> Result<Summary, ImportError> {
+        let mapping = self.mapping;
+        let present = self.target.base.as_ref().map(|base| base.schema());
+        let version = present.map_or(1, |schema| schema.version.saturating_add(1));
+        let reader = BufReader::with_capacity(READ_BYTES, input.reader);
+        match input.format {
+            Format::Csv => {
+                let mut rows = CsvRows::new(reader, mapping.delimiter.byte());
+                let first = rows.next()?.ok_or(ImportError::NoHeaders)?;
+                let cells = first.content.map_err(|found| ImportError::Headers {
+                    found,
+                    remedy: "correct the first line",
+                })?;
+                let headers = columns::headers(&cells, mapping.encoding)?;
+                let mut columns = Columns::new(headers, mapping, version)?;
+                columns.keep_version_of(present);
+                let detected = columns.detected();
+                let summary = self.run(rows, vec![columns; workers()], events)?;
+                Ok(Summary { detected, ..summary })
+            }
+            Format::Ndjson => {
+                let definitions = mapping
+                    .attributes
+                    .iter()
+                    .map(AttributeColumn::definition)
+                    .collect();
+                let schema = Schema::new(version, definitions).map_err(ImportError::Schema)?;
+                // A schema that grows with the rows is one worker's, who sees them in order.
+                let workers = if mapping.only {
+                    let schema = unless_changed(schema, present);
+                    vec![JsonDocuments::new(schema, Unnamed::Drop); workers()]
+                } else {
+                    vec![JsonDocuments::new(schema, Unnamed::Infer)]
+                };
+                self.run(NdjsonRows::new(reader), workers, events)
+            }
+        }
+    }
+
+    fn run<R, D>(&self, rows: R, workers: Vec<D>, events: impl FnMut(Event)) -> Result<Summary, ImportError>
     where
         R: Rows,
         D: Documents<Content = R::Content>,
     {
-        let generation = self.held.folder().next_generation()?;
-        let target = self.held.folder().snapshot(generation);
-        self.write(generation, rows, workers, progress)
-            .map_err(|error| error.while_writing(&target))
+        let generation = self.target.generation;
+        let file = self.held.folder().snapshot(generation);
+        self.write(generation, rows, workers, events)
+            .map_err(|error| error.while_writing(&file))
     }
 
     fn write<R, D>(
@@ -258,7 +311,7 @@ impl Building<'_> {
         generation: u64,
         rows: R,
         workers: Vec<D>,
-        mut progress: impl FnMut(Progress),
+        mut events: impl FnMut(Event),
     ) -> Result<Summary, ImportError>
     where
         R: Rows,
@@ -268,7 +321,7 @@ impl Building<'_> {
         let mut staged = self.held.stage(generation)?;
         let writer = ReadBack(staged.writer()?);
         // Scatters the number table in a way that whoever writes the input does not know.
-        let seed = RandomState::new().hash_one(self.created_at_ms);
+        let seed = RandomState::new().hash_one(self.target.created_at_ms);
         let mut writing = Writing {
             writer: SnapshotWriter::new(writer, seed)?,
             rejects: Rejects::new(self.held, generation),
@@ -282,15 +335,16 @@ impl Building<'_> {
             intake: self.intake,
             invalid_phones: self.mapping.invalid_phones,
             region: self.mapping.region,
+            base: self.target.base.as_deref(),
         };
         let schema = pipeline::run(rows, workers, encoder, |batch| {
             let bytes = batch.bytes_read;
             writing.batch(batch)?;
-            progress(Progress {
+            events(Event::At(Progress {
                 bytes,
                 total: self.total,
                 rows: writing.rows,
-            });
+            }));
             Ok(())
         })?;
         let Writing {
@@ -310,13 +364,13 @@ impl Building<'_> {
         }
         let streams = [Stream {
             stream: "import".to_owned(),
-            incarnation: self.created_at_ms.to_string(),
+            incarnation: self.target.created_at_ms.to_string(),
             token: String::new(),
         }];
         let (_, header) = writer.finish(&Facts {
             generation,
-            seq: last,
-            created_at_ms: self.created_at_ms,
+            seq: self.target.base.as_ref().map_or(0, |base| base.header().seq) + last,
+            created_at_ms: self.target.created_at_ms,
             schema: &schema,
             streams: &streams,
         })?;
@@ -329,9 +383,11 @@ impl Building<'_> {
             }
             None => None,
         };
+        let path = staged.target().to_owned();
+        staged.publish()?;
         Ok(Summary {
             generation,
-            path: self.held.publish(staged)?,
+            path,
             rejects,
             rows,
             customers: header.customers,

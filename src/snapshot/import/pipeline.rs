@@ -15,6 +15,7 @@ use crate::customer::record::Origin;
 use crate::customer::{Phone, Refusal, Schema};
 use crate::intake::Intake;
 use crate::number::Region;
+use crate::snapshot::MappedSnapshot;
 
 /// A batch is full with so many rows …
 const BATCH_ROWS: usize = 256;
@@ -100,6 +101,8 @@ pub(super) struct Encoder<'a> {
     pub(super) intake: &'a Intake,
     pub(super) invalid_phones: InvalidPhones,
     pub(super) region: Option<Region>,
+    /// What is served now.
+    pub(super) base: Option<&'a MappedSnapshot>,
 }
 
 /// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
@@ -234,9 +237,14 @@ impl Encoder<'_> {
             stream: 0,
             position: &position,
         };
+        let known = self.base.and_then(|base| base.customer(&customer.id));
+        let begins = self.base.map_or(0, |base| base.header().seq) + row;
         let recorded = self
             .intake
-            .record(&customer, schema, origin, |_| row)
+            .record(&customer, schema, origin, |key| {
+                let unbroken = known.as_ref().and_then(|known| known.claim(key.raw()));
+                unbroken.map_or(begins, |claim| claim.since)
+            })
             .map_err(|error| Reject::row(row, error.to_string()))?;
         let kept = self.invalid_phones == InvalidPhones::Keep;
         let mut rejects = document.left_out;
