@@ -46,11 +46,7 @@ impl Place {
         format: Format,
         mapping: &Mapping,
     ) -> Result<Summary, ImportError> {
-        let input = Input {
-            reader,
-            bytes: None,
-            format,
-        };
+        let input = Input::stream(reader, format);
         build_and_publish(input, mapping, &intake(), &self.held, NOW_MS, MEMORY, |_| {})
     }
 

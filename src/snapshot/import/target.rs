@@ -23,6 +23,9 @@ pub struct Target {
     pub created_at_ms: i64,
     /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
     pub memory_bytes: u64,
+    /// Bytes of the input after each of which what is done is made durable, so that another try goes on from there:
+    /// [`CHECKPOINT_BYTES`](super::CHECKPOINT_BYTES), but for tests.
+    pub checkpoint_bytes: u64,
 }
 
 /// A finished snapshot, durable in its build folder, which stays locked until this is dropped or published.
@@ -51,7 +54,7 @@ impl Built {
     /// was, and the finished snapshot stays where it is.
     pub fn publish(self, folder: &Held) -> Result<Summary, FolderError> {
         let Built { held, mut summary } = self;
-        let (path, rejects) = folder.adopt(held.folder(), summary.generation)?;
+        let (path, rejects) = folder.adopt(&summary.path, summary.rejects.as_deref(), summary.generation)?;
         held.remove();
         summary.path = path;
         summary.rejects = rejects;
