@@ -69,8 +69,10 @@ pub(crate) struct Sorter<T> {
     file: Option<Arc<File>>,
     runs: Vec<Run>,
     /// A full buffer on its way to the file, and empty back.
-    writing: Option<JoinHandle<io::Result<(Vec<T>, Run)>>>,
+    writing: Option<Writing<T>>,
 }
+
+type Writing<T> = JoinHandle<io::Result<(Vec<T>, Run)>>;
 
 /// Where sorted items lie in the file.
 #[derive(Debug, Clone, Copy)]

@@ -43,9 +43,8 @@ impl Checkpoints {
 
     /// Makes durable what `manifest` tells, which the files have been given.
     pub(super) fn make(&mut self, manifest: Manifest) -> Result<(), ImportError> {
-        let sent = self.manifests.as_ref().map(|manifests| manifests.send(manifest));
-        match sent {
-            Some(Ok(())) => Ok(()),
+        match &self.manifests {
+            Some(manifests) if manifests.send(manifest).is_ok() => Ok(()),
             // The thread has failed; it says why.
             _ => self.end(),
         }
