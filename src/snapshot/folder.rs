@@ -28,6 +28,8 @@ pub const TENANT: &str = "main";
 const SNAPSHOT: (&str, &str) = ("snapshot-", ".ringside");
 const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
 const BUILD: &str = "build";
+/// What a build folder has once another try can go on from what is in it.
+pub(super) const MANIFEST: &str = "manifest";
 
 /// What a folder of snapshots ran into.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +96,8 @@ impl Folder {
         Folder::open(data_dir.join(TENANT))
     }
 
-    /// Creates the folder where it is missing, takes its lock, and removes what a crash left half written.
+    /// Creates the folder where it is missing, takes its lock, and removes what a crash left half written: staged files,
+    /// and a build that nothing can go on from.
     ///
     /// # Errors
     /// [`DurableError::Locked`], naming the holder, where another process writes the folder; or the folder cannot be
@@ -117,7 +120,20 @@ impl Folder {
         for path in durable::clean_stale(&folder.dir)? {
             tracing::info!(path = %path.display(), "removed a file that a crash left half written");
         }
+        folder.remove_hopeless_build();
         Ok(Held { folder, _lock: lock })
+    }
+
+    fn remove_hopeless_build(&self) {
+        let dir = self.build();
+        if !dir.is_dir() || dir.join(MANIFEST).exists() {
+            return;
+        }
+        // Somebody may be building beside us.
+        if let Ok(lock) = FolderLock::acquire(&dir) {
+            let folder = Folder::open(dir);
+            Held { folder, _lock: lock }.remove();
+        }
     }
 
     /// The folder's path.

@@ -80,6 +80,24 @@ fn what_a_killed_writer_leaves_is_not_published_and_is_removed() {
 }
 
 #[test]
+fn a_build_that_nothing_can_go_on_from_is_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let build = Folder::open(dir.path()).build();
+    fs::create_dir(&build).unwrap();
+    fs::write(build.join("records"), "half").unwrap();
+    let building = FolderLock::acquire(&build).unwrap();
+    drop(Folder::hold(dir.path()).unwrap());
+    assert!(build.join("records").exists(), "somebody builds there");
+    drop(building);
+    fs::write(build.join(MANIFEST), "how far it is").unwrap();
+    drop(Folder::hold(dir.path()).unwrap());
+    assert!(build.join("records").exists(), "another try goes on from there");
+    fs::remove_file(build.join(MANIFEST)).unwrap();
+    drop(Folder::hold(dir.path()).unwrap());
+    assert!(!build.exists());
+}
+
+#[test]
 fn a_failed_publication_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let held = Folder::hold(dir.path()).unwrap();

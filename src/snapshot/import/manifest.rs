@@ -14,7 +14,7 @@ use crate::customer::Schema;
 use crate::durable::{self, DurableError};
 use crate::intake::Intake;
 
-pub(super) const NAME: &str = "manifest";
+pub(super) use crate::snapshot::folder::MANIFEST as NAME;
 /// Another version of the program may read rows in another way.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");
 
