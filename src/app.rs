@@ -1,5 +1,6 @@
 //! The service: builds every part in order, binds before it serves, and gives back a handle that drains.
 
+mod generations;
 mod scrub;
 mod signal;
 
@@ -23,6 +24,7 @@ use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::{Metrics, MetricsError};
 use crate::number::{Numbering, SettingsError};
+use crate::replica::generations::Generations;
 use crate::replica::{Counters, Freshness, Replica};
 use crate::snapshot::folder::{Folder, FolderError, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
@@ -30,6 +32,7 @@ use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 use crate::tenant::Tenant;
 use scrub::Scrubbing;
 
+pub use generations::{Place, Publication};
 pub use signal::until_told_to_stop;
 
 /// Why the service cannot start.
@@ -93,7 +96,8 @@ impl App {
     /// The first part that cannot be built or bound, with what to do about it.
     pub fn build(config: &Config) -> Result<App, AppError> {
         let metrics = Arc::new(Metrics::new()?);
-        let folder = Arc::new(Folder::hold(config.data.dir.join(TENANT))?);
+        let folder = Folder::hold(config.data.dir.join(TENANT))?;
+        let folder = Arc::new(folder.keeping(config.data.generations_kept));
         let snapshot = Arc::new(present(&folder)?);
         let has_customers = snapshot.header().generation > 0;
         let (index, writer) = Index::new(snapshot, config.phones);
@@ -135,8 +139,16 @@ impl App {
                 "no snapshot and no feed: every lookup is a miss until one is built (`ringside snapshot build`)"
             );
         }
+        let has_feeds = !feeds.is_empty();
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
-        let http = bind(config, folder.folder(), &numbering, &tenant, &readiness, &metrics)?;
+        let generations = Generations::new(Arc::clone(&folder), config.phones, config.sanity);
+        let pages = generations::Pages {
+            generations: Arc::new(generations),
+            installer: feeds.installer(),
+            readiness: Arc::clone(&readiness),
+            has_feeds,
+        };
+        let http = bind(config, pages, &numbering, &tenant, &readiness, &metrics)?;
         Ok(App {
             http,
             feeds,
@@ -232,7 +244,7 @@ fn empty() -> Result<MappedSnapshot, SnapshotError> {
 
 fn bind(
     config: &Config,
-    folder: &Folder,
+    pages: generations::Pages,
     numbering: &Numbering,
     tenant: &Arc<Tenant>,
     readiness: &Arc<Readiness>,
@@ -264,22 +276,22 @@ fn bind(
         .collect();
     let admin = http::Admin {
         address: config.admin.address,
-        unix: Some(folder.socket()),
+        unix: Some(pages.generations.folder().folder().socket()),
         tenant: Arc::clone(tenant),
         metrics: Arc::clone(metrics),
         lookups,
         readiness: Arc::clone(readiness),
-        extra: Some(explaining(tenant)),
+        extra: Some(extra(tenant, pages)),
     };
     Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
 }
 
-/// The administration's `/explain?ani=`: how a lookup comes to its answer.
-fn explaining(tenant: &Arc<Tenant>) -> Extra {
+/// The administration's further pages: `/explain?ani=`, how a lookup comes to its answer, and those on generations.
+fn extra(tenant: &Arc<Tenant>, pages: generations::Pages) -> Extra {
     let tenant = Arc::clone(tenant);
     Arc::new(move |call| {
         if call.trimmed_path() != "/explain" {
-            return None;
+            return pages.answer(call);
         }
         let mut body = BytesMut::new();
         let reply = match Explanation::asked(call, &tenant) {

@@ -15,6 +15,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
+use crate::replica::judge::Sanity;
 use crate::{feed, http, index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
@@ -41,6 +42,8 @@ pub struct Config {
     pub admin: Admin,
     /// What is kept on disk.
     pub data: Data,
+    /// Which imports pass unasked.
+    pub sanity: Sanity,
     /// How snapshots are built.
     pub import: Import,
     /// How written numbers are read.

@@ -25,6 +25,14 @@ pub(super) enum Command {
     /// Build, look at, check, export and compare snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// Show the generations that there are, and an import that waits to be accepted
+    Generations(GenerationsArguments),
+    /// Publish the import that waits, or drop it
+    Accept(AcceptArguments),
+    /// Serve an earlier generation again
+    Rollback(RollbackArguments),
+    /// Keep a generation however many come after
+    Pin(PinArguments),
     /// Ask who is calling, and read the answer as a person does
     Lookup(LookupArguments),
     /// Say how a number was read, what matched, and which claims lost and why
@@ -110,11 +118,58 @@ pub(super) struct BuildArguments {
     /// The data folder to build in; the server's `data.dir`
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
+    /// Publish it whatever it changes, without waiting to be accepted
+    #[arg(long)]
+    pub(super) accept: bool,
+    /// Replace the customers though a feed keeps them as their source has them; the feed goes on from where it is
+    #[arg(long)]
+    pub(super) replace: bool,
     /// Print the summary as JSON, and no progress
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) config: ConfigFile,
+}
+
+/// Whose generations.
+#[derive(Debug, Args)]
+pub(super) struct GenerationsArguments {
+    /// The data folder, through the service that holds it where one does; without it the configured one
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptArguments {
+    /// Drop it instead
+    #[arg(long)]
+    pub(super) drop: bool,
+    #[command(flatten)]
+    pub(super) of: GenerationsArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackArguments {
+    /// The generation to serve; without it the one before the present one
+    pub(super) generation: Option<u64>,
+    #[command(flatten)]
+    pub(super) of: GenerationsArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PinArguments {
+    /// The generation to keep
+    pub(super) generation: u64,
+    /// Let it go instead, when its time comes
+    #[arg(long)]
+    pub(super) remove: bool,
+    #[command(flatten)]
+    pub(super) of: GenerationsArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -62,6 +62,11 @@ impl Merge {
         writer.finish(&facts)
     }
 
+    /// The generation that the merge is made on.
+    pub fn base(&self) -> u64 {
+        self.snapshot.header().generation
+    }
+
     /// The newest change that the merge holds.
     pub fn seq(&self) -> u64 {
         self.seq

@@ -126,6 +126,23 @@ impl Writer {
         Some(merge)
     }
 
+    /// Replaces everything by `snapshot`: what has been written since the one before is forgotten. Seqs go on behind the
+    /// greater one of both.
+    pub fn replace(&mut self, snapshot: Arc<MappedSnapshot>) {
+        self.seq = self.seq.max(snapshot.header().seq);
+        let state = State {
+            active: Arc::new(Overlay::new()),
+            sealed: None,
+            schema: Arc::new(snapshot.schema().clone()),
+            streams: snapshot.streams().into(),
+            snapshot,
+        };
+        // Before the state, as readers ask for them the other way round. Whoever still has the old state sees nothing
+        // new by it: every version there is at or below the seq that is visible already, or is forgotten unpublished.
+        self.publish();
+        self.index.state.store(Arc::new(state));
+    }
+
     /// Replaces snapshot and sealed overlay by `snapshot`, which holds both.
     pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) {
         let state = State {

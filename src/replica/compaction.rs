@@ -67,7 +67,7 @@ pub fn compact(
             SnapshotError::Io(source) => DurableError::new("write", staged_at, source).into(),
             other => CompactionError::Snapshot(other),
         })?;
-    let path = folder.publish(staged)?;
+    let path = folder.publish(staged, merge.base())?;
     let snapshot = Snapshot::map(&path)?;
     if let Err(error) = snapshot.populate(0, u64::MAX) {
         tracing::debug!(%error, "the new generation is read from disk as it is asked for");

@@ -8,20 +8,30 @@
 //!   snapshot-00000001.ringside    a generation; never changes
 //!   rejects-00000001.ndjson       what the import of that generation refused
 //!   build/                        the next generation while a file is imported, see `import`
+//!   candidate-00000002.ringside   a finished import that waits to be accepted
+//!   candidate.json                why it waits
+//!   PINS                          generations that stay however many come after
 //! ```
 //!
 //! A generation is staged, finished, made durable, renamed, and only then named by `CURRENT`: a crash at any moment
-//! leaves the old generation or the new one. The newest [`KEPT_GENERATIONS`] stay, to go back to; older ones are
-//! removed with their rejects when a new one is published.
+//! leaves the old generation or the new one. Publication is a compare-and-swap: whoever made a generation names the one
+//! that it was made on. The newest [`KEPT_GENERATIONS`] stay, or as many as [`Held::keeping`] says, and those that are
+//! pinned; older ones are removed with their rejects when a new one is published.
+
+mod candidate;
+mod pins;
 
 use std::borrow::BorrowMut;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::durable::{self, Current, DurableError, FolderLock, Staged};
 
-/// Generations that stay in the folder, the present one among them.
+pub use candidate::Candidate;
+
+/// Generations that stay in the folder unless told otherwise, the present one among them.
 pub const KEPT_GENERATIONS: usize = 3;
 /// Folder of the one tenant that there is today, inside of `data.dir`.
 pub const TENANT: &str = "main";
@@ -68,6 +78,38 @@ pub enum FolderError {
     Taken {
         /// The snapshot that is there.
         path: PathBuf,
+    },
+    /// Somebody else has published meanwhile.
+    #[error(
+        "expected generation {expected} to be the present one, as it was when this began, found generation {found}; \
+         begin again"
+    )]
+    Moved {
+        /// What the generation was made on; 0 where there was none.
+        expected: u64,
+        /// The present one; 0 where there is none.
+        found: u64,
+    },
+    /// A generation that is not there.
+    #[error("expected one of the generations {there}, found {generation}; name one of those")]
+    NoGeneration {
+        /// What was asked for.
+        generation: u64,
+        /// What is there.
+        there: String,
+    },
+    /// There is nothing to accept.
+    #[error(
+        "expected an import that waits to be accepted, found none; `ringside generations` shows what there is"
+    )]
+    NoCandidate,
+    /// A file of the folder that is not as this program writes it.
+    #[error("{}: expected JSON as Ringside writes it, found a fault: {source}; remove the file", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The parser's words.
+        source: serde_json::Error,
     },
     /// The folder cannot be read or made.
     #[error("cannot {step} {}: {source}", path.display())]
@@ -123,7 +165,9 @@ impl Folder {
             tracing::info!(path = %path.display(), "removed a file that a crash left half written");
         }
         folder.remove_hopeless_build();
-        Ok(Held { folder, _lock: lock })
+        let held = Held::new(folder, lock);
+        held.remove_stray_candidates();
+        Ok(held)
     }
 
     fn remove_hopeless_build(&self) {
@@ -134,7 +178,7 @@ impl Folder {
         // Somebody may be building beside us.
         if let Ok(lock) = FolderLock::acquire(&dir) {
             let folder = Folder::open(dir);
-            Held { folder, _lock: lock }.remove();
+            Held::new(folder, lock).remove();
         }
     }
 
@@ -196,10 +240,21 @@ impl Folder {
     /// # Errors
     /// As [`Folder::generations`].
     pub fn next_generation(&self) -> Result<u64, FolderError> {
-        Ok(self
-            .generations()?
-            .last()
-            .map_or(1, |last| last.saturating_add(1)))
+        let candidate = self.candidate()?.map(|candidate| candidate.generation);
+        let greatest = self.generations()?.last().copied().max(candidate);
+        Ok(greatest.map_or(1, |greatest| greatest.saturating_add(1)))
+    }
+
+    /// Serial number of the present snapshot; 0 where there is none, `None` where a person has given it another name.
+    ///
+    /// # Errors
+    /// As [`Folder::current`].
+    pub fn present(&self) -> Result<Option<u64>, FolderError> {
+        let Some(path) = self.current()? else {
+            return Ok(Some(0));
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        Ok(name.and_then(|name| generation_of(name, SNAPSHOT)))
     }
 
     /// Path of the snapshot with serial number `generation`.
@@ -215,6 +270,22 @@ impl Folder {
     /// Path of the rejects of `generation`.
     pub fn rejects(&self, generation: u64) -> PathBuf {
         self.dir.join(name_of(generation, REJECTS))
+    }
+
+    /// Whether `generation` is there.
+    ///
+    /// # Errors
+    /// [`FolderError::NoGeneration`], naming those that are, or the folder cannot be read.
+    pub fn expect(&self, generation: u64) -> Result<(), FolderError> {
+        let there = self.generations()?;
+        if there.contains(&generation) {
+            return Ok(());
+        }
+        let there: Vec<String> = there.iter().map(u64::to_string).collect();
+        Err(FolderError::NoGeneration {
+            generation,
+            there: there.join(", "),
+        })
     }
 
     /// Path of the folder in which the next generation is built.
@@ -235,10 +306,30 @@ impl Folder {
 #[derive(Debug)]
 pub struct Held {
     folder: Folder,
+    kept: usize,
+    /// Held from the look at what is present until that has been replaced.
+    publishing: Mutex<()>,
     _lock: FolderLock,
 }
 
 impl Held {
+    fn new(folder: Folder, lock: FolderLock) -> Held {
+        Held {
+            folder,
+            kept: KEPT_GENERATIONS,
+            publishing: Mutex::default(),
+            _lock: lock,
+        }
+    }
+
+    /// Keeps the newest `generations` from now on, 1 or more.
+    pub fn keeping(self, generations: usize) -> Held {
+        Held {
+            kept: generations.max(1),
+            ..self
+        }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Folder {
         &self.folder
@@ -255,12 +346,14 @@ impl Held {
     }
 
     /// Makes the finished `snapshot` durable and the present one, then removes generations that are no longer kept.
-    /// Returns where it is.
+    /// Returns where it is. `base` is the generation that it was made on, 0 for none.
     ///
     /// # Errors
-    /// A failing disk; the present generation is then what it was.
-    pub fn publish(&self, snapshot: Staged) -> Result<PathBuf, FolderError> {
+    /// [`FolderError::Moved`] where another generation is present now, or a failing disk; the present generation is then
+    /// what it was.
+    pub fn publish(&self, snapshot: Staged, base: u64) -> Result<PathBuf, FolderError> {
         let path = snapshot.target().to_owned();
+        let _one = self.on(base)?;
         snapshot.publish()?;
         self.point_to(&path)?;
         Ok(path)
@@ -268,6 +361,7 @@ impl Held {
 
     /// Moves the finished, durable `snapshot` and its `rejects` here from elsewhere in the same file system, as
     /// `generation`, makes it the present one, and removes generations that are no longer kept. Returns where they are.
+    /// `base` as in [`Held::publish`].
     ///
     /// # Errors
     /// As [`Held::publish`], or there is a snapshot of that serial number already.
@@ -276,21 +370,58 @@ impl Held {
         snapshot: &Path,
         rejects: Option<&Path>,
         generation: u64,
+        base: u64,
     ) -> Result<(PathBuf, Option<PathBuf>), FolderError> {
+        let _one = self.on(base)?;
         let path = self.folder.snapshot(generation);
         if path.exists() {
             return Err(FolderError::Taken { path });
         }
         // Before the snapshot, so that no generation stands here whose rejects are missing; those of a build that
         // failed in its last step are not this one's.
-        let refused = self.folder.rejects(generation);
-        remove(&refused);
-        if let Some(rejects) = rejects {
-            durable::move_file(rejects, &refused)?;
-        }
+        let refused = self.move_rejects(rejects, generation)?;
         durable::move_file(snapshot, &path)?;
         self.point_to(&path)?;
-        Ok((path, rejects.map(|_| refused)))
+        Ok((path, refused))
+    }
+
+    fn move_rejects(&self, rejects: Option<&Path>, generation: u64) -> Result<Option<PathBuf>, FolderError> {
+        let refused = self.folder.rejects(generation);
+        let Some(rejects) = rejects else {
+            remove(&refused);
+            return Ok(None);
+        };
+        if rejects != refused {
+            durable::move_file(rejects, &refused)?;
+        }
+        Ok(Some(refused))
+    }
+
+    /// Makes `generation`, which is there, the present one again. `base` is the one that was looked at before, as in
+    /// [`Held::publish`].
+    ///
+    /// # Errors
+    /// As [`Held::publish`], or there is no such generation.
+    pub fn go_to(&self, generation: u64, base: u64) -> Result<PathBuf, FolderError> {
+        let _one = self.on(base)?;
+        self.folder.expect(generation)?;
+        let path = self.folder.snapshot(generation);
+        self.point_to(&path)?;
+        Ok(path)
+    }
+
+    /// The right to replace the present generation, where it is `base`.
+    fn on(&self, base: u64) -> Result<MutexGuard<'_, ()>, FolderError> {
+        let one = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.folder.present()? {
+            // A name that a person gave is not one that another publication has put there.
+            None => Ok(one),
+            Some(found) if found == base => Ok(one),
+            Some(found) => Err(FolderError::Moved {
+                expected: base,
+                found,
+            }),
+        }
     }
 
     /// Removes every file but the lock and those of the names `keep`.
@@ -336,10 +467,12 @@ impl Held {
                 return;
             }
         };
-        let old = generations.len().saturating_sub(KEPT_GENERATIONS);
+        // Where it cannot be read, nothing that might be pinned is removed.
+        let Ok(pins) = self.folder.pins() else { return };
+        let old = generations.len().saturating_sub(self.kept);
         for &generation in &generations[..old] {
             let snapshot = self.folder.snapshot(generation);
-            if current.as_ref() != Some(&snapshot) {
+            if current.as_ref() != Some(&snapshot) && !pins.contains(&generation) {
                 remove(&snapshot);
                 remove(&self.folder.rejects(generation));
             }

@@ -152,7 +152,11 @@ pub fn build<R: Read + Send>(
         began: Instant::now(),
     };
     match building.build(input, events) {
-        Ok(summary) => Ok(Built { held, summary }),
+        Ok(summary) => Ok(Built {
+            base: target.base.as_ref().map_or(0, |base| base.header().generation),
+            held,
+            summary,
+        }),
         Err(error) => {
             if !(error.may_pass() && Manifest::is_in(held.folder().dir())) {
                 held.remove();
@@ -180,6 +184,7 @@ pub fn build_and_publish<R: Read + Send>(
         dir: held.folder().build(),
         generation: held.folder().next_generation()?,
         base: present(held.folder()),
+        streams: Vec::new(),
         created_at_ms,
         memory_bytes,
         checkpoint_bytes: CHECKPOINT_BYTES,
@@ -193,7 +198,7 @@ fn workers() -> usize {
 }
 
 /// The present snapshot. One that cannot be opened is no reason not to build a new one.
-fn present(folder: &Folder) -> Option<Arc<MappedSnapshot>> {
+pub fn present(folder: &Folder) -> Option<Arc<MappedSnapshot>> {
     let path = folder.current().ok().flatten()?;
     match Snapshot::map(&path) {
         Ok(snapshot) => Some(Arc::new(snapshot)),
@@ -320,6 +325,7 @@ impl<'a> Building<'a> {
         Manifest {
             key: key.unwrap_or_default(),
             created_at_ms,
+            streams: self.target.streams.clone(),
             // Scatters the number table in a way that whoever writes the input does not know.
             seed: RandomState::new().hash_one(created_at_ms),
             place: Place::default(),

@@ -35,6 +35,7 @@ proptest! {
             dir: dir.path().join("build"),
             generation: 1,
             base: None,
+            streams: Vec::new(),
             created_at_ms: NOW_MS,
             memory_bytes: memory,
             checkpoint_bytes: 1,

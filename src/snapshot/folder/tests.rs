@@ -5,7 +5,7 @@ use super::*;
 fn publish(held: &Held, content: &str) -> Result<PathBuf, FolderError> {
     let mut staged = held.stage(held.folder().next_generation()?)?;
     staged.writer().unwrap().write_all(content.as_bytes()).unwrap();
-    held.publish(staged)
+    held.publish(staged, held.folder().present()?.unwrap_or(0))
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_failed_publication_changes_nothing() {
     let staged = held.stage(2).unwrap();
     // A folder of that name makes the rename fail, whoever runs the test.
     fs::create_dir(held.folder().snapshot(2)).unwrap();
-    held.publish(staged).unwrap_err();
+    held.publish(staged, 1).unwrap_err();
     assert_eq!(held.folder().current().unwrap(), Some(first));
 }
 

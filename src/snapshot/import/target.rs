@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Summary;
-use crate::snapshot::MappedSnapshot;
 use crate::snapshot::folder::{FolderError, Held};
+use crate::snapshot::{MappedSnapshot, Stream};
 
 /// What an import is to become. Building takes the lock of the build folder and none of the tenant's, so that a server
 /// that holds the latter may build beside its traffic and publish when it likes the result.
@@ -19,6 +19,8 @@ pub struct Target {
     /// What is served now: a customer's claims that it has as well keep their beginnings, the others begin behind its
     /// seq, and the schema keeps its version where it stays as it is.
     pub base: Option<Arc<MappedSnapshot>>,
+    /// Streams of changes that go on over the snapshot, and where.
+    pub streams: Vec<Stream>,
     /// Now, in milliseconds since 1970.
     pub created_at_ms: i64,
     /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
@@ -31,6 +33,7 @@ pub struct Target {
 /// A finished snapshot, durable in its build folder, which stays locked until this is dropped or published.
 #[derive(Debug)]
 pub struct Built {
+    pub(super) base: u64,
     pub(super) held: Held,
     pub(super) summary: Summary,
 }
@@ -50,15 +53,29 @@ impl Built {
     /// the build folder. The summary has the new paths.
     ///
     /// # Errors
-    /// The folder cannot be written or has a snapshot of that serial number; the present generation is then what it
+    /// The folder cannot be written, has a snapshot of that serial number, or another present one than the base; the present generation is then what it
     /// was, and the finished snapshot stays where it is.
     pub fn publish(self, folder: &Held) -> Result<Summary, FolderError> {
-        let Built { held, mut summary } = self;
-        let (path, rejects) = folder.adopt(&summary.path, summary.rejects.as_deref(), summary.generation)?;
+        let Built {
+            base,
+            held,
+            mut summary,
+        } = self;
+        let (path, rejects) = folder.adopt(
+            &summary.path,
+            summary.rejects.as_deref(),
+            summary.generation,
+            base,
+        )?;
         held.remove();
         summary.path = path;
         summary.rejects = rejects;
         Ok(summary)
+    }
+
+    /// The generation that it was built on; 0 for none.
+    pub fn base(&self) -> u64 {
+        self.base
     }
 
     /// Removes the build folder with all that is in it.
