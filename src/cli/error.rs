@@ -7,6 +7,7 @@ use super::client::ClientError;
 use crate::app::AppError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
+use crate::http::KeysError;
 use crate::number::SettingsError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
@@ -69,6 +70,9 @@ pub(super) enum CliError {
         /// What to type next.
         again: String,
     },
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A server.
     #[error(transparent)]
     Client(#[from] ClientError),

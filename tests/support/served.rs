@@ -29,9 +29,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) fn listener(centre: &Centre, address: Option<SocketAddr>, unix: Option<PathBuf>) -> Listener {
-    let policy = Policy {
-        native: centre.native.clone(),
-    };
+    let policy = Policy::open(centre.native.clone());
     Listener {
         address,
         unix,
@@ -48,6 +46,7 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
         lookups: Arc::clone(&centre.meters),
         readiness: Arc::clone(readiness),
         extra,
+        access: Arc::default(),
     }
 }
 

@@ -69,7 +69,7 @@ impl<S: Read + Write> Client<S> {
             format!("Content-Type: {content_type}\r\n")
         };
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: test\r\n{kind}Content-Length: {}\r\n\r\n",
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\n{kind}Content-Length: {}\r\n\r\n",
             body.len()
         );
         self.send(head.as_bytes());
