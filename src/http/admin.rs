@@ -46,6 +46,8 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// The longest body of an act, in bytes, and the time in which it has to arrive.
 const BODY_MAX_BYTES: usize = 1 << 20;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is read of the body of an act that is refused, in bytes: as much as clients send, so that they see the refusal.
+const REFUSED_BODY_MAX: usize = 16 << 10;
 /// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
 const MODE: u32 = 0o600;
 const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain, /reload-keys";
@@ -227,11 +229,14 @@ impl Service<Request<Incoming>> for Administering {
             let page = match &visitor {
                 Err(denial) => {
                     pages.meters.denials.note(denial, &peer, None);
+                    if is_act {
+                        let _whatever = whole(body, REFUSED_BODY_MAX).await;
+                    }
                     let mut out = BytesMut::new();
                     let reply = denial.write(&mut out);
                     (reply, out.freeze())
                 }
-                Ok(_) if is_act => match whole(body).await {
+                Ok(_) if is_act => match whole(body, BODY_MAX_BYTES).await {
                     Ok(body) => {
                         let head = Arc::clone(&head);
                         spawn_blocking(move || pages.page(&head, &body))
@@ -264,13 +269,13 @@ impl Gate for Pages {
     }
 }
 
-/// All of an act's body.
-async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
-    let body = Limited::new(body, BODY_MAX_BYTES).collect();
+/// All of an act's body, `most` bytes.
+async fn whole(body: Incoming, most: usize) -> Result<Bytes, Refusal> {
+    let body = Limited::new(body, most).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Refusal::TooLarge { most: BODY_MAX_BYTES })
+            Err(Refusal::TooLarge { most })
         }
         Ok(Err(_)) => Err(Refusal::Body {
             expected: "a whole body",
