@@ -274,9 +274,7 @@ async fn whole(body: Incoming, most: usize) -> Result<Bytes, Refusal> {
     let body = Limited::new(body, most).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Refusal::TooLarge { most })
-        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::TooLarge { most }),
         Ok(Err(_)) => Err(Refusal::Body {
             expected: "a whole body",
             found: "a part of one".to_owned(),

@@ -79,12 +79,20 @@ fn a_key_is_needed_as_soon_as_there_is_one_and_is_taken_wherever_callers_put_it(
     );
     let mut client = tcp(running.address("main").unwrap());
     // Without any keys, what a caller sends for another system means nothing.
-    assert_eq!(client.ask("GET", HIT, &bearer("of-another-system"), b"").status, 200);
+    assert_eq!(
+        client.ask("GET", HIT, &bearer("of-another-system"), b"").status,
+        200
+    );
 
     let token = ring.add("pbx", &["lookup"]);
     let missing = client.get(HIT);
     assert_eq!(told(&missing), (401, "missing_key".to_owned()));
-    assert!(missing.json()["error"]["message"].as_str().unwrap().contains("Authorization: Bearer"));
+    assert!(
+        missing.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("Authorization: Bearer")
+    );
     let challenges: Vec<&str> = missing
         .head
         .lines()
@@ -108,7 +116,11 @@ fn a_key_is_needed_as_soon_as_there_is_one_and_is_taken_wherever_callers_put_it(
         (bearer(&other), HIT.to_owned(), "unknown_key"),
         (bearer(&forged), HIT.to_owned(), "unknown_key"),
         (bearer(""), HIT.to_owned(), "unknown_key"),
-        (format!("Authorization: {token}\r\n"), HIT.to_owned(), "misplaced_key"),
+        (
+            format!("Authorization: {token}\r\n"),
+            HIT.to_owned(),
+            "misplaced_key",
+        ),
         (format!("X-Api-Key: {token}\r\n"), HIT.to_owned(), "misplaced_key"),
         (String::new(), format!("{HIT}&key={token}"), "misplaced_key"),
         (String::new(), format!("{HIT}&token={token}"), "misplaced_key"),
@@ -139,7 +151,10 @@ fn a_key_in_the_query_counts_where_that_is_allowed() {
     let answer = client.get(&format!("{HIT}&key={token}&format=text"));
     assert_eq!((answer.status, answer.body.as_str()), (200, "Ada Lovelace"));
     assert_eq!(told(&client.get(&format!("{HIT}&key=x"))).1, "unknown_key");
-    assert_eq!(told(&client.get(&format!("{HIT}&token={token}"))).1, "misplaced_key");
+    assert_eq!(
+        told(&client.get(&format!("{HIT}&token={token}"))).1,
+        "misplaced_key"
+    );
 }
 
 #[test]
@@ -156,13 +171,19 @@ fn expiry_and_revocation_end_a_key_at_once_and_are_told_to_its_owner_alone() {
     let expired = client.ask("GET", HIT, &bearer(&old), b"");
     assert_eq!(told(&expired), (401, "expired_key".to_owned()));
     let guess = format!("{}{}", &old[..12], "A".repeat(43));
-    assert_eq!(told(&client.ask("GET", HIT, &bearer(&guess), b"")).1, "unknown_key");
+    assert_eq!(
+        told(&client.ask("GET", HIT, &bearer(&guess), b"")).1,
+        "unknown_key"
+    );
 
     assert_eq!(client.ask("GET", HIT, &bearer(&token), b"").status, 200);
     edit_keys(&ring.file, |ring| Ok(ring.revoke("pbx", 1))).unwrap();
     ring.keys.reload().unwrap();
     // On the same connection, and although no key counts any more.
-    assert_eq!(told(&client.ask("GET", HIT, &bearer(&token), b"")).1, "revoked_key");
+    assert_eq!(
+        told(&client.ask("GET", HIT, &bearer(&token), b"")).1,
+        "revoked_key"
+    );
     assert_eq!(told(&client.get(HIT)).1, "missing_key");
 }
 
@@ -184,9 +205,8 @@ fn scopes_of_keys_and_of_listeners_both_hold() {
         guarded(&centre, "mute", no_dialect),
     ];
     let running = serve_all(&centre, listeners, Access::default());
-    let ask = |name: &str, token: &str| {
-        tcp(running.address(name).unwrap()).ask("GET", HIT, &bearer(token), b"")
-    };
+    let ask =
+        |name: &str, token: &str| tcp(running.address(name).unwrap()).ask("GET", HIT, &bearer(token), b"");
     assert_eq!(ask("main", &lookup).status, 200);
     let refused = ask("main", &feed);
     assert_eq!(told(&refused), (403, "scope".to_owned()));
@@ -250,7 +270,11 @@ fn whoever_reads_no_status_gets_a_miss() {
     let pairs = client.get(&format!("{HIT}&format=kv"));
     assert_eq!(pairs.status, 200);
     for pair in ["found=false", "reason=disabled", "name=", "ani="] {
-        assert!(pairs.body.split('&').any(|found| found == pair), "{pair}: {}", pairs.body);
+        assert!(
+            pairs.body.split('&').any(|found| found == pair),
+            "{pair}: {}",
+            pairs.body
+        );
     }
     let form = client.post(
         "/v1/lookup",
@@ -263,7 +287,11 @@ fn whoever_reads_no_status_gets_a_miss() {
         format!("{HIT}&format=x"),
         "/v1/customers/c-1842?format=text".to_owned(),
     ] {
-        assert_eq!(told(&client.get(&target)), (401, "missing_key".to_owned()), "{target}");
+        assert_eq!(
+            told(&client.get(&target)),
+            (401, "missing_key".to_owned()),
+            "{target}"
+        );
     }
     let long = format!("ani=%2B14806754110&x={}", "x".repeat(20_000));
     let long = tcp(running.address("main").unwrap()).post("/v1/lookup", "", long.as_bytes());
@@ -326,16 +354,31 @@ fn administration_over_tcp_needs_a_key_as_soon_as_there_is_one() {
     ring.make("pbx", &["lookup"], None);
     let admin = ring.make("ops", &["admin"], None);
     let lookup = ring.make("ivr", &["lookup"], None);
-    assert_eq!(reload(&mut client, json).json()["keys"], 3, "no key counted before");
+    assert_eq!(
+        reload(&mut client, json).json()["keys"],
+        3,
+        "no key counted before"
+    );
     assert_eq!(told(&reload(&mut client, json)), (401, "missing_key".to_owned()));
     let refused = reload(&mut client, &format!("{json}{}", bearer(&lookup)));
     assert_eq!(told(&refused), (403, "scope".to_owned()));
     let named = format!("{json}{}Host: ringside.example\r\n", bearer(&admin));
-    assert_eq!(reload(&mut client, &named).status, 200, "whoever has the key comes by any name");
-    assert_eq!(told(&reload(&mut client, &bearer(&admin))), (415, "content_type".to_owned()));
+    assert_eq!(
+        reload(&mut client, &named).status,
+        200,
+        "whoever has the key comes by any name"
+    );
+    assert_eq!(
+        told(&reload(&mut client, &bearer(&admin))),
+        (415, "content_type".to_owned())
+    );
     for page in ["/explain?ani=1", "/other"] {
         assert_eq!(told(&client.get(page)).0, 401, "{page}");
-        assert_eq!(client.ask("GET", page, &bearer(&admin), b"").status, 404, "{page}");
+        assert_eq!(
+            client.ask("GET", page, &bearer(&admin), b"").status,
+            404,
+            "{page}"
+        );
     }
     for page in ["/livez", "/metrics", "/status"] {
         assert_eq!(client.get(page).status, 200, "{page}");
@@ -344,7 +387,10 @@ fn administration_over_tcp_needs_a_key_as_soon_as_there_is_one() {
     std::fs::write(&ring.file, "{").unwrap();
     let broken = reload(&mut client, &format!("{json}{}", bearer(&admin)));
     assert_eq!(told(&broken), (409, "keys_unreadable".to_owned()));
-    assert_eq!(reload(&mut client, &format!("{json}{}", bearer(&admin))).status, 409);
+    assert_eq!(
+        reload(&mut client, &format!("{json}{}", bearer(&admin))).status,
+        409
+    );
     let mut caller = tcp(running.address("main").unwrap());
     assert_eq!(caller.ask("GET", HIT, &bearer(&lookup), b"").status, 200);
 }
@@ -370,5 +416,8 @@ fn the_folders_own_socket_may_do_everything() {
         .spawn()
         .unwrap();
     assert_eq!(unix(&path).post("/reload-keys", "", b"").json()["keys"], 1);
-    assert!(tcp(running.admin_address()).is_closed(), "admin.sources holds over TCP");
+    assert!(
+        tcp(running.admin_address()).is_closed(),
+        "admin.sources holds over TCP"
+    );
 }

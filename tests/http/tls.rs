@@ -53,7 +53,8 @@ impl Authority {
 
     /// A certificate and its key, for `name` and this machine.
     fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> TlsFiles {
-        let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let mut params =
+            CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         change(&mut params);
         let key = KeyPair::generate().unwrap();
@@ -151,15 +152,24 @@ fn a_listener_with_a_certificate_speaks_tls_and_its_unix_socket_does_not() {
     for _ in 0..3 {
         assert_eq!(client.get(HIT).body, "Ada Lovelace");
     }
-    assert!(client.stream().conn.alpn_protocol().is_none(), "it asked for none");
+    assert!(
+        client.stream().conn.alpn_protocol().is_none(),
+        "it asked for none"
+    );
     assert_eq!(unix(&path).get(HIT).body, "Ada Lovelace");
 
     let mut plain = tcp(address);
     plain.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut answer = Vec::new();
     let _reset = plain.stream().read_to_end(&mut answer);
-    assert!(!answer.starts_with(b"HTTP"), "what is no TLS is not answered as if it were");
-    assert!(fails(secret(address, &Authority::new().path("ca.pem"), None)), "a stranger's authority");
+    assert!(
+        !answer.starts_with(b"HTTP"),
+        "what is no TLS is not answered as if it were"
+    );
+    assert!(
+        fails(secret(address, &Authority::new().path("ca.pem"), None)),
+        "a stranger's authority"
+    );
     let text = tcp(running.admin_address()).get("/metrics").body;
     let value = |name: &str| -> i64 {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap();
@@ -198,12 +208,20 @@ fn a_client_certificate_stands_for_a_key() {
     let running = serve_all(&centre, listeners, Access::default());
     let (address, ca) = (running.address("main").unwrap(), authority.path("ca.pem"));
     assert_eq!(secret(address, &ca, Some(&own)).get(HIT).body, "Ada Lovelace");
-    for (who, own) in [("nobody", None), ("a stranger", Some(&stranger)), ("who was", Some(&ended))] {
+    for (who, own) in [
+        ("nobody", None),
+        ("a stranger", Some(&stranger)),
+        ("who was", Some(&ended)),
+    ] {
         assert!(fails(secret(address, &ca, own)), "{who}");
     }
     let both = running.address("both").unwrap();
     let target = HIT.replace("text", "json");
-    assert_eq!(secret(both, &ca, Some(&own)).get(&target).status, 401, "a key is demanded as well");
+    assert_eq!(
+        secret(both, &ca, Some(&own)).get(&target).status,
+        401,
+        "a key is demanded as well"
+    );
 }
 
 #[test]
@@ -267,13 +285,31 @@ fn files_that_cannot_serve_are_told_with_what_to_do() {
     for (files, parts) in [
         (with(&missing, key, None), ["missing", "cannot be read"]),
         (with(certificate, &missing, None), ["missing", "correct the path"]),
-        (with(certificate, key, Some(&missing)), ["missing", "cannot be read"]),
-        (with(&empty, key, None), ["BEGIN CERTIFICATE", "found no PEM block"]),
+        (
+            with(certificate, key, Some(&missing)),
+            ["missing", "cannot be read"],
+        ),
+        (
+            with(&empty, key, None),
+            ["BEGIN CERTIFICATE", "found no PEM block"],
+        ),
         (with(key, key, None), ["BEGIN CERTIFICATE", "found PRIVATE KEY"]),
-        (with(certificate, certificate, None), ["BEGIN PRIVATE KEY", "found CERTIFICATE"]),
-        (with(certificate, key, Some(key)), ["server.key", "BEGIN CERTIFICATE"]),
-        (with(certificate, &locked, None), ["without a password", "openssl pkey"]),
-        (with(certificate, &other.key, None), ["other.key", "found another one's"]),
+        (
+            with(certificate, certificate, None),
+            ["BEGIN PRIVATE KEY", "found CERTIFICATE"],
+        ),
+        (
+            with(certificate, key, Some(key)),
+            ["server.key", "BEGIN CERTIFICATE"],
+        ),
+        (
+            with(certificate, &locked, None),
+            ["without a password", "openssl pkey"],
+        ),
+        (
+            with(certificate, &other.key, None),
+            ["other.key", "found another one's"],
+        ),
         (ended, ["ended on 2020-01-02", "renew it"]),
         (early, ["begins on 3019-01-02", "clock"]),
     ] {
@@ -290,10 +326,18 @@ fn what_will_soon_be_wrong_is_told() {
     let authority = Authority::new();
     let files = authority.issue("server", |params| params.not_after = date_time_ymd(2100, 1, 31));
     let end = load(&files).unwrap().ends_s();
-    let warned = |days: i64| Tls::load(&files, end - days * 86_400).unwrap().warnings().to_vec();
+    let warned = |days: i64| {
+        Tls::load(&files, end - days * 86_400)
+            .unwrap()
+            .warnings()
+            .to_vec()
+    };
     assert!(warned(15).is_empty());
     let [warning] = warned(13).try_into().unwrap();
-    assert!(warning.contains("2100-01-31") && warning.contains("13 days"), "{warning}");
+    assert!(
+        warning.contains("2100-01-31") && warning.contains("13 days"),
+        "{warning}"
+    );
     std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let [warning] = warned(100).try_into().unwrap();
     assert!(warning.contains("chmod o-rw"), "{warning}");

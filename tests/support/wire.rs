@@ -88,7 +88,11 @@ impl<S: Read + Write> Client<S> {
     /// A request with `headers`, each with its line break.
     pub(crate) fn ask(&mut self, method: &str, target: &str, headers: &str, body: &[u8]) -> Response {
         let length = body.len();
-        let host = if headers.contains("Host:") { "" } else { "Host: localhost\r\n" };
+        let host = if headers.contains("Host:") {
+            ""
+        } else {
+            "Host: localhost\r\n"
+        };
         let head = format!("{method} {target} HTTP/1.1\r\n{host}{headers}Content-Length: {length}\r\n\r\n");
         self.send(head.as_bytes());
         self.send(body);
