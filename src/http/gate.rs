@@ -85,6 +85,9 @@ where
         Ok(stream) => {
             let shown = stream.get_ref().1.peer_certificates();
             peer.certificate = shown.and_then(|chain| chain.first()).map(|leaf| tls::name(leaf));
+            if let Some(name) = &peer.certificate {
+                tracing::debug!(%peer, client = %name, "a client certificate was verified");
+            }
             Some(stream)
         }
         Err(error) => {

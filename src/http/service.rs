@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -77,19 +77,23 @@ impl Service<Request<Incoming>> for Answering {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        let denied = self.shared.denied(&self.peer, &request);
+        let policy = self.shared.policy.load();
+        let denied = self.shared.denied(&policy, &self.peer, &request);
         if request.method() == Method::POST {
             let shared = Arc::clone(&self.shared);
-            return Answer::Waiting(Box::pin(
-                async move { shared.answer_with_body(request, denied).await },
-            ));
+            let policy = Guard::into_inner(policy);
+            return Answer::Waiting(Box::pin(async move {
+                shared.answer_with_body(&policy, request, denied).await
+            }));
         }
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() > KEPT_BYTES {
             *buffer = BytesMut::new();
         }
         buffer.reserve(USUAL_BYTES);
-        let response = self.shared.answer(&request, &[], denied.as_ref(), &mut buffer);
+        let response = self
+            .shared
+            .answer(&policy, &request, &[], denied.as_ref(), &mut buffer);
         Answer::Ready(ready(Ok(response)))
     }
 }
@@ -121,9 +125,8 @@ impl Gate for Shared {
 
 impl Shared {
     /// Why `peer` may not make this request, which is counted; `None` where they may.
-    fn denied<B>(&self, peer: &Peer, request: &Request<B>) -> Option<Denial> {
+    fn denied<B>(&self, policy: &Policy, peer: &Peer, request: &Request<B>) -> Option<Denial> {
         let (path, query) = (trimmed(request.uri().path()), request.uri().query());
-        let policy = self.policy.load();
         let denial = policy
             .access
             .check(peer, path, query.unwrap_or_default(), request.headers())
@@ -135,6 +138,7 @@ impl Shared {
     /// Answers a request whose body has been read, or that has none.
     fn answer<B>(
         &self,
+        policy: &Policy,
         request: &Request<B>,
         body: &[u8],
         denied: Option<&Denial>,
@@ -150,7 +154,6 @@ impl Shared {
                 .and_then(|value| value.to_str().ok()),
             body,
         };
-        let policy = self.policy.load();
         let native = policy
             .access
             .dialects
@@ -172,6 +175,7 @@ impl Shared {
 
     async fn answer_with_body(
         &self,
+        policy: &Policy,
         request: Request<Incoming>,
         denied: Option<Denial>,
     ) -> Response<Full<Bytes>> {
@@ -185,10 +189,11 @@ impl Shared {
         let refusal = match tokio::time::timeout(BODY_TIMEOUT, body).await {
             Ok(Ok(body)) => {
                 let request = Request::from_parts(head, ());
-                return self.answer(&request, &body.to_bytes(), denied.as_ref(), &mut out);
+                return self.answer(policy, &request, &body.to_bytes(), denied.as_ref(), &mut out);
             }
             Ok(Err(_)) if denied.is_some() => {
-                return self.answer(&Request::from_parts(head, ()), &[], denied.as_ref(), &mut out);
+                let request = Request::from_parts(head, ());
+                return self.answer(policy, &request, &[], denied.as_ref(), &mut out);
             }
             Ok(Err(error)) if error.is::<LengthLimitError>() => Refusal::TooLarge {
                 most: self.body_max_bytes,

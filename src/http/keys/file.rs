@@ -1,6 +1,6 @@
 //! The file of keys: read whole, written whole or not at all, by one at a time.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -116,6 +116,8 @@ pub fn edit<T>(
         .mode(MODE)
         .open(folder.join(format!(".{name}.lock")))
         .map_err(|source| failed("lock", file, source))?;
+    let owner = fs::metadata(folder).map_err(|source| failed("read", file, source))?;
+    give(&lock, &owner).map_err(|source| failed("lock", file, source))?;
     lock.lock().map_err(|source| failed("lock", file, source))?;
 
     let mut ring = read(file)?.unwrap_or_default();
@@ -124,18 +126,22 @@ pub fn edit<T>(
         version: VERSION,
         keys: ring.keys,
     };
-    let owner = fs::metadata(folder).map_err(|source| failed("read", file, source))?;
     durable::write_atomically(file, |staged| {
         staged.get_ref().set_permissions(Permissions::from_mode(MODE))?;
-        let mine = staged.get_ref().metadata()?;
-        if mine.uid() != owner.uid() {
-            // Root makes keys for a service that runs as another user; anybody else may not give files away.
-            let _refused = fchown(staged.get_ref(), Some(owner.uid()), Some(owner.gid()));
-        }
+        give(staged.get_ref(), &owner)?;
         serde_json::to_writer_pretty(&mut *staged, &document)?;
         staged.write_all(b"\n")
     })?;
     Ok(changed)
+}
+
+/// Gives `file` to the owner of its folder, as far as that is allowed: root makes keys for a service that runs as another
+/// user, and anybody else may not give files away.
+fn give(file: &File, owner: &Metadata) -> io::Result<()> {
+    if file.metadata()?.uid() != owner.uid() {
+        let _refused = fchown(file, Some(owner.uid()), Some(owner.gid()));
+    }
+    Ok(())
 }
 
 fn failed(step: &'static str, file: &Path, source: io::Error) -> KeysError {
