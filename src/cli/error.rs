@@ -8,6 +8,7 @@ use super::client::ClientError;
 use crate::app::AppError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
+use crate::http::KeysError;
 use crate::number::SettingsError;
 use crate::replica::generations::GenerationsError;
 use crate::snapshot::SnapshotError;
@@ -95,6 +96,9 @@ pub(super) enum CliError {
          customers, or replace them all the same with --replace"
     )]
     Feed,
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A server.
     #[error(transparent)]
     Client(#[from] ClientError),

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::arguments::{AcceptArguments, GenerationsArguments, PinArguments, RollbackArguments};
-use super::client::Server;
+use super::client::{Server, Trust};
 use super::error::CliError;
 use super::output::{Output, Style};
 use super::words;
@@ -52,7 +52,7 @@ impl Holder {
             Err(locked @ FolderError::Durable(DurableError::Locked { .. })) => {
                 let service = Server::Unix(folder.socket());
                 // Another build holds it too, and has no socket; what it says is of more use then.
-                match service.get("/livez") {
+                match service.get("/livez", &Trust::default()) {
                     Ok(_) => Ok(Holder::Service(service)),
                     Err(_) => Err(locked.into()),
                 }
@@ -88,7 +88,7 @@ fn nobody_serves<T>(_: T) -> bool {
 
 pub(super) fn list(arguments: &GenerationsArguments, out: &mut Output) -> Result<(), CliError> {
     let listing = match Holder::asked(arguments)? {
-        Holder::Service(server) => read(&server, &server.get("/generations")?)?,
+        Holder::Service(server) => read(&server, &server.get("/generations", &Trust::default())?)?,
         Holder::Us(generations) => generations.list()?,
     };
     if arguments.json {
