@@ -6,9 +6,10 @@
 //!
 //! A claim begins at the seq of the base, which is what is served when the import begins (0 where there is none), plus
 //! its row: the line of the file on which it begins, from 1, so that among customers of one file the later row is the
-//! newer claim. A claim that the same customer has in the base keeps its beginning, since it is unbroken. Rows pass through; what is sorted for the
-//! tables stays within [`Target::memory_bytes`]. Everything is in a build folder until it is published, and a build that
-//! was ended goes on from there: see `docs/import.md`.
+//! newer claim. A claim that the same customer has in the base keeps its beginning, since it is unbroken.
+//!
+//! Rows pass through; what is sorted for the tables stays within [`Target::memory_bytes`]. Everything is in a build folder
+//! until it is published, and a build that was ended goes on from there: see `docs/import.md`.
 
 mod assembly;
 mod checkpoint;
