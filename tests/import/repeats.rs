@@ -9,7 +9,7 @@ use ringside::snapshot::import::{Format, Input, Mapping, Target, build};
 use super::place::{NOW_MS, Place, claimant_ids, intake};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// Whatever the order and however little memory there is: the first row of an id stays, others name it.
     #[test]
@@ -32,13 +32,8 @@ proptest! {
         }
         std::fs::write(&input, text).unwrap();
         let target = Target {
-            dir: dir.path().join("build"),
-            generation: 1,
-            base: None,
-            streams: Vec::new(),
-            created_at_ms: NOW_MS,
-            memory_bytes: memory,
             checkpoint_bytes: 1,
+            ..Target::new(dir.path().join("build"), 1, NOW_MS, memory)
         };
         let input = Input::open(&input, Format::Ndjson).unwrap();
         let built = build(input, &Mapping::default(), &intake(), target, |_| {}).unwrap();

@@ -127,14 +127,11 @@ fn place(holder: &Holder, arguments: &BuildArguments, config: &Config) -> Result
             (place, base)
         }
     };
+    let memory_bytes = config.import.memory_mib << 20;
     Ok(Target {
-        dir: place.dir,
-        generation: place.generation,
         base,
         streams: place.streams,
-        created_at_ms: words::now_ms(),
-        memory_bytes: config.import.memory_mib << 20,
-        checkpoint_bytes: import::CHECKPOINT_BYTES,
+        ..Target::new(place.dir, place.generation, words::now_ms(), memory_bytes)
     })
 }
 
