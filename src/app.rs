@@ -2,6 +2,7 @@
 
 mod scrub;
 mod signal;
+pub(crate) mod sources;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use crate::callers::explain::Explanation;
-use crate::callers::{self, Native, Reply, Source, Treatment, TreatmentError};
+use crate::callers::{self, Native, Reply, Sources, TreatmentError};
 use crate::config::Config;
 use crate::customer::Schema;
 use crate::customer::document::Limits;
@@ -96,9 +97,9 @@ impl App {
         let folder = Arc::new(Folder::hold(config.data.dir.join(TENANT))?);
         let snapshot = Arc::new(present(&folder)?);
         let has_customers = snapshot.header().generation > 0;
-        let (index, writer) = Index::new(snapshot, config.phones);
-
         let numbering = Numbering::new(&config.numbers)?;
+        let (index, writer) = Index::new(snapshot, sources::phones(config, &numbering));
+
         let limits = Limits {
             cases: config.customer.cases,
             interactions: config.customer.interactions,
@@ -121,7 +122,7 @@ impl App {
         let tenant = Arc::new(Tenant {
             name: TENANT.into(),
             index,
-            numbering: numbering.clone(),
+            numbering,
             freshness: Arc::clone(&freshness),
         });
 
@@ -135,7 +136,7 @@ impl App {
             );
         }
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
-        let http = bind(config, folder.folder(), &numbering, &tenant, &readiness, &metrics)?;
+        let http = bind(config, folder.folder(), &tenant, &readiness, &metrics)?;
         Ok(App {
             http,
             feeds,
@@ -232,27 +233,20 @@ fn empty() -> Result<MappedSnapshot, SnapshotError> {
 fn bind(
     config: &Config,
     folder: &Folder,
-    numbering: &Numbering,
     tenant: &Arc<Tenant>,
     readiness: &Arc<Readiness>,
     metrics: &Arc<Metrics>,
 ) -> Result<http::Bound, AppError> {
     let lookups = Arc::new(callers::Meters::register(metrics)?);
-    let treatment = Arc::new(Treatment::new(&config.treatment, numbering)?);
+    let sources = sources::sources(config, tenant, &lookups)?;
     let listeners = config
         .listener
         .iter()
         .filter(|(_, listener)| listener.enabled)
-        .map(|(name, listener)| {
-            let source = Source {
-                tenant: Arc::clone(tenant),
-                numbering: numbering.for_source(listener.region, listener.mode),
-                answers: config.answers,
-                treatment: Arc::clone(&treatment),
-                meters: Arc::clone(&lookups),
-            };
+        .filter_map(|(name, listener)| Some((name, listener, sources.listeners.get(name)?)))
+        .map(|(name, listener, source)| {
             let policy = Policy {
-                native: Native::new(source, config.http.batch_max),
+                native: Native::new(source.clone(), config.http.batch_max),
             };
             Listener {
                 address: listener.address,
@@ -268,20 +262,19 @@ fn bind(
         metrics: Arc::clone(metrics),
         lookups,
         readiness: Arc::clone(readiness),
-        extra: Some(explaining(tenant)),
+        extra: Some(explaining(sources)),
     };
     Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
 }
 
 /// The administration's `/explain?ani=`: how a lookup comes to its answer.
-fn explaining(tenant: &Arc<Tenant>) -> Extra {
-    let tenant = Arc::clone(tenant);
+fn explaining(sources: Sources) -> Extra {
     Arc::new(move |call| {
         if call.trimmed_path() != "/explain" {
             return None;
         }
         let mut body = BytesMut::new();
-        let reply = match Explanation::asked(call, &tenant) {
+        let reply = match Explanation::asked(call, &sources) {
             Ok(explanation) => {
                 body.extend_from_slice(&serde_json::to_vec(&explanation).unwrap_or_default());
                 Reply::json(200)

@@ -1,5 +1,6 @@
 //! From hyper's request to a call of a dialect, and from its reply to hyper's response.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -14,7 +15,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::meters::{Meters, Open};
 use super::settings::Policy;
@@ -94,6 +95,7 @@ impl Future for Answer {
 impl Shared {
     /// Answers a request whose body has been read, or that has none.
     fn answer<B>(&self, request: &Request<B>, body: &[u8], out: &mut BytesMut) -> Response<Full<Bytes>> {
+        let diversion = diversion(request.headers());
         let call = Call {
             method: request.method().as_str(),
             path: request.uri().path(),
@@ -102,6 +104,7 @@ impl Shared {
                 .headers()
                 .get(CONTENT_TYPE)
                 .and_then(|value| value.to_str().ok()),
+            diversion: diversion.as_deref(),
             body,
         };
         let reply = self.policy.load().native.answer(&call, out).unwrap_or_else(|| {
@@ -137,6 +140,19 @@ impl Shared {
         self.meters.count(reply.status);
         response(reply, out.split().freeze())
     }
+}
+
+/// The header `Diversion`; one that has several lines, which SIP allows, as one list.
+fn diversion(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    // Display names may be in any language, which `to_str` would refuse.
+    let mut lines = headers
+        .get_all("diversion")
+        .iter()
+        .filter_map(|value| str::from_utf8(value.as_bytes()).ok());
+    let first = lines.next()?;
+    Some(lines.fold(Cow::Borrowed(first), |list, line| {
+        Cow::Owned(format!("{list},{line}"))
+    }))
 }
 
 /// The response that `reply` and its body make.
