@@ -118,6 +118,7 @@ impl App {
         let compaction = Compaction {
             folder: Arc::clone(&folder),
             overlay_max_bytes: config.data.overlay_max_mib << 20,
+            memory_bytes: config.import.memory_mib << 20,
         };
         let tenant = Arc::new(Tenant {
             name: TENANT.into(),

@@ -18,7 +18,7 @@ use crate::callers::{Answers, TreatmentRule};
 use crate::{feed, http, index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
-pub use sections::{Admin, Customer, Data, Listener, Named};
+pub use sections::{Admin, Customer, Data, Import, Listener, Named};
 
 use tree::Node;
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub admin: Admin,
     /// What is kept on disk.
     pub data: Data,
+    /// How snapshots are built.
+    pub import: Import,
     /// How written numbers are read.
     pub numbers: number::Settings,
     /// Who answers for a number that several customers list.

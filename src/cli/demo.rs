@@ -122,7 +122,16 @@ fn import(
     let input = Input::open(customers, Format::Ndjson).map_err(failed)?;
     let held = Folder::hold(Folder::of_tenant(&config.data.dir).dir())?;
     let intake = Intake::new(numbering, limits);
-    import::build(input, &mapping, &intake, &held, words::now_ms(), |_| {}).map_err(failed)
+    import::build_and_publish(
+        input,
+        &mapping,
+        &intake,
+        &held,
+        words::now_ms(),
+        config.import.memory_mib << 20,
+        |_| {},
+    )
+    .map_err(failed)
 }
 
 /// `port` on this machine; a free one where somebody has it already.

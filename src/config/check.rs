@@ -37,6 +37,7 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
         60..=2_592_000,
     )?;
     within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
+    within("import.memory_mib", config.import.memory_mib, 64..=65_536)?;
     if config.data.dir.as_os_str().is_empty() {
         return Err(Unfit::new("data.dir", "a folder", "\"\""));
     }

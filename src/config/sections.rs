@@ -54,6 +54,14 @@ pub struct Data {
     pub overlay_max_mib: u64,
 }
 
+/// How snapshots are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// Memory of a build or a compaction, beside what is mapped, MiB, 64–65 536.
+    pub memory_mib: u64,
+}
+
 /// What is kept of each customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -287,6 +287,10 @@ fn values_that_do_not_fit_together_are_told() {
             "expected a whole number from 1 to 65536, found 0",
         ),
         (
+            "import.memory_mib = 63",
+            "expected a whole number from 64 to 65536, found 63",
+        ),
+        (
             "answers.matches_max = 0",
             "expected a whole number from 1 to 1000, found 0",
         ),

@@ -25,6 +25,8 @@ pub struct Compaction {
     pub folder: Arc<Held>,
     /// Bytes of the overlay at which it is merged.
     pub overlay_max_bytes: u64,
+    /// Memory that a compaction may take, bytes.
+    pub memory_bytes: u64,
 }
 
 /// Why feeds cannot start.
@@ -155,9 +157,10 @@ impl Feeds {
         let (merge, streams) = self.replica.seal()?;
         tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
         let (folder, done) = (Arc::clone(&self.compaction.folder), to_self.clone());
+        let memory = self.compaction.memory_bytes;
         let work = move || {
             // A merge that dies must be tried again like one that fails, or none would ever follow it.
-            let merged = catch_unwind(AssertUnwindSafe(|| merge_now(&merge, &streams, &folder)))
+            let merged = catch_unwind(AssertUnwindSafe(|| merge_now(&merge, &streams, &folder, memory)))
                 .unwrap_or(Err(CompactionError::Panicked));
             // Where the feeds have stopped meanwhile, the generation is there for the next start.
             let _stopped = done.send(Signal::Merged(merged));
@@ -196,6 +199,8 @@ fn merge_now(
     merge: &Merge,
     streams: &[Stream],
     folder: &Held,
+    memory_bytes: u64,
 ) -> Result<Arc<MappedSnapshot>, CompactionError> {
-    compaction::compact(merge, streams, folder, jiff::Timestamp::now().as_millisecond())
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    compaction::compact(merge, streams, folder, now_ms, memory_bytes)
 }

@@ -79,6 +79,7 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
     let compaction = Compaction {
         folder: Arc::new(Folder::hold(&data).unwrap()),
         overlay_max_bytes,
+        memory_bytes: 64 << 20,
     };
     let running = Feeds::new(&settings, replica, Arc::clone(&freshness), compaction)
         .spawn()

@@ -13,6 +13,7 @@ use super::{Found, Index, Merge, Mode, OnConflict, Owner, Ownership, Phones, Ver
 use crate::customer::record::{Claim, Origin, Record, encode};
 use crate::customer::{Customer, Schema};
 use crate::snapshot::MappedSnapshot;
+use crate::snapshot::sort::Room;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 
 const KEYS: std::ops::Range<u64> = 1..6;
@@ -193,7 +194,13 @@ fn empty() -> Arc<MappedSnapshot> {
 
 fn merged(merge: &Merge, generation: u64) -> Arc<MappedSnapshot> {
     let (out, _) = merge
-        .write(Cursor::new(Vec::new()), generation, 0, &[])
+        .write(
+            Cursor::new(Vec::new()),
+            &Room::new("", u64::MAX),
+            generation,
+            0,
+            &[],
+        )
         .expect("memory");
     let snapshot = MappedSnapshot::in_memory(out.into_inner()).expect("a snapshot");
     snapshot.verify(|_| ()).expect("whole");

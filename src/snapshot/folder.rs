@@ -7,12 +7,14 @@
 //!   admin.sock                    where the service that holds the folder is asked
 //!   snapshot-00000001.ringside    a generation; never changes
 //!   rejects-00000001.ndjson       what the import of that generation refused
+//!   build/                        the next generation while a file is imported, see `import`
 //! ```
 //!
 //! A generation is staged, finished, made durable, renamed, and only then named by `CURRENT`: a crash at any moment
 //! leaves the old generation or the new one. The newest [`KEPT_GENERATIONS`] stay, to go back to; older ones are
 //! removed with their rejects when a new one is published.
 
+use std::borrow::BorrowMut;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +29,9 @@ pub const TENANT: &str = "main";
 const SOCKET: &str = "admin.sock";
 const SNAPSHOT: (&str, &str) = ("snapshot-", ".ringside");
 const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
+const BUILD: &str = "build";
+/// What a build folder has once another try can go on from what is in it.
+pub(super) const MANIFEST: &str = "manifest";
 
 /// What a folder of snapshots ran into.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,12 @@ pub enum FolderError {
         /// The snapshots that are there.
         there: String,
     },
+    /// A serial number that is used already.
+    #[error("{}: expected no snapshot of that serial number, found one; build again, it takes the next", path.display())]
+    Taken {
+        /// The snapshot that is there.
+        path: PathBuf,
+    },
     /// The folder cannot be read or made.
     #[error("cannot {step} {}: {source}", path.display())]
     Io {
@@ -87,7 +98,8 @@ impl Folder {
         Folder::open(data_dir.join(TENANT))
     }
 
-    /// Creates the folder where it is missing, takes its lock, and removes what a crash left half written.
+    /// Creates the folder where it is missing, takes its lock, and removes what a crash left half written: staged files,
+    /// and a build that nothing can go on from.
     ///
     /// # Errors
     /// [`DurableError::Locked`], naming the holder, where another process writes the folder; or the folder cannot be
@@ -110,7 +122,20 @@ impl Folder {
         for path in durable::clean_stale(&folder.dir)? {
             tracing::info!(path = %path.display(), "removed a file that a crash left half written");
         }
+        folder.remove_hopeless_build();
         Ok(Held { folder, _lock: lock })
+    }
+
+    fn remove_hopeless_build(&self) {
+        let dir = self.build();
+        if !dir.is_dir() || dir.join(MANIFEST).exists() {
+            return;
+        }
+        // Somebody may be building beside us.
+        if let Ok(lock) = FolderLock::acquire(&dir) {
+            let folder = Folder::open(dir);
+            Held { folder, _lock: lock }.remove();
+        }
     }
 
     /// The folder's path.
@@ -192,6 +217,11 @@ impl Folder {
         self.dir.join(name_of(generation, REJECTS))
     }
 
+    /// Path of the folder in which the next generation is built.
+    pub fn build(&self) -> PathBuf {
+        self.dir.join(BUILD)
+    }
+
     fn failed(&self, step: &'static str, source: io::Error) -> FolderError {
         FolderError::Io {
             step,
@@ -224,14 +254,6 @@ impl Held {
         Ok(Staged::create(&self.folder.snapshot(generation))?)
     }
 
-    /// Opens the staged file of the rejects of `generation`.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    pub fn stage_rejects(&self, generation: u64) -> Result<Staged, FolderError> {
-        Ok(Staged::create(&self.folder.rejects(generation))?)
-    }
-
     /// Makes the finished `snapshot` durable and the present one, then removes generations that are no longer kept.
     /// Returns where it is.
     ///
@@ -240,6 +262,60 @@ impl Held {
     pub fn publish(&self, snapshot: Staged) -> Result<PathBuf, FolderError> {
         let path = snapshot.target().to_owned();
         snapshot.publish()?;
+        self.point_to(&path)?;
+        Ok(path)
+    }
+
+    /// Moves the finished, durable `snapshot` and its `rejects` here from elsewhere in the same file system, as
+    /// `generation`, makes it the present one, and removes generations that are no longer kept. Returns where they are.
+    ///
+    /// # Errors
+    /// As [`Held::publish`], or there is a snapshot of that serial number already.
+    pub fn adopt(
+        &self,
+        snapshot: &Path,
+        rejects: Option<&Path>,
+        generation: u64,
+    ) -> Result<(PathBuf, Option<PathBuf>), FolderError> {
+        let path = self.folder.snapshot(generation);
+        if path.exists() {
+            return Err(FolderError::Taken { path });
+        }
+        // Before the snapshot, so that no generation stands here whose rejects are missing; those of a build that
+        // failed in its last step are not this one's.
+        let refused = self.folder.rejects(generation);
+        remove(&refused);
+        if let Some(rejects) = rejects {
+            durable::move_file(rejects, &refused)?;
+        }
+        durable::move_file(snapshot, &path)?;
+        self.point_to(&path)?;
+        Ok((path, rejects.map(|_| refused)))
+    }
+
+    /// Removes every file but the lock and those of the names `keep`.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a file in it cannot be removed.
+    pub(super) fn clear(&self, keep: &[&str]) -> Result<(), FolderError> {
+        for entry in fs::read_dir(&self.folder.dir).map_err(|error| self.folder.failed("read", error))? {
+            let entry = entry.map_err(|error| self.folder.failed("read", error))?;
+            let name = entry.file_name();
+            if name != FolderLock::NAME && keep.iter().all(|keep| name != *keep) {
+                fs::remove_file(entry.path()).map_err(|error| self.folder.failed("clear", error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the folder with all that is in it, and frees it.
+    pub fn remove(self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder.dir) {
+            tracing::warn!(path = %self.folder.dir.display(), %error, "a folder could not be removed");
+        }
+    }
+
+    fn point_to(&self, path: &Path) -> Result<(), FolderError> {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -248,8 +324,7 @@ impl Held {
         // ones go all the same, or failures that are tried again would fill the disk.
         let published = Current::publish(&self.folder.dir, name);
         self.remove_old();
-        published?;
-        Ok(path)
+        Ok(published?)
     }
 
     /// What cannot be removed now is removed with the next publication, and is no reason to call this one failed.
@@ -272,30 +347,31 @@ impl Held {
     }
 }
 
-/// A staged file that can be read back while it is written, as the snapshot's writer does.
+/// A buffered file, or a borrow of one, that can be read back while it is written, as the snapshot's writer does.
 #[derive(Debug)]
-pub struct ReadBack<'a>(pub &'a mut BufWriter<File>);
+pub struct ReadBack<B>(pub B);
 
-impl Read for ReadBack<'_> {
+impl<B: BorrowMut<BufWriter<File>>> Read for ReadBack<B> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.flush()?;
-        self.0.get_mut().read(buffer)
+        let file = self.0.borrow_mut();
+        file.flush()?;
+        file.get_mut().read(buffer)
     }
 }
 
-impl Write for ReadBack<'_> {
+impl<B: BorrowMut<BufWriter<File>>> Write for ReadBack<B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+        self.0.borrow_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.0.borrow_mut().flush()
     }
 }
 
-impl Seek for ReadBack<'_> {
+impl<B: BorrowMut<BufWriter<File>>> Seek for ReadBack<B> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
+        self.0.borrow_mut().seek(to)
     }
 }
 
@@ -350,124 +426,4 @@ fn remove(path: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
-
-    use super::*;
-
-    fn publish(held: &Held, content: &str) -> Result<PathBuf, FolderError> {
-        let mut staged = held.stage(held.folder().next_generation()?)?;
-        staged.writer().unwrap().write_all(content.as_bytes()).unwrap();
-        held.publish(staged)
-    }
-
-    #[test]
-    fn the_newest_generations_stay_and_names_are_not_used_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path().join("data/main")).unwrap();
-        assert_eq!(held.folder().current().unwrap(), None);
-        fs::write(held.folder().rejects(1), "of a build that failed").unwrap();
-        for generation in 1..=5 {
-            publish(&held, "x").unwrap();
-            assert!(!held.folder().rejects(generation).exists());
-            fs::write(held.folder().rejects(generation), "{}").unwrap();
-        }
-        assert_eq!(held.folder().generations().unwrap(), [3, 4, 5]);
-        assert_eq!(held.folder().current().unwrap(), Some(held.folder().snapshot(5)));
-        assert!(!held.folder().rejects(2).exists() && held.folder().rejects(3).exists());
-        assert_eq!(held.folder().next_generation().unwrap(), 6);
-    }
-
-    #[test]
-    fn going_back_keeps_the_present_generation() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        for _ in 0..3 {
-            publish(&held, "x").unwrap();
-        }
-        Current::publish(dir.path(), "snapshot-00000001.ringside").unwrap();
-        // As a publication leaves it that fails in its last step.
-        std::fs::write(held.folder().snapshot(4), "x").unwrap();
-        assert_eq!(held.folder().next_generation().unwrap(), 5);
-        held.remove_old();
-        assert_eq!(
-            held.folder().generations().unwrap(),
-            [1, 2, 3, 4],
-            "the first is old, and served"
-        );
-    }
-
-    #[test]
-    fn a_second_writer_is_refused_and_told_who_holds_the_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        let error = Folder::hold(dir.path()).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
-        drop(held);
-        Folder::hold(dir.path()).unwrap();
-    }
-
-    #[test]
-    fn what_a_killed_writer_leaves_is_not_published_and_is_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        let first = publish(&held, "whole").unwrap();
-        let mut half = held.stage(2).unwrap();
-        half.writer().unwrap().write_all(b"half").unwrap();
-        half.writer().unwrap().flush().unwrap();
-        // A killed process runs no destructor.
-        std::mem::forget(half);
-        drop(held);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
-
-        let held = Folder::hold(dir.path()).unwrap();
-        assert_eq!(held.folder().current().unwrap(), Some(first));
-        assert_eq!(
-            fs::read_dir(dir.path()).unwrap().count(),
-            3,
-            "LOCK, CURRENT and one snapshot"
-        );
-    }
-
-    #[test]
-    fn a_failed_publication_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        let first = publish(&held, "whole").unwrap();
-        let staged = held.stage(2).unwrap();
-        // A folder of that name makes the rename fail, whoever runs the test.
-        fs::create_dir(held.folder().snapshot(2)).unwrap();
-        held.publish(staged).unwrap_err();
-        assert_eq!(held.folder().current().unwrap(), Some(first));
-    }
-
-    #[test]
-    fn a_path_may_be_a_data_folder_a_tenants_folder_or_a_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let error = resolve(dir.path()).unwrap_err().to_string();
-        assert!(
-            error.contains("a folder without one") && error.contains("snapshot build"),
-            "{error}"
-        );
-        let held = Folder::hold(Folder::of_tenant(dir.path()).dir()).unwrap();
-        let file = publish(&held, "x").unwrap();
-        for path in [dir.path(), held.folder().dir(), file.as_path()] {
-            assert_eq!(resolve(path).unwrap(), file);
-        }
-        let second = publish(&held, "y").unwrap();
-        fs::remove_file(second).unwrap();
-        let error = resolve(dir.path()).unwrap_err().to_string();
-        for part in [
-            "main/CURRENT",
-            "names, snapshot-00000002.ringside",
-            "beside it snapshot-00000001.ringside:",
-        ] {
-            assert!(error.contains(part), "{error}");
-        }
-        let error = resolve(&dir.path().join("none")).unwrap_err().to_string();
-        assert!(error.contains("found nothing"), "{error}");
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::arguments::BuildArguments;
 use crate::cli::error::CliError;
-use crate::cli::output::{Output, Style};
+use crate::cli::output::{self, Output, Style};
 use crate::cli::program;
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::words;
@@ -15,7 +15,7 @@ use crate::customer::document::Limits;
 use crate::intake::Intake;
 use crate::number::{Numbering, Region};
 use crate::snapshot::folder::Folder;
-use crate::snapshot::import::{self, ImportError, Input, Mapping, Summary};
+use crate::snapshot::import::{self, Event, ImportError, Input, Mapping, Summary};
 
 /// Rejects that are shown; the file has them all.
 const SHOWN_REJECTS: usize = 5;
@@ -58,13 +58,14 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
     } else {
         Progress::new("reading", Unit::Bytes, total)
     };
-    let summary = import::build(
+    let summary = import::build_and_publish(
         input,
         &mapping,
         &Intake::new(numbering, limits),
         &held,
         words::now_ms(),
-        |at| progress.at(at.bytes, at.total, at.rows),
+        config.import.memory_mib << 20,
+        |event| told(event, &mut progress),
     )
     .map_err(failed)?;
     drop(progress);
@@ -74,6 +75,22 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
     }
     print(&summary, out)?;
     next(arguments, config.numbers.default_region, out)
+}
+
+/// Standard output is the summary's.
+fn told(event: Event, progress: &mut Progress) {
+    match event {
+        Event::At(at) => progress.at(at.bytes, at.total, at.rows),
+        Event::Resumed { row } => output::note(format_args!(
+            "resuming a build that was ended: row {} and those before it are not read again",
+            words::count(row)
+        )),
+        Event::StartedOver { why } => {
+            output::note(format_args!(
+                "a build that was ended cannot go on, starting over: {why}"
+            ));
+        }
+    }
 }
 
 fn read_mapping(path: &Path) -> Result<Mapping, CliError> {

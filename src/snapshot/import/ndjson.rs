@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ImportError;
 use super::lines::Lines;
+use super::manifest::Place;
 use super::pipeline::{Document, Documents, Row, Rows, not_utf8};
 use super::rejects::Reject;
 use crate::customer::Schema;
@@ -18,8 +19,9 @@ use crate::customer::schema::SchemaError;
 pub(super) struct NdjsonRows<R>(Lines<R>);
 
 impl<R: BufRead> NdjsonRows<R> {
-    pub(super) fn new(input: R) -> NdjsonRows<R> {
-        NdjsonRows(Lines::new(input))
+    /// Reads `input`, which begins at `place` of the whole.
+    pub(super) fn new(input: R, place: Place) -> NdjsonRows<R> {
+        NdjsonRows(Lines::new(input, place))
     }
 }
 
@@ -43,8 +45,8 @@ impl<R: BufRead + Send> Rows for NdjsonRows<R> {
         }
     }
 
-    fn bytes_read(&self) -> u64 {
-        self.0.bytes()
+    fn place(&self) -> Place {
+        self.0.place()
     }
 }
 

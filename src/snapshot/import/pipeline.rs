@@ -8,6 +8,7 @@ use std::thread::ScopedJoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use serde_json::Value;
 
+use super::manifest::Place;
 use super::rejects::Reject;
 use super::{ImportError, InvalidPhones};
 use crate::customer::document::{self, Strictness};
@@ -15,6 +16,7 @@ use crate::customer::record::Origin;
 use crate::customer::{Phone, Refusal, Schema};
 use crate::intake::Intake;
 use crate::number::Region;
+use crate::snapshot::MappedSnapshot;
 
 /// A batch is full with so many rows …
 const BATCH_ROWS: usize = 256;
@@ -41,8 +43,8 @@ pub(super) trait Rows: Send {
     /// The next row; `None` at the end.
     fn next(&mut self) -> Result<Option<Row<Self::Content>>, ImportError>;
 
-    /// Bytes of the input that were read.
-    fn bytes_read(&self) -> u64;
+    /// Behind the row that was read last.
+    fn place(&self) -> Place;
 }
 
 /// Makes a customer document of a row.
@@ -74,13 +76,11 @@ pub(super) struct Document {
 pub(super) enum Outcome {
     /// A customer.
     Customer {
-        /// xxh3-64 of the id.
-        id: u64,
         record: Vec<u8>,
-        /// What was kept under protest.
-        rejects: Vec<Reject>,
+        /// What it is kept without.
+        left_out: Vec<Reject>,
         /// Phones shown and not claimed.
-        kept_phones: u64,
+        phones: Vec<Reject>,
     },
     /// Nothing.
     Refused(Reject),
@@ -90,8 +90,10 @@ pub(super) enum Outcome {
 pub(super) struct Batch<T> {
     /// With the rows' numbers.
     pub(super) rows: Vec<(u64, T)>,
-    /// Bytes of the input that were read when the batch was full.
-    pub(super) bytes_read: u64,
+    /// Behind the last of them.
+    pub(super) place: Place,
+    /// The schema behind the last of them, where it is not what it was ahead of the first.
+    pub(super) schema: Option<Schema>,
 }
 
 /// What every worker does with a document.
@@ -100,6 +102,8 @@ pub(super) struct Encoder<'a> {
     pub(super) intake: &'a Intake,
     pub(super) invalid_phones: InvalidPhones,
     pub(super) region: Option<Region>,
+    /// What is served now.
+    pub(super) base: Option<&'a MappedSnapshot>,
 }
 
 /// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
@@ -166,7 +170,8 @@ fn next_batch<R: Rows>(rows: &mut R) -> Result<Batch<Result<R::Content, String>>
     }
     Ok(Batch {
         rows: batch,
-        bytes_read: rows.bytes_read(),
+        place: rows.place(),
+        schema: None,
     })
 }
 
@@ -176,6 +181,7 @@ fn work<D: Documents>(
     batches: &Receiver<Batch<Result<D::Content, String>>>,
     done: &Sender<Batch<Outcome>>,
 ) -> Result<Schema, ImportError> {
+    let mut schema = documents.schema().clone();
     for batch in batches {
         let mut rows = Vec::with_capacity(batch.rows.len());
         for (row, content) in batch.rows {
@@ -188,8 +194,12 @@ fn work<D: Documents>(
         }
         let batch = Batch {
             rows,
-            bytes_read: batch.bytes_read,
+            place: batch.place,
+            schema: (*documents.schema() != schema).then(|| documents.schema().clone()),
         };
+        if let Some(changed) = &batch.schema {
+            schema.clone_from(changed);
+        }
         if done.send(batch).is_err() {
             break;
         }
@@ -234,25 +244,28 @@ impl Encoder<'_> {
             stream: 0,
             position: &position,
         };
+        let known = self.base.and_then(|base| base.customer(&customer.id));
+        let begins = self.base.map_or(0, |base| base.header().seq) + row;
         let recorded = self
             .intake
-            .record(&customer, schema, origin, |_| row)
+            .record(&customer, schema, origin, |key| {
+                let unbroken = known.as_ref().and_then(|known| known.claim(key.raw()));
+                unbroken.map_or(begins, |claim| claim.since)
+            })
             .map_err(|error| Reject::row(row, error.to_string()))?;
         let kept = self.invalid_phones == InvalidPhones::Keep;
-        let mut rejects = document.left_out;
-        let kept_phones = recorded.unclaimed.len() as u64;
+        let mut phones = Vec::new();
         for unclaimed in recorded.unclaimed {
             let reject = reject(unclaimed.field, unclaimed.reason.to_string(), kept);
             if !kept {
                 return Err(reject);
             }
-            rejects.push(reject);
+            phones.push(reject);
         }
         Ok(Outcome::Customer {
-            id: xxhash_rust::xxh3::xxh3_64(customer.id.as_bytes()),
             record: recorded.bytes,
-            rejects,
-            kept_phones,
+            left_out: document.left_out,
+            phones,
         })
     }
 }

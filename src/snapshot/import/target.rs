@@ -1,0 +1,68 @@
+//! Where a snapshot is built, and what is done with it once it is finished.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Summary;
+use crate::snapshot::MappedSnapshot;
+use crate::snapshot::folder::{FolderError, Held};
+
+/// What an import is to become. Building takes the lock of the build folder and none of the tenant's, so that a server
+/// that holds the latter may build beside its traffic and publish when it likes the result.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Folder of the build alone, made where it is missing: see [`Folder::build`](crate::snapshot::folder::Folder::build).
+    /// On the file system of the folder that the snapshot is published to.
+    pub dir: PathBuf,
+    /// Serial number that the snapshot will have, one that no snapshot of the folder has.
+    pub generation: u64,
+    /// What is served now: a customer's claims that it has as well keep their beginnings, the others begin behind its
+    /// seq, and the schema keeps its version where it stays as it is.
+    pub base: Option<Arc<MappedSnapshot>>,
+    /// Now, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
+    pub memory_bytes: u64,
+    /// Bytes of the input after each of which what is done is made durable, so that another try goes on from there:
+    /// [`CHECKPOINT_BYTES`](super::CHECKPOINT_BYTES), but for tests.
+    pub checkpoint_bytes: u64,
+}
+
+/// A finished snapshot, durable in its build folder, which stays locked until this is dropped or published.
+#[derive(Debug)]
+pub struct Built {
+    pub(super) held: Held,
+    pub(super) summary: Summary,
+}
+
+impl Built {
+    /// What the import came to; its paths are of the build folder.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The finished snapshot, for a look at it ahead of publishing.
+    pub fn path(&self) -> &Path {
+        &self.summary.path
+    }
+
+    /// Moves the snapshot and its rejects into the folder that `folder` holds, makes it the present one, and removes
+    /// the build folder. The summary has the new paths.
+    ///
+    /// # Errors
+    /// The folder cannot be written or has a snapshot of that serial number; the present generation is then what it
+    /// was, and the finished snapshot stays where it is.
+    pub fn publish(self, folder: &Held) -> Result<Summary, FolderError> {
+        let Built { held, mut summary } = self;
+        let (path, rejects) = folder.adopt(&summary.path, summary.rejects.as_deref(), summary.generation)?;
+        held.remove();
+        summary.path = path;
+        summary.rejects = rejects;
+        Ok(summary)
+    }
+
+    /// Removes the build folder with all that is in it.
+    pub fn discard(self) {
+        self.held.remove();
+    }
+}
