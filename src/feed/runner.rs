@@ -170,7 +170,7 @@ impl Feeds {
                         generation = snapshot.header().generation,
                         "serving another generation; feeds go on from where it was made"
                     );
-                    self.replica.replace(snapshot);
+                    self.replica.begin_anew(snapshot);
                     for name in self.settings.keys() {
                         self.freshness.lost(name);
                     }

@@ -199,13 +199,13 @@ impl Replica {
 
     /// Begins anew with `snapshot`: changes applied since the one before are forgotten, as is a merge that was begun. Feeds
     /// go on from where the snapshot's streams say.
-    pub fn replace(&mut self, snapshot: Arc<MappedSnapshot>) {
+    pub fn begin_anew(&mut self, snapshot: Arc<MappedSnapshot>) {
         self.merging = None;
         self.schema = snapshot.schema().clone();
         self.schema_from = None;
         self.streams = snapshot.streams().to_vec();
         self.graves = Graves::new(snapshot.header().seq);
-        self.writer.replace(snapshot);
+        self.writer.begin_anew(snapshot);
     }
 
     /// Whether a merge was begun that has been neither taken up nor forgotten.
