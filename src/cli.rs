@@ -15,6 +15,7 @@ mod number;
 mod output;
 mod program;
 mod progress;
+mod reload;
 mod serve;
 mod snapshot;
 mod status;
@@ -62,6 +63,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Normalize(arguments) => normalize::run(&arguments, out),
         Command::Status(arguments) => status::run(&arguments, out),
+        Command::Reload(arguments) => reload::run(&arguments, out),
         Command::Config(command) => config::run(&command, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);

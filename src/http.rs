@@ -10,6 +10,7 @@ mod accept;
 mod admin;
 mod error;
 mod gauges;
+mod life;
 mod listener;
 mod meters;
 mod readiness;
@@ -26,13 +27,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use admin::{Admin, Extra, Page};
+pub use admin::{Admin, Extra, Further, Page};
 pub use error::HttpError;
+pub use life::Hearts;
 pub use listener::ShortPath;
 pub use readiness::Readiness;
 pub use settings::{Listener, Policy, Settings};
 
 use crate::metrics::Metrics;
+use life::Life;
 use listener::{Local, Sockets};
 use meters::Meters;
 use worker::Worker;
@@ -58,9 +61,15 @@ pub struct Running {
     readiness: Arc<Readiness>,
     workers: Stoppable,
     administration: Stoppable,
+    hearts: Arc<Hearts>,
+    cut: Cut,
     /// Unlinked when the server stops.
     unix: Vec<listener::UnixPath>,
 }
+
+/// Ends a drain at once: connections that are still open are cut.
+#[derive(Debug, Clone)]
+pub struct Cut(watch::Sender<bool>);
 
 /// Threads and how to end them.
 #[derive(Debug)]
@@ -138,11 +147,15 @@ impl Bound {
         for sockets in self.sockets {
             unix.extend(sockets.share(&mut workers)?);
         }
-        let administration = Stoppable::spawn(vec![("admin".to_owned(), self.admin.into_task()?)])?;
+        let hearts = Arc::new(Hearts::new(count + 1));
+        let (cut, _) = watch::channel(false);
+        let life = |nth| Life::new(&hearts, nth, &cut);
+        let administration = vec![("admin".to_owned(), self.admin.into_task(life(count))?)];
+        let administration = Stoppable::spawn(administration)?;
         let tasks = workers
             .into_iter()
             .enumerate()
-            .map(|(nth, worker)| Ok((format!("worker-{nth}"), worker.into_task()?)))
+            .map(|(nth, worker)| Ok((format!("worker-{nth}"), worker.into_task(life(nth))?)))
             .collect::<Result<Vec<_>, HttpError>>()?;
         Ok(Running {
             locals,
@@ -150,6 +163,8 @@ impl Bound {
             readiness,
             workers: Stoppable::spawn(tasks)?,
             administration,
+            hearts,
+            cut: Cut(cut),
             unix,
         })
     }
@@ -179,6 +194,23 @@ impl Running {
         self.admin
     }
 
+    /// The hearts of the threads that serve.
+    pub fn hearts(&self) -> &Arc<Hearts> {
+        &self.hearts
+    }
+
+    /// What ends a drain at once.
+    pub fn cut(&self) -> Cut {
+        self.cut.clone()
+    }
+
+    /// The names of the listeners, in the order of [`Running::addresses`].
+    pub fn names(&self) -> Vec<&str> {
+        let tcp = self.locals.iter().filter(|local| local.address.is_some());
+        let unix = self.locals.iter().filter(|local| local.unix.is_some());
+        tcp.chain(unix).map(|local| local.name.as_str()).collect()
+    }
+
     /// Takes no more connections, finishes the requests that are open within the configured time, and ends. The
     /// administration answers until then, and says that the server is not ready.
     pub fn drain(self) {
@@ -192,6 +224,13 @@ impl Drop for Running {
         self.unix.clear();
         self.workers.end();
         self.administration.end();
+    }
+}
+
+impl Cut {
+    /// Cuts every connection, now or as soon as it is made.
+    pub fn now(&self) {
+        self.0.send_replace(true);
     }
 }
 

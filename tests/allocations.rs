@@ -110,7 +110,7 @@ fn a_lookup_allocates_nothing() {
         ("+14806754112", "\"not_owned\":[\"+14806754111\"]"),
     ] {
         let parser = allocations(|| {
-            std::hint::black_box(centre.tenant.numbering.read(number, None));
+            std::hint::black_box(centre.tenant.numbering.load().read(number, None));
         });
         for query in [
             format!("ani={number}"),

@@ -97,7 +97,8 @@ impl Explanation {
             .ok_or(Refusal::Missing("ani"))?;
         let region = parameters.region.as_deref().filter(|region| !region.is_empty());
         let index = &tenant.index;
-        Ok(index.read(|view| Explanation::of(ani, region, &tenant.numbering, view, index.ownership())))
+        let numbering = tenant.numbering.load_full();
+        Ok(index.read(|view| Explanation::of(ani, region, &numbering, view, index.ownership())))
     }
 
     /// Explains what a lookup of `written` sees in `view`. `region` overrides the default region, as in a lookup.

@@ -6,19 +6,15 @@ use std::io::Write;
 use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
 use super::output::{Output, Style};
-use crate::app::AppError;
-use crate::callers::Treatment;
-use crate::config::{Config, environment};
-use crate::number::Numbering;
+use crate::app::Rules;
+use crate::config::{Config, Loaded, environment};
 
 pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliError> {
     match command {
         ConfigCommand::Default => out.write_all(Config::default_text().as_bytes())?,
         ConfigCommand::Check { file } => {
             // With the environment, as `serve` sees the file here; a fault names which of them it is in.
-            let config = Config::load(Some(file), environment())?;
-            let numbering = Numbering::new(&config.numbers)?;
-            Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
+            Rules::new(&Loaded::read(Some(file), environment())?)?;
             let name = format!("{}: ", file.display());
             let variables: BTreeSet<String> = environment()
                 .map(|(variable, _)| variable)

@@ -23,6 +23,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::accept::serve;
 use super::error::HttpError;
 use super::gauges::Gauges;
+use super::life::Life;
 use super::listener::{self, Local, UnixPath};
 use super::readiness::Readiness;
 use super::service::response;
@@ -41,7 +42,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
 const MODE: u32 = 0o600;
 const OURS: &str = "/livez, /readyz, /electable, /metrics, /status";
-const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain";
+const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain, /reload";
 
 /// Further pages of the administration; `None` where the path is none of them. A `GET` is answered on the
 /// administration's thread and must be quick; a `POST`, an act, runs on a thread of its own and may take its time.
@@ -74,7 +75,12 @@ pub struct Admin {
     pub readiness: Arc<Readiness>,
     /// Pages of others, asked after our own.
     pub extra: Option<Extra>,
+    /// What others have to say in `/status`.
+    pub further: Option<Further>,
 }
+
+/// Further members of `/status`, as of now.
+pub type Further = Arc<dyn Fn() -> serde_json::Map<String, serde_json::Value> + Send + Sync>;
 
 /// An administration that is bound and not served yet.
 #[derive(Debug)]
@@ -141,7 +147,7 @@ impl Bound {
     ///
     /// # Errors
     /// Where the system gives no runtime.
-    pub(super) fn into_task(self) -> Result<Task, HttpError> {
+    pub(super) fn into_task(self, life: Life) -> Result<Task, HttpError> {
         let runtime = runtime()?;
         let guard = runtime.enter();
         let sockets = self
@@ -158,7 +164,7 @@ impl Bound {
         drop(guard);
         let pages = self.pages;
         Ok(Box::new(move |stop| {
-            runtime.block_on(async move {
+            runtime.block_on(life.lead(async move {
                 let sampling = tokio::spawn(sample(Arc::clone(&pages)));
                 let mut listeners = JoinSet::new();
                 let service = move || Administering(Arc::clone(&pages));
@@ -170,7 +176,7 @@ impl Bound {
                 }
                 while listeners.join_next().await.is_some() {}
                 sampling.abort();
-            });
+            }));
             drop(path);
         }))
     }
@@ -286,8 +292,13 @@ impl Pages {
                     freshness: &freshness,
                     reasons: &reasons,
                     uptime: self.begun.elapsed(),
+                    counted: &|name| admin.metrics.sum(name),
                 };
-                (200, status.to_json(&self.rates()))
+                let mut status = status.to_json(&self.rates());
+                if let (Some(members), Some(further)) = (status.as_object_mut(), &admin.further) {
+                    members.extend(further());
+                }
+                (200, status)
             }
             "/metrics" => return self.metrics(&freshness, reasons.is_empty()),
             _ => {

@@ -56,6 +56,8 @@ pub(super) struct Status<'a> {
     pub(super) freshness: &'a Reading,
     pub(super) reasons: &'a [&'static str],
     pub(super) uptime: Duration,
+    /// What the metric of a name counts or gauges, over all its labels.
+    pub(super) counted: &'a dyn Fn(&str) -> Option<f64>,
 }
 
 impl Status<'_> {
@@ -80,6 +82,7 @@ impl Status<'_> {
             "ready": self.reasons.is_empty(),
             "reasons": self.reasons,
             "generation": header.generation,
+            "created_at_ms": header.created_at_ms,
             "seq": index.seq(),
             "customers": header.customers,
             "numbers": header.numbers,
@@ -101,6 +104,7 @@ impl Status<'_> {
                 "p99_us": micros(0.99),
                 "p999_us": micros(0.999),
             },
+            "connections": (self.counted)("ringside_http_connections_count"),
             "uptime_s": self.uptime.as_secs(),
             "listeners": listeners,
         })

@@ -103,6 +103,16 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// The setting at fault.
+    pub fn key(&self) -> &'static str {
+        match self {
+            SettingsError::Value { key, .. } => key,
+            SettingsError::OwnNumber { .. } => "own_numbers",
+        }
+    }
+}
+
 impl Settings {
     /// Values that suit most centres, for users of the library, tests and the command line. The service takes its
     /// values from its default configuration file instead.

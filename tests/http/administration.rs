@@ -105,11 +105,11 @@ fn lookups_and_requests_are_counted() {
         Some("text/plain; version=0.0.4; charset=utf-8")
     );
     for line in [
-        r#"ringside_callers_lookups_total{outcome="hit"} 2"#,
-        r#"ringside_callers_lookups_total{outcome="ambiguous"} 1"#,
-        r#"ringside_callers_lookups_total{outcome="anonymous"} 1"#,
-        r#"ringside_callers_lookups_total{outcome="own_number"} 1"#,
-        r#"ringside_callers_lookups_total{outcome="internal"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="hit"} 2"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="ambiguous"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="anonymous"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="own_number"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="internal"} 1"#,
         "ringside_callers_lookup_seconds_count 8",
         r#"ringside_http_requests_total{class="2xx"} 8"#,
         r#"ringside_http_requests_total{class="4xx"} 1"#,

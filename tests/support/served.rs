@@ -48,6 +48,7 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
         lookups: Arc::clone(&centre.meters),
         readiness: Arc::clone(readiness),
         extra,
+        further: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
 
 use crate::app::AppError;
@@ -29,12 +30,12 @@ pub(super) fn answer(
         tenant: Arc::new(Tenant {
             name: TENANT.to_owned(),
             index,
-            numbering: numbering.clone(),
+            numbering: ArcSwap::from_pointee(numbering.clone()),
             freshness: Arc::new(Freshness::without_feed()),
         }),
         numbering: numbering.clone(),
         answers: config.answers,
-        treatment: Arc::new(Treatment::new(&config.treatment, numbering).map_err(AppError::from)?),
+        treatment: Arc::new(Treatment::new(&config.treatment, numbering)?),
         meters: Arc::new(Meters::register(&metrics).map_err(AppError::from)?),
     };
     let call = Call {

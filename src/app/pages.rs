@@ -1,0 +1,68 @@
+//! What the administration shows and does beyond health and metrics.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use serde_json::json;
+
+use super::reload::Reloader;
+use crate::callers::explain::Explanation;
+use crate::callers::{Call, Refusal, Reply};
+use crate::http::{Extra, Further, Page};
+use crate::tenant::Tenant;
+
+/// `/explain?ani=`: how a lookup comes to its answer; `POST /reload`.
+pub(super) fn pages(tenant: &Arc<Tenant>, reloader: &Arc<Reloader>) -> Extra {
+    let (tenant, reloader) = (Arc::clone(tenant), Arc::clone(reloader));
+    Arc::new(move |call| match call.trimmed_path() {
+        "/explain" => Some(explain(call, &tenant)),
+        "/reload" => Some(reload(call, &reloader)),
+        _ => None,
+    })
+}
+
+/// What the parts of the service add to `/status`.
+pub(super) fn status(reloader: &Arc<Reloader>) -> Further {
+    let reloader = Arc::clone(reloader);
+    Arc::new(move || [("reload".to_owned(), reloader.status())].into_iter().collect())
+}
+
+fn explain(call: &Call<'_>, tenant: &Tenant) -> Page {
+    match Explanation::asked(call, tenant) {
+        Ok(explanation) => page(
+            Reply::json(200),
+            serde_json::to_vec(&explanation).unwrap_or_default(),
+        ),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn reload(call: &Call<'_>, reloader: &Reloader) -> Page {
+    if call.method != "POST" {
+        return refused(&Refusal::Method { allow: "POST" });
+    }
+    match reloader.reload() {
+        Ok(reloaded) => page(
+            Reply::json(200),
+            serde_json::to_vec(&reloaded).unwrap_or_default(),
+        ),
+        Err(error) => {
+            let told = json!({"error": {"code": "invalid_configuration", "message": error.to_string()}});
+            page(Reply::json(422), told.to_string().into())
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Page {
+    let mut body = BytesMut::new();
+    let reply = refusal.write(&mut body);
+    page(reply, body.to_vec())
+}
+
+fn page(reply: Reply, body: Vec<u8>) -> Page {
+    Page {
+        status: reply.status,
+        content_type: reply.content_type,
+        body,
+    }
+}
