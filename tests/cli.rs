@@ -12,5 +12,7 @@ mod lookup;
 mod normalize;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "support/serving.rs"]
+mod serving;
 #[path = "cli/snapshot.rs"]
 mod snapshot;

@@ -104,11 +104,16 @@ impl Status<'_> {
                 "p99_us": micros(0.99),
                 "p999_us": micros(0.999),
             },
-            "connections": (self.counted)("ringside_http_connections_count"),
+            "connections": (self.counted)("ringside_http_connections_count").and_then(whole),
             "uptime_s": self.uptime.as_secs(),
             "listeners": listeners,
         })
     }
+}
+
+/// A count that a gauge holds.
+fn whole(count: f64) -> Option<u64> {
+    format!("{count:.0}").parse().ok()
 }
 
 /// The duration, in seconds, below which `share` of what `histogram` has seen lies, interpolated within its bucket;
