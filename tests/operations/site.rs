@@ -1,5 +1,8 @@
 //! A data folder and a configuration that a test changes.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
