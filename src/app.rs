@@ -166,8 +166,20 @@ impl App {
             Arc::clone(&self.readiness),
         )?;
         let feeds = self.feeds.spawn()?;
+        let http = self.http.spawn()?;
+        let snapshot = self.tenant.index.snapshot();
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            generation = snapshot.header().generation,
+            customers = snapshot.header().customers,
+            "serving"
+        );
+        for (address, listener) in http.addresses().iter().zip(http.names()) {
+            tracing::info!(listener, address, "listening");
+        }
+        tracing::info!(address = %http.admin_address(), "administering");
         Ok(Running {
-            http: self.http.spawn()?,
+            http,
             feeds,
             scrubbing,
             tenant: self.tenant,

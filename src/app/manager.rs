@@ -3,6 +3,11 @@
 //! Everything here does nothing where nobody listens. A message that cannot be sent is logged and not sent again: the
 //! service serves all the same.
 
+use std::ffi::OsString;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -37,13 +42,32 @@ pub(super) fn status(line: &str) {
 
 /// Whether anybody listens.
 pub(super) fn is_listening() -> bool {
-    std::env::var_os("NOTIFY_SOCKET").is_some()
+    socket().is_some()
+}
+
+fn socket() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET")
 }
 
 fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
+    let told = match socket()
+        .as_ref()
+        .and_then(|socket| socket.as_bytes().strip_prefix(b"@"))
+    {
+        Some(name) => tell_abstract(name, states),
+        None => sd_notify::notify(states),
+    };
+    if let Err(error) = told {
         tracing::warn!(%error, "the service manager could not be told how the service is");
     }
+}
+
+/// Tells a manager whose socket is no file, which the library cannot.
+fn tell_abstract(name: &[u8], states: &[NotifyState<'_>]) -> io::Result<()> {
+    let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let socket = UnixDatagram::unbound()?;
+    socket.send_to_addr(message.as_bytes(), &SocketAddr::from_abstract_name(name)?)?;
+    Ok(())
 }
 
 /// Tells the manager again and again that the service lives, as long as it does.

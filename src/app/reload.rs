@@ -36,6 +36,8 @@ pub(super) struct Reloader {
     site: Site,
     log: Log,
     state: Mutex<State>,
+    /// Apart from the state, so that a look at the status never waits for a reload.
+    last: Mutex<Option<Last>>,
     taken_up: IntCounter,
     refused: IntCounter,
     is_refused: IntGauge,
@@ -46,10 +48,10 @@ struct State {
     started: Loaded,
     /// What decides the others.
     current: Loaded,
-    last: Option<Last>,
 }
 
 /// The last reload.
+#[derive(Debug)]
 struct Last {
     at_ms: i64,
     ended: Result<Reloaded, String>,
@@ -80,8 +82,8 @@ impl Reloader {
             state: Mutex::new(State {
                 current: started.clone(),
                 started,
-                last: None,
             }),
+            last: Mutex::default(),
             taken_up: reloads.with_label_values(&["taken_up"]),
             refused: reloads.with_label_values(&["refused"]),
             is_refused: metrics.gauge(
@@ -96,7 +98,7 @@ impl Reloader {
     /// # Errors
     /// What is wrong with it; everything then stays as it was.
     pub(super) fn reload(&self) -> Result<Reloaded, AppError> {
-        let mut state = self.state();
+        let mut state = locked(&self.state);
         manager::reloading();
         let ended = self.take_up(&mut state);
         manager::ready();
@@ -117,7 +119,7 @@ impl Reloader {
                 tracing::error!(%error, "configuration refused; the one before stays");
             }
         }
-        state.last = Some(Last {
+        *locked(&self.last) = Some(Last {
             at_ms: now_ms(),
             ended: ended.as_ref().map(Reloaded::clone).map_err(AppError::to_string),
         });
@@ -150,8 +152,8 @@ impl Reloader {
 
     /// The last reload, for `/status`; `null` before the first.
     pub(super) fn status(&self) -> Value {
-        let state = self.state();
-        let Some(last) = &state.last else {
+        let last = locked(&self.last);
+        let Some(last) = &*last else {
             return Value::Null;
         };
         match &last.ended {
@@ -166,10 +168,10 @@ impl Reloader {
             Err(error) => json!({"at_ms": last.at_ms, "outcome": "refused", "error": error}),
         }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn now_ms() -> i64 {

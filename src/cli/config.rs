@@ -75,6 +75,8 @@ mod tests {
             "User=ringside",
             "RuntimeDirectory=ringside",
             "StateDirectory=ringside",
+            "Type=notify-reload",
+            "WatchdogSec=10",
         ] {
             assert!(set(line), "{line}");
         }

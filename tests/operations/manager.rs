@@ -1,6 +1,7 @@
 //! A socket in the place of the service manager's.
 
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +15,10 @@ struct Manager(UnixDatagram);
 
 impl Manager {
     fn at(path: &Path) -> Manager {
-        let socket = UnixDatagram::bind(path).unwrap();
+        Manager::of(UnixDatagram::bind(path).unwrap())
+    }
+
+    fn of(socket: UnixDatagram) -> Manager {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Manager(socket)
     }
@@ -73,10 +77,13 @@ fn the_service_manager_is_told_of_every_step() {
 #[test]
 fn a_watchdog_of_another_process_is_not_ours() {
     let site = Site::new("");
-    let path = site.dir.path().join("notify");
-    let manager = Manager::at(&path);
+    // In the abstract namespace, as in some containers.
+    let name = text(site.dir.path());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let manager = Manager::of(UnixDatagram::bind_addr(&address).unwrap());
+    let path = format!("@{name}");
     let variables = [
-        ("NOTIFY_SOCKET", &*text(&path)),
+        ("NOTIFY_SOCKET", &*path),
         ("WATCHDOG_USEC", "1000"),
         ("WATCHDOG_PID", "1"),
     ];

@@ -1,5 +1,8 @@
 use std::time::Instant;
 
+use serde_json::Value;
+
+use crate::serving::LEVEL;
 use crate::site::{Site, rule};
 use crate::wire::{get, tcp};
 
@@ -8,9 +11,10 @@ const ADA: &str = "/v1/lookup?ani=%2B14806754110";
 #[test]
 fn sighup_takes_up_the_configuration_and_the_level_of_the_log() {
     let site = Site::new(&rule("gold"));
-    let (serving, callers, admin) = site.start(&[]);
+    let (serving, callers, admin) = site.start(&[(LEVEL, "")]);
     assert_eq!(get(callers, ADA).json()["treatment"], "gold");
-    site.configure(&rule("silver"));
+    assert!(!serving.logged().contains("lookup ani="));
+    site.configure(&format!("log.level = 'debug'\n{}", rule("silver")));
     serving.signal("-HUP");
     let taken_up = (0..100_000).any(|_| get(admin, "/status").json()["reload"]["outcome"] == "taken_up");
     assert!(taken_up, "{}", serving.logged());
@@ -22,7 +26,8 @@ fn sighup_takes_up_the_configuration_and_the_level_of_the_log() {
     assert_eq!(get(callers, ADA).json()["treatment"], "silver");
     let logged = serving.logged();
     for told in [
-        "configuration taken up taken_up=\"treatment\"",
+        "configuration taken up taken_up=\"log.level,treatment\"",
+        "lookup ani=",
         "configuration refused",
         "ringside.toml:5",
     ] {
@@ -67,4 +72,52 @@ fn a_second_signal_cuts_what_still_drains() {
         logged.contains("told to stop a second time: open connections are cut"),
         "{logged}"
     );
+}
+
+#[test]
+fn what_happens_is_told_in_words_and_fields_that_stay() {
+    let site = Site::new("log.format = 'json'\n");
+    let (mut serving, callers, admin) = site.start(&[(LEVEL, "info")]);
+    let taken_up = site.config();
+    site.configure("log.format = 'json'\nanswers.matches_max = 7\nhttp.workers = 1\n");
+    tcp(admin).post("/reload", "", b"");
+    site.configure("log.format = 'yaml'\n");
+    tcp(admin).post("/reload", "", b"");
+    serving.signal("-TERM");
+    assert!(serving.wait().success());
+    let logged = serving.logged();
+    let lines: Vec<Value> = logged
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = |message: &str| {
+        let line = lines.iter().find(|line| line["message"] == message);
+        line.unwrap_or_else(|| panic!("{message:?} is not in\n{logged}"))
+    };
+    let serving = told("serving");
+    assert_eq!(
+        (&serving["generation"], &serving["customers"]),
+        (&1.into(), &2.into())
+    );
+    assert_eq!(serving["version"], env!("CARGO_PKG_VERSION"));
+    let listening = told("listening");
+    assert_eq!(listening["listener"], "main");
+    assert_eq!(listening["address"], format!("http://{callers}"));
+    assert_eq!(told("administering")["address"], admin.to_string());
+    let reloaded = told("configuration taken up");
+    assert_eq!(reloaded["taken_up"], "answers.matches_max");
+    assert_eq!(reloaded["needs_restart"], "http.workers");
+    let refused = told("configuration refused; the one before stays");
+    assert_eq!(refused["level"], "ERROR");
+    assert!(
+        refused["error"]
+            .as_str()
+            .unwrap()
+            .starts_with(&format!("{taken_up}:4: "))
+    );
+    assert_eq!(told("draining")["signal"], "SIGTERM");
+    told("stopped");
+    for line in &lines {
+        assert!(line["timestamp"].is_string() && line["target"].as_str().unwrap().starts_with("ringside::"));
+    }
 }

@@ -64,11 +64,18 @@ impl Site {
         App::build(loaded, Log::default()).unwrap().spawn().unwrap()
     }
 
-    /// Serves it in a process of its own, with these variables; and its addresses, of callers and administration.
+    /// Serves it in a process of its own, with these variables, the empty ones taken out; and its addresses, of callers
+    /// and administration.
     pub(crate) fn start(&self, variables: &[(&str, &str)]) -> (Serving, SocketAddr, SocketAddr) {
         let mut command = program();
         command.args(["serve", "--config", &self.config()]);
-        let mut serving = Serving::spawn(command.envs(variables.iter().copied()));
+        for (variable, value) in variables {
+            match *value {
+                "" => command.env_remove(variable),
+                value => command.env(variable, value),
+            };
+        }
+        let mut serving = Serving::spawn(&mut command);
         let lines = serving.until("administration on");
         assert!(lines[0].ends_with(" (listener main)"), "{}", lines[0]);
         let callers = after(&lines, "listening on http://").parse().unwrap();

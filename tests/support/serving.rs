@@ -9,6 +9,9 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use crate::program::{log_file, program};
 
+/// What sets the level of the log; a test that leaves it to the configuration takes it out of the environment.
+pub(crate) const LEVEL: &str = "RINGSIDE__LOG__LEVEL";
+
 /// A server that was started, and is ended however the test ends.
 pub(crate) struct Serving {
     child: Child,
@@ -23,8 +26,10 @@ impl Serving {
 
     pub(crate) fn spawn(command: &mut Command) -> Serving {
         let log = log_file();
+        if !command.get_envs().any(|(variable, _)| variable == LEVEL) {
+            command.env(LEVEL, "trace");
+        }
         let mut child = command
-            .env("RINGSIDE__LOG__LEVEL", "trace")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             // A pipe that nobody reads would hold the server up.
