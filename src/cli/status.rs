@@ -10,7 +10,7 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 22] = [
+const TOLD: [&str; 23] = [
     "age_ms",
     "connected",
     "connections",
@@ -26,6 +26,7 @@ const TOLD: [&str; 22] = [
     "position",
     "ready",
     "reasons",
+    "refused",
     "reload",
     "role",
     "seq",
@@ -99,6 +100,7 @@ fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
         ("found", found(status)),
         ("took", took(status)),
         ("connections", connections(status)),
+        ("refused", refused(status)),
     ]
     .map(|(name, line)| (name.to_owned(), line.unwrap_or_default()))
     .into();
@@ -205,16 +207,30 @@ fn took(status: &Map<String, Value>) -> Option<String> {
 }
 
 fn connections(status: &Map<String, Value>) -> Option<String> {
-    let open = status.get("connections")?;
-    match open {
-        Value::Object(members) => {
-            let mut rows = Vec::new();
-            flatten("", &Value::Object(members.clone()), &mut rows);
-            let told = rows.iter().map(|(name, value)| format!("{value} {name}"));
-            Some(told.collect::<Vec<_>>().join(", "))
-        }
+    match status.get("connections")? {
+        Value::Object(connections) => Some(format!(
+            "{} open of {} at the most",
+            words::count(number(connections, "open")?),
+            words::count(number(connections, "max")?)
+        )),
         open => Some(format!("{} open", words::count(open.as_u64()?))),
     }
+}
+
+/// What was turned away since the start, of what is counted; nothing where nothing was.
+fn refused(status: &Map<String, Value>) -> Option<String> {
+    let refused = status.get("refused")?.as_object()?;
+    let told = [
+        ("connections", "connections above the limits"),
+        ("overload", "requests as overload"),
+        ("cut", "connections that took too long"),
+        ("denied", "requests without the right"),
+    ];
+    let told = told.iter().filter_map(|(name, what)| {
+        let count = number(refused, name).filter(|count| *count > 0)?;
+        Some(format!("{} {what}", words::count(count)))
+    });
+    Some(told.collect::<Vec<_>>().join(", "))
 }
 
 fn listeners(status: &Map<String, Value>) -> Vec<String> {

@@ -61,6 +61,11 @@ pub(super) struct Status<'a> {
 }
 
 impl Status<'_> {
+    /// What the metric `name` counts; `None` where nobody does.
+    fn count(&self, name: &str) -> Option<u64> {
+        format!("{:.0}", (self.counted)(name)?).parse().ok()
+    }
+
     pub(super) fn to_json(&self, rates: &Rates) -> Value {
         let index = &self.tenant.index;
         let snapshot = index.snapshot();
@@ -104,16 +109,17 @@ impl Status<'_> {
                 "p99_us": micros(0.99),
                 "p999_us": micros(0.999),
             },
-            "connections": (self.counted)("ringside_http_connections_count").and_then(whole),
+            "connections": self.count("ringside_http_connections_count"),
+            "refused": {
+                "connections": self.count("ringside_http_refused_total"),
+                "overload": self.count("ringside_http_overload_total"),
+                "cut": self.count("ringside_http_cut_total"),
+                "denied": self.count("ringside_http_denied_total"),
+            },
             "uptime_s": self.uptime.as_secs(),
             "listeners": listeners,
         })
     }
-}
-
-/// A count that a gauge holds.
-fn whole(count: f64) -> Option<u64> {
-    format!("{count:.0}").parse().ok()
 }
 
 /// The duration, in seconds, below which `share` of what `histogram` has seen lies, interpolated within its bucket;
