@@ -11,6 +11,15 @@ use crate::wire::{get, tcp, unix};
 
 const ADA: &str = "/v1/lookup?ani=%2B14806754110";
 
+/// Says that something is done, when dropped.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn reloads_under_load_lose_no_request() {
     let site = Site::new(&rule("gold"));
@@ -36,13 +45,15 @@ fn reloads_under_load_lose_no_request() {
                 })
             })
             .collect();
+        // However this ends, those who ask must end too.
+        let asked_enough = Done(&done);
         let mut client = tcp(address);
         for treatment in ["silver", "gold"].repeat(10) {
             site.configure(&rule(treatment));
             assert_eq!(running.reload().unwrap().taken_up, ["treatment"]);
             assert_eq!(client.get(ADA).json()["treatment"], treatment);
         }
-        done.store(true, Ordering::Relaxed);
+        drop(asked_enough);
         for asked in asking {
             let [gold, silver] = asked.join().unwrap();
             assert!(gold + silver > 20, "{gold} and {silver}");
