@@ -17,6 +17,7 @@ mod number;
 mod output;
 mod program;
 mod progress;
+mod reload;
 mod serve;
 mod snapshot;
 mod status;
@@ -69,6 +70,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Normalize(arguments) => normalize::run(&arguments, out),
         Command::Status(arguments) => status::run(&arguments, out),
         Command::Key(command) => key::run(&command, out),
+        Command::Reload(arguments) => reload::run(&arguments, out),
         Command::Config(command) => config::run(&command, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);

@@ -129,7 +129,7 @@ fn a_lookup_allocates_nothing() {
     ] {
         let reading = |written: &str| {
             allocations(|| {
-                std::hint::black_box(centre.tenant.numbering.read(written, None));
+                std::hint::black_box(centre.tenant.numbering.load().read(written, None));
             })
         };
         let parser = reading(number);

@@ -16,5 +16,7 @@ mod normalize;
 mod program;
 #[path = "cli/rules.rs"]
 mod rules;
+#[path = "support/serving.rs"]
+mod serving;
 #[path = "cli/snapshot.rs"]
 mod snapshot;

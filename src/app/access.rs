@@ -16,22 +16,13 @@ pub(super) struct Accesses {
     pub(super) warnings: Vec<String>,
 }
 
-/// What is to be said of who may ask under `config`: warnings, for people.
-///
-/// # Errors
-/// The file of keys or those of TLS cannot be used, or other machines would be answered whoever they are.
-pub fn check(config: &Config) -> Result<Vec<String>, HttpError> {
-    let keys = Keys::open(&config.keys_file())?;
-    Ok(Accesses::load(config, &keys)?.warnings)
-}
-
 impl Accesses {
     /// Reads what `config` names. Nothing that is served changes: whoever calls this again while the service runs puts
     /// what it returns in place, or keeps what there is. `keys` stays the same value, so that
     /// [`Keys::reload`](Keys::reload) concerns everybody.
     ///
     /// # Errors
-    /// As [`check`].
+    /// The files of TLS cannot be used, or other machines would be answered whoever they are.
     pub(super) fn load(config: &Config, keys: &Arc<Keys>) -> Result<Accesses, HttpError> {
         let mut warnings = Vec::new();
         let mut listeners = BTreeMap::new();

@@ -29,12 +29,24 @@ pub(crate) fn sources(
     meters: &Arc<Meters>,
 ) -> Result<Sources, AppError> {
     let numbering = Numbering::new(&config.numbers)?;
+    let treatment = Arc::new(Treatment::new(&config.treatment, &numbering)?);
+    Ok(of(config, &numbering, &treatment, tenant, meters))
+}
+
+/// The same, where `numbering` and `treatment` have been made of `config` already.
+pub(super) fn of(
+    config: &Config,
+    numbering: &Numbering,
+    treatment: &Arc<Treatment>,
+    tenant: &Arc<Tenant>,
+    meters: &Arc<Meters>,
+) -> Sources {
     let any = Source {
         tenant: Arc::clone(tenant),
         answers: config.answers,
-        treatment: Arc::new(Treatment::new(&config.treatment, &numbering)?),
+        treatment: Arc::clone(treatment),
         meters: Arc::clone(meters),
-        numbering,
+        numbering: numbering.clone(),
     };
     let listeners = config.listener.iter().map(|(name, listener)| {
         let source = Source {
@@ -43,8 +55,8 @@ pub(crate) fn sources(
         };
         (name.clone(), source)
     });
-    Ok(Sources {
+    Sources {
         listeners: listeners.collect(),
         any,
-    })
+    }
 }

@@ -100,8 +100,7 @@ impl Source {
             write(&answer)?;
             Ok(answer.outcome)
         });
-        let took = begun.elapsed();
-        self.meters.count(outcome, took);
+        let took = self.meters.count(outcome, request.dnis, &self.numbering, begun);
         tracing::debug!(
             ani = %telemetry::number(request.ani),
             call_id = request.call_id.map(telemetry::reference).map(tracing::field::display),
@@ -222,7 +221,7 @@ impl Source {
             .chain(attributes.into_iter().flat_map(BTreeMap::into_values))
             .any(|phone| match phone {
                 Phone::Plain(written) | Phone::Described { number: written } => {
-                    self.tenant.numbering.read(&written, None).sip_user() == Some(user)
+                    self.tenant.numbering.load().read(&written, None).sip_user() == Some(user)
                 }
                 Phone::Other(_) => false,
             })

@@ -47,6 +47,8 @@ pub(super) enum Command {
     /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Have a running server take up its changed configuration, as SIGHUP does, and say what needs a restart
+    Reload(ReloadArguments),
     /// The configuration: its documented defaults, a check, snippets for callers
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -304,6 +306,23 @@ pub(super) struct StatusArguments {
     /// The server's administration address, http://HOST:PORT or unix:/PATH; without it the configured one
     #[arg(long, value_name = "URL")]
     pub(super) admin: Option<Server>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) credentials: Credentials,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReloadArguments {
+    /// The server's administration address, http://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    pub(super) admin: Option<Server>,
+    /// The server's data folder, whose socket is asked; without it and --admin the configured one
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -6,8 +6,8 @@ use std::io::Write;
 use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
 use super::output::{Output, Style, note};
-use crate::app::{AppError, check_access};
-use crate::config::{Config, environment};
+use crate::app::Rules;
+use crate::config::{Config, Loaded, environment};
 use crate::snapshot::Snapshot;
 use crate::snapshot::folder::Folder;
 
@@ -16,11 +16,12 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
         ConfigCommand::Default => out.write_all(Config::default_text().as_bytes())?,
         ConfigCommand::Check { file } => {
             // With the environment, as `serve` sees the file here; a fault names which of them it is in.
-            let config = Config::load(Some(file), environment())?;
-            for warning in check_access(&config).map_err(AppError::from)? {
+            let loaded = Loaded::read(Some(file), environment())?;
+            let config = &loaded.config;
+            for warning in Rules::check(&loaded)?.warnings() {
                 note(warning);
             }
-            for (path, hint) in unknown_attributes(&config) {
+            for (path, hint) in unknown_attributes(config) {
                 note(format_args!(
                     "warning: {path}: the present schema has no such attribute{hint}"
                 ));
@@ -113,6 +114,8 @@ mod tests {
             "User=ringside",
             "RuntimeDirectory=ringside",
             "StateDirectory=ringside",
+            "Type=notify-reload",
+            "WatchdogSec=10",
         ] {
             assert!(set(line), "{line}");
         }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::client::ClientError;
 use crate::app::AppError;
+use crate::callers::TreatmentError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
 use crate::http::KeysError;
@@ -25,6 +26,12 @@ pub(super) enum CliError {
     /// The configuration's rules for numbers.
     #[error("numbers.{0}")]
     Numbers(#[from] SettingsError),
+    /// The configuration's treatment rules.
+    #[error(transparent)]
+    Treatment(#[from] TreatmentError),
+    /// A changed configuration that a server has refused.
+    #[error("{0}\nThe server goes on with the configuration that it had.")]
+    Reload(String),
     /// The log's settings.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::arguments::ExplainArguments;
@@ -76,7 +77,7 @@ fn local(query: &str, config: &Config, snapshot: Arc<MappedSnapshot>) -> Result<
     let tenant = Arc::new(Tenant {
         name: TENANT.to_owned(),
         index,
-        numbering,
+        numbering: ArcSwap::from_pointee(numbering),
         freshness: Arc::new(Freshness::without_feed()),
     });
     let metrics = Metrics::new().map_err(AppError::from)?;

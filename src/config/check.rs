@@ -9,6 +9,9 @@ use crate::feed::Kind;
 use crate::number::Numbering;
 use crate::telemetry;
 
+/// The most dialled numbers that metrics name: each is a series of its own.
+const DNIS_MAX: usize = 100;
+
 /// A value that its type allows and its meaning does not.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unfit {
@@ -73,6 +76,13 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
             "log.level",
             telemetry::LEVEL,
             format!("{:?}", config.log.level),
+        ));
+    }
+    if config.metrics.dnis.len() > DNIS_MAX {
+        return Err(Unfit::new(
+            "metrics.dnis",
+            format!("at most {DNIS_MAX} numbers"),
+            config.metrics.dnis.len().to_string(),
         ));
     }
     within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;

@@ -107,6 +107,14 @@ pub struct Import {
     pub memory_mib: u64,
 }
 
+/// What is counted apart.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Dialled numbers whose lookups are counted by name, at most 100, in any written form.
+    pub dnis: Vec<String>,
+}
+
 /// What is kept of each customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -29,6 +29,7 @@ use super::access::{Access, Denials};
 use super::error::HttpError;
 use super::gate::{Gate, Peer};
 use super::gauges::Gauges;
+use super::life::Life;
 use super::listener::{self, Local, UnixPath};
 use super::meters::Meters;
 use super::readiness::Readiness;
@@ -50,7 +51,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSED_BODY_MAX: usize = 16 << 10;
 /// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
 const MODE: u32 = 0o600;
-const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain, /reload-keys";
+const KNOWN: &str =
+    "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys";
 /// The act that has the file of keys read again.
 const RELOAD_KEYS: &str = "/reload-keys";
 
@@ -87,7 +89,12 @@ pub struct Admin {
     pub extra: Option<Extra>,
     /// Who may see what over TCP; everything is allowed over the Unix socket.
     pub access: Arc<ArcSwap<Access>>,
+    /// What others have to say in `/status`.
+    pub further: Option<Further>,
 }
+
+/// Further members of `/status`, as of now.
+pub type Further = Arc<dyn Fn() -> serde_json::Map<String, serde_json::Value> + Send + Sync>;
 
 /// An administration that is bound and not served yet.
 #[derive(Debug)]
@@ -164,7 +171,7 @@ impl Bound {
     ///
     /// # Errors
     /// Where the system gives no runtime.
-    pub(super) fn into_task(self) -> Result<Task, HttpError> {
+    pub(super) fn into_task(self, life: Life) -> Result<Task, HttpError> {
         let runtime = runtime()?;
         let guard = runtime.enter();
         let sockets = self
@@ -181,7 +188,7 @@ impl Bound {
         drop(guard);
         let pages = self.pages;
         Ok(Box::new(move |stop| {
-            runtime.block_on(async move {
+            runtime.block_on(life.lead(async move {
                 let sampling = tokio::spawn(sample(Arc::clone(&pages)));
                 let mut listeners = JoinSet::new();
                 let gate = Arc::clone(&pages);
@@ -195,7 +202,7 @@ impl Bound {
                 }
                 while listeners.join_next().await.is_some() {}
                 sampling.abort();
-            });
+            }));
             drop(path);
         }))
     }
@@ -346,8 +353,13 @@ impl Pages {
                     freshness: &freshness,
                     reasons: &reasons,
                     uptime: self.begun.elapsed(),
+                    counted: &|name| admin.metrics.sum(name),
                 };
-                (200, status.to_json(&self.rates()))
+                let mut status = status.to_json(&self.rates());
+                if let (Some(members), Some(further)) = (status.as_object_mut(), &admin.further) {
+                    members.extend(further());
+                }
+                (200, status)
             }
             "/metrics" => return self.metrics(&freshness, reasons.is_empty()),
             _ => {

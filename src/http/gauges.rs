@@ -26,6 +26,10 @@ pub(super) struct Gauges {
     stale: IntGauge,
     age: IntGauge,
     tls_ends: IntGaugeVec,
+    snapshot_created: IntGauge,
+    seq: IntGauge,
+    numbers: IntGauge,
+    contested: IntGauge,
 }
 
 impl Gauges {
@@ -56,6 +60,16 @@ impl Gauges {
                 "Seconds until a listener's certificate ends; below 0 once it has.",
                 &["listener"],
             )?,
+            snapshot_created: metrics.gauge(
+                "ringside_snapshot_created_seconds",
+                "When the snapshot was written, in Unix seconds; 0 where there is none yet.",
+            )?,
+            seq: metrics.gauge("ringside_index_seq_info", "The seq that lookups see.")?,
+            numbers: metrics.gauge("ringside_snapshot_numbers_count", "Numbers in the snapshot.")?,
+            contested: metrics.gauge(
+                "ringside_snapshot_contested_count",
+                "Numbers in the snapshot that several customers list.",
+            )?,
         })
     }
 
@@ -78,6 +92,10 @@ impl Gauges {
         let (changed, bytes) = index.overlay_size();
         self.ready.set(ready.into());
         self.generation.set(number(snapshot.header().generation));
+        self.snapshot_created.set(snapshot.header().created_at_ms / 1000);
+        self.seq.set(number(index.seq()));
+        self.numbers.set(number(snapshot.header().numbers));
+        self.contested.set(number(snapshot.header().contested));
         self.customers.set(number(snapshot.header().customers));
         self.damaged.set(number(snapshot.damaged()));
         self.overlay_customers.set(number(changed as u64));

@@ -134,8 +134,7 @@ pub struct Listing {
 #[derive(Debug)]
 pub struct Generations {
     folder: Arc<Held>,
-    ownership: Ownership,
-    sanity: Mutex<Sanity>,
+    rules: Mutex<(Ownership, Sanity)>,
     /// Held for as long as an act goes on.
     acting: Mutex<()>,
 }
@@ -145,8 +144,7 @@ impl Generations {
     pub fn new(folder: Arc<Held>, ownership: Ownership, sanity: Sanity) -> Generations {
         Generations {
             folder,
-            ownership,
-            sanity: Mutex::new(sanity),
+            rules: Mutex::new((ownership, sanity)),
             acting: Mutex::default(),
         }
     }
@@ -156,9 +154,9 @@ impl Generations {
         &self.folder
     }
 
-    /// Judges by `sanity` from now on.
-    pub fn set_sanity(&self, sanity: Sanity) {
-        *self.sanity.lock().unwrap_or_else(PoisonError::into_inner) = sanity;
+    /// Compares under `ownership` and judges by `sanity` from now on.
+    pub fn set_rules(&self, ownership: Ownership, sanity: Sanity) {
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = (ownership, sanity);
     }
 
     /// Verifies a finished build, compares it with the present generation, and publishes it or has it wait. `install`
@@ -188,8 +186,8 @@ impl Generations {
                 path: self.folder.folder().snapshot(finished.base),
                 source,
             };
-            let compared = Comparison::of(&present, &snapshot, self.ownership, progress).map_err(fault)?;
-            let sanity = *self.sanity.lock().unwrap_or_else(PoisonError::into_inner);
+            let (ownership, sanity) = *self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+            let compared = Comparison::of(&present, &snapshot, ownership, progress).map_err(fault)?;
             let reasons = compared.reasons(finished.reading, &sanity);
             if !reasons.is_empty() && !finished.accept {
                 let candidate = Candidate {

@@ -19,17 +19,20 @@
 //! pinned; older ones are removed with their rejects when a new one is published.
 
 mod candidate;
+mod error;
 mod pins;
+mod read_back;
 
-use std::borrow::BorrowMut;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::durable::{self, Current, DurableError, FolderLock, Staged};
+use crate::durable::{self, Current, FolderLock, Staged};
 
 pub use candidate::Candidate;
+pub use error::FolderError;
+pub use read_back::ReadBack;
 
 /// Generations that stay in the folder unless told otherwise, the present one among them.
 pub const KEPT_GENERATIONS: usize = 3;
@@ -42,86 +45,6 @@ const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
 const BUILD: &str = "build";
 /// What a build folder has once another try can go on from what is in it.
 pub(super) const MANIFEST: &str = "manifest";
-
-/// What a folder of snapshots ran into.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// A durable step failed.
-    #[error(transparent)]
-    Durable(#[from] DurableError),
-    /// There is no snapshot where one was expected.
-    #[error(
-        "{}: expected a snapshot file, or a folder with a snapshot in it, found {found}; name another path, or build \
-         a snapshot with `ringside snapshot build --out DIR`", path.display()
-    )]
-    NoSnapshot {
-        /// The path that was given.
-        path: PathBuf,
-        /// What is there.
-        found: &'static str,
-    },
-    /// The snapshot that `CURRENT` names is gone.
-    #[error(
-        "{}: expected the snapshot that it names, {name}, found it gone; beside it {there}: write one of those names \
-         into it, or build a snapshot with `ringside snapshot build --out DIR`", current.display()
-    )]
-    NamesNothing {
-        /// The file `CURRENT`.
-        current: PathBuf,
-        /// What it names.
-        name: String,
-        /// The snapshots that are there.
-        there: String,
-    },
-    /// A serial number that is used already.
-    #[error("{}: expected no snapshot of that serial number, found one; build again, it takes the next", path.display())]
-    Taken {
-        /// The snapshot that is there.
-        path: PathBuf,
-    },
-    /// Somebody else has published meanwhile.
-    #[error(
-        "expected generation {expected} to be the present one, as it was when this began, found generation {found}; \
-         begin again"
-    )]
-    Moved {
-        /// What the generation was made on; 0 where there was none.
-        expected: u64,
-        /// The present one; 0 where there is none.
-        found: u64,
-    },
-    /// A generation that is not there.
-    #[error("expected one of the generations {there}, found {generation}; name one of those")]
-    NoGeneration {
-        /// What was asked for.
-        generation: u64,
-        /// What is there.
-        there: String,
-    },
-    /// There is nothing to accept.
-    #[error(
-        "expected an import that waits to be accepted, found none; `ringside generations` shows what there is"
-    )]
-    NoCandidate,
-    /// A file of the folder that is not as this program writes it.
-    #[error("{}: expected JSON as Ringside writes it, found a fault: {source}; remove the file", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The parser's words.
-        source: serde_json::Error,
-    },
-    /// The folder cannot be read or made.
-    #[error("cannot {step} {}: {source}", path.display())]
-    Io {
-        /// What was being done.
-        step: &'static str,
-        /// To which file or folder.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-}
 
 /// A tenant's folder, for reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -477,34 +400,6 @@ impl Held {
                 remove(&self.folder.rejects(generation));
             }
         }
-    }
-}
-
-/// A buffered file, or a borrow of one, that can be read back while it is written, as the snapshot's writer does.
-#[derive(Debug)]
-pub struct ReadBack<B>(pub B);
-
-impl<B: BorrowMut<BufWriter<File>>> Read for ReadBack<B> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let file = self.0.borrow_mut();
-        file.flush()?;
-        file.get_mut().read(buffer)
-    }
-}
-
-impl<B: BorrowMut<BufWriter<File>>> Write for ReadBack<B> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().flush()
-    }
-}
-
-impl<B: BorrowMut<BufWriter<File>>> Seek for ReadBack<B> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.borrow_mut().seek(to)
     }
 }
 

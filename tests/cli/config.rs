@@ -140,6 +140,7 @@ fn help_lists_the_commands_and_nonsense_is_a_fault_of_usage() {
         "normalize",
         "status",
         "key",
+        "reload",
         "config",
         "completions",
     ] {

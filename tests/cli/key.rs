@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::demo::{Serving, after};
 use super::program::{Built, built, program, run, text, write};
+use super::serving::{Serving, after};
 
 const HIT: &str = "+14806754110";
 
@@ -171,7 +171,7 @@ fn keys_made_at_once_are_all_kept() {
 #[test]
 fn a_running_server_takes_keys_up_and_logs_none() {
     let built = built(&[]);
-    let (serving, lines) = serve(&built, &[]);
+    let (mut serving, lines) = serve(&built, &[]);
     let server = format!("http://{}", after(&lines, "listening on http://"));
     let admin = format!("http://{}", after(&lines, "administration on http://"));
     run(&["lookup", HIT, "--server", &server]).ok();
@@ -209,7 +209,9 @@ fn a_running_server_takes_keys_up_and_logs_none() {
     let (done, said) = with_key(&token, &["lookup", HIT, "--server", &server]);
     assert!(!done && said.contains("revoked"), "{said}");
 
-    let log = serving.log();
+    serving.signal("-TERM");
+    serving.wait();
+    let log = serving.logged();
     assert!(log.contains("there are no keys: only this machine"), "{log}");
     let audit = "ringside::audit: act act=\"/reload-keys\" by=\"socket\" peer=socket outcome=200";
     assert_eq!(log.matches(audit).count(), 2, "{log}");

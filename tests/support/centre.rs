@@ -6,6 +6,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ringside::callers::{Answers, Attestation, Meters, Native, Source, Treatment, TreatmentRule};
 use ringside::customer::document::{self, Limits, Strictness};
 use ringside::customer::record::{Origin, encode};
@@ -148,19 +149,19 @@ pub(crate) fn centre(plan: &Plan) -> Centre {
     let tenant = Arc::new(Tenant {
         name: "main".into(),
         index,
-        numbering: numbering(),
+        numbering: ArcSwap::from_pointee(numbering()),
         freshness: Arc::new(Freshness::without_feed()),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let meters = Arc::new(Meters::register(&metrics).unwrap());
     let source = Source {
-        numbering: tenant.numbering.clone(),
+        numbering: numbering(),
         answers: Answers {
             matches_max: plan.matches_max,
             require_attestation: plan.attestation,
             stale_after_s: 0,
         },
-        treatment: Arc::new(Treatment::new(&plan.rules, &tenant.numbering).unwrap()),
+        treatment: Arc::new(Treatment::new(&plan.rules, &numbering()).unwrap()),
         meters: Arc::clone(&meters),
         tenant: Arc::clone(&tenant),
     };

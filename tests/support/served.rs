@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Once};
 
 use ringside::http::{
     Access, Admin, Bound, Extra, HttpError, Listener, Policy, Readiness, Running, Server, Settings,
@@ -14,6 +15,19 @@ use ringside::http::{
 use crate::support::{BATCH_MAX, Centre};
 
 pub(crate) const BODY_MAX: usize = 64 << 10;
+
+/// Keeps what servers of this process log, at the finest level; `tests/logged.rs` looks for people in it.
+fn log_to_file() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("logs");
+        fs::create_dir_all(&folder).unwrap();
+        let name = format!("{}-{}.log", env!("CARGO_CRATE_NAME"), std::process::id());
+        let log = fs::File::create(folder.join(name)).unwrap();
+        let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+        lines.with_ansi(false).with_writer(Mutex::new(log)).init();
+    });
+}
 
 pub(crate) fn any_port() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
@@ -38,6 +52,7 @@ pub(crate) fn listener(centre: &Centre, address: Option<SocketAddr>, unix: Optio
 }
 
 pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<Extra>) -> Admin {
+    log_to_file();
     Admin {
         address: any_port(),
         unix: None,
@@ -47,6 +62,7 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
         readiness: Arc::clone(readiness),
         extra,
         access: Arc::default(),
+        further: None,
     }
 }
 

@@ -79,7 +79,7 @@ fn judge(
         tenant: Arc::new(Tenant {
             name: "main".to_owned(),
             index: Arc::clone(&index),
-            numbering: numbering(),
+            numbering: arc_swap::ArcSwap::from_pointee(numbering()),
             freshness: Arc::new(Freshness::without_feed()),
         }),
         numbering: numbering(),

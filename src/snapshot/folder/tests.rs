@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
+use std::io::Write;
+
 use super::*;
 
 fn publish(held: &Held, content: &str) -> Result<PathBuf, FolderError> {
