@@ -7,6 +7,7 @@
 
 mod answer;
 mod attributes;
+mod batch;
 mod call;
 mod customer;
 mod disclosure;
@@ -23,10 +24,11 @@ mod refusal;
 mod settings;
 mod treatment;
 
+pub use batch::Batch;
 pub use call::{Call, Reply};
 pub use lookup::{Request, Source};
 pub use meters::{Meters, Outcome};
-pub use native::Native;
+pub use native::{Begun, Native};
 pub use refusal::Refusal;
 pub use settings::{Answers, Attestation, Flag, TreatmentRule};
 pub use treatment::{Treatment, TreatmentError};

@@ -23,10 +23,12 @@ pub enum Outcome {
     Internal,
     /// No number.
     Invalid,
+    /// Nobody was looked up: the service had more to do than it can do in time.
+    Overload,
 }
 
 impl Outcome {
-    const ALL: [Outcome; 7] = [
+    const ALL: [Outcome; 8] = [
         Outcome::Hit,
         Outcome::Ambiguous,
         Outcome::Unknown,
@@ -34,6 +36,7 @@ impl Outcome {
         Outcome::OwnNumber,
         Outcome::Internal,
         Outcome::Invalid,
+        Outcome::Overload,
     ];
 
     /// `hit`, or the answer's `reason`.
@@ -46,6 +49,7 @@ impl Outcome {
             Outcome::OwnNumber => "own_number",
             Outcome::Internal => "internal",
             Outcome::Invalid => "invalid",
+            Outcome::Overload => "overload",
         }
     }
 
@@ -98,6 +102,11 @@ impl Meters {
     pub(super) fn count(&self, outcome: Outcome, took: Duration) {
         self.outcomes[outcome as usize].inc();
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a lookup that did not take place, and whose duration says nothing.
+    pub(super) fn count_overload(&self) {
+        self.outcomes[Outcome::Overload as usize].inc();
     }
 
     /// Lookups with this outcome so far.

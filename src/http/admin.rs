@@ -226,7 +226,7 @@ async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
             found: "a part of one".to_owned(),
         }),
         Err(_) => Err(Refusal::TooSlow {
-            seconds: BODY_TIMEOUT.as_secs(),
+            within: BODY_TIMEOUT,
         }),
     }
 }

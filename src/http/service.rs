@@ -126,7 +126,7 @@ impl Shared {
                 found: "a part of one".to_owned(),
             },
             Err(_) => Refusal::TooSlow {
-                seconds: BODY_TIMEOUT.as_secs(),
+                within: BODY_TIMEOUT,
             },
         };
         let reply = refusal.write(&mut out);
