@@ -263,6 +263,7 @@ fn bind(
         .collect();
     let admin = http::Admin {
         address: config.admin.address,
+        connections_max: config.admin.connections_max,
         unix: Some(folder.socket()),
         tenant: Arc::clone(tenant),
         metrics: Arc::clone(metrics),

@@ -40,6 +40,8 @@ pub struct Admin {
     /// TCP address; port 0 takes a free one.
     #[serde(deserialize_with = "address")]
     pub address: SocketAddr,
+    /// The most connections at once, 1–10 000.
+    pub connections_max: usize,
 }
 
 /// What is kept on disk.

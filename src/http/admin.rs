@@ -20,14 +20,16 @@ use hyper::{Method, Request, Response};
 use serde_json::json;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::accept::serve;
+use super::accept::{Terms, serve};
+use super::deadline::Watches;
+use super::door::Door;
 use super::error::HttpError;
 use super::gauges::Gauges;
 use super::listener::{self, Local, UnixPath};
 use super::readiness::Readiness;
 use super::service::response;
 use super::status::{Rates, Status};
-use super::worker::runtime;
+use super::worker::{Common, runtime};
 use super::{Metrics, Task};
 use crate::callers::{self, Call, Refusal, Reply};
 use crate::replica::freshness::Reading;
@@ -62,6 +64,8 @@ pub struct Page {
 pub struct Admin {
     /// TCP address; port 0 takes a free one.
     pub address: SocketAddr,
+    /// The most connections at once, 1–10 000: of its own, so that callers cannot take them.
+    pub connections_max: usize,
     /// Path of a Unix socket for the user who runs the service.
     pub unix: Option<PathBuf>,
     /// Whose status is shown.
@@ -82,12 +86,14 @@ pub(super) struct Bound {
     address: SocketAddr,
     sockets: Vec<TcpListener>,
     unix: Option<(UnixPath, UnixListener)>,
+    common: Common,
     pages: Arc<Pages>,
 }
 
 struct Pages {
     admin: Admin,
     locals: Vec<Local>,
+    door: Arc<Door>,
     begun: Instant,
     rates: Mutex<Rates>,
     gauges: Gauges,
@@ -108,7 +114,12 @@ impl fmt::Debug for Pages {
 }
 
 impl Admin {
-    pub(super) fn bind(self, locals: Vec<Local>, metrics: &Metrics) -> Result<Bound, HttpError> {
+    pub(super) fn bind(
+        self,
+        locals: Vec<Local>,
+        common: &Common,
+        metrics: &Metrics,
+    ) -> Result<Bound, HttpError> {
         let (address, sockets) = listener::tcp("admin", self.address, 1)?;
         let unix = self.unix.clone();
         let unix = unix.map(|path| listener::unix("admin", path, MODE)).transpose()?;
@@ -117,9 +128,11 @@ impl Admin {
             address,
             sockets,
             unix,
+            common: common.clone(),
             pages: Arc::new(Pages {
                 admin: self,
                 locals,
+                door: Arc::clone(&common.door),
                 begun: Instant::now(),
                 rates: Mutex::default(),
                 gauges,
@@ -157,19 +170,30 @@ impl Bound {
             .map_err(HttpError::Thread)?;
         drop(guard);
         let pages = self.pages;
+        let Common { settings, meters, .. } = self.common;
+        let watches = Watches::new(settings.timeouts(), &meters);
+        let terms = Terms {
+            door: Door::new(pages.admin.connections_max, 0),
+            watches: Arc::clone(&watches),
+            meters,
+            heads: settings.heads(),
+            drain: DRAIN,
+        };
         Ok(Box::new(move |stop| {
             runtime.block_on(async move {
+                let looking = tokio::spawn(watches.look());
                 let sampling = tokio::spawn(sample(Arc::clone(&pages)));
                 let mut listeners = JoinSet::new();
-                let service = move || Administering(Arc::clone(&pages));
+                let service = move |_: &_| Administering(Arc::clone(&pages));
                 for socket in sockets {
-                    listeners.spawn(serve(socket, service.clone(), stop.clone(), DRAIN));
+                    listeners.spawn(serve(socket, service.clone(), terms.clone(), stop.clone()));
                 }
                 if let Some(unix) = unix {
-                    listeners.spawn(serve(unix, service, stop, DRAIN));
+                    listeners.spawn(serve(unix, service, terms, stop));
                 }
                 while listeners.join_next().await.is_some() {}
                 sampling.abort();
+                looking.abort();
             });
             drop(path);
         }))
@@ -283,6 +307,7 @@ impl Pages {
                     tenant: &admin.tenant,
                     lookups: &admin.lookups,
                     locals: &self.locals,
+                    door: &self.door,
                     freshness: &freshness,
                     reasons: &reasons,
                     uptime: self.begun.elapsed(),

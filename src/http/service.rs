@@ -6,22 +6,23 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use prometheus::IntGauge;
 
-use super::meters::{Meters, Open};
-use super::settings::Policy;
-use crate::callers::{Call, Native, Refusal, Reply};
+use super::bodies::{Bodies, Lost};
+use super::deadline::Watch;
+use super::meters::{Cut, Meters, Open, Overload};
+use super::pulse::Pulse;
+use super::settings::{Heads, Policy};
+use crate::callers::{Begun, Call, Native, Refusal, Reply};
 
-/// Time in which a body has to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Buffers that a large answer has grown beyond this are not kept.
 const KEPT_BYTES: usize = 256 << 10;
 /// Room for most answers, made in one step.
@@ -32,7 +33,10 @@ const USUAL_BYTES: usize = 4 << 10;
 pub(super) struct Shared {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) meters: Arc<Meters>,
-    pub(super) body_max_bytes: usize,
+    pub(super) connections: IntGauge,
+    pub(super) bodies: Arc<Bodies>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) heads: Heads,
 }
 
 /// Answers the requests of one connection. Its buffer is free again as soon as hyper has copied an answer out, so that
@@ -40,6 +44,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Answering {
     shared: Arc<Shared>,
+    watch: Arc<Watch>,
     buffer: RefCell<BytesMut>,
     _open: Open,
 }
@@ -51,11 +56,12 @@ pub(super) enum Answer {
 }
 
 impl Answering {
-    pub(super) fn new(shared: &Arc<Shared>) -> Answering {
+    pub(super) fn new(shared: &Arc<Shared>, watch: &Arc<Watch>) -> Answering {
         Answering {
             shared: Arc::clone(shared),
+            watch: Arc::clone(watch),
             buffer: RefCell::default(),
-            _open: shared.meters.open(),
+            _open: Open::new(&shared.connections),
         }
     }
 }
@@ -66,17 +72,40 @@ impl Service<Request<Incoming>> for Answering {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        if request.method() == Method::POST {
-            let shared = Arc::clone(&self.shared);
-            return Answer::Waiting(Box::pin(async move { shared.answer_with_body(request).await }));
-        }
+        let shared = &self.shared;
+        let policy = shared.policy.load();
+        let native = &policy.native;
+        let call = call_of(request.method(), request.uri(), request.headers(), &[]);
+        let has_body = !request.body().is_end_stream();
+        let reads_body = has_body && native.reads_body(&call);
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() > KEPT_BYTES {
             *buffer = BytesMut::new();
         }
         buffer.reserve(USUAL_BYTES);
-        let response = self.shared.answer(&request, &[], &mut buffer);
-        Answer::Ready(ready(Ok(response)))
+        // Whoever may not ask is refused here, from the head alone.
+        let checked = shared.heads.check(&request).and_then(|()| {
+            if reads_body {
+                shared.bodies.check(request.body())
+            } else {
+                Ok(())
+            }
+        });
+        let reply = match checked {
+            Err(refusal) => native.refuse(&call, &refusal, &mut buffer),
+            Ok(()) if shared.pulse.is_late() => shared.overloaded(Overload::Busy, native, &call, &mut buffer),
+            Ok(()) if reads_body => {
+                drop(policy);
+                let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
+                let answer = async move { shared.answer_with_body(request, &watch).await };
+                return Answer::Waiting(Box::pin(answer));
+            }
+            Ok(()) => native
+                .answer(&call, &mut buffer)
+                .unwrap_or_else(|| refused(&NO_SUCH_PATH, &mut buffer)),
+        };
+        self.watch.set_unread(has_body);
+        Answer::Ready(ready(Ok(shared.respond(reply, &mut buffer))))
     }
 }
 
@@ -92,50 +121,92 @@ impl Future for Answer {
 }
 
 impl Shared {
-    /// Answers a request whose body has been read, or that has none.
-    fn answer<B>(&self, request: &Request<B>, body: &[u8], out: &mut BytesMut) -> Response<Full<Bytes>> {
-        let call = Call {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-            query: request.uri().query().unwrap_or_default(),
-            content_type: request
-                .headers()
-                .get(CONTENT_TYPE)
-                .and_then(|value| value.to_str().ok()),
-            body,
+    async fn answer_with_body(&self, request: Request<Incoming>, watch: &Watch) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let policy = self.policy.load_full();
+        let native = &policy.native;
+        let mut out = BytesMut::new();
+        let call = |body| call_of(&head.method, &head.uri, &head.headers, body);
+        let reply = match self.bodies.read(body).await {
+            Ok(body) if self.pulse.is_late() => {
+                self.overloaded(Overload::Busy, native, &call(body.bytes()), &mut out)
+            }
+            Ok(body) => {
+                let call = call(body.bytes());
+                let mut begun = native.begin(&call, &mut out);
+                loop {
+                    match begun {
+                        None => break refused(&NO_SUCH_PATH, &mut out),
+                        Some(Begun::Done(reply)) => break reply,
+                        Some(Begun::Batch(batch)) => {
+                            // Everybody who is ready goes first: of a batch, too, one slice at a time.
+                            tokio::task::yield_now().await;
+                            begun = Some(batch.resume(&mut out));
+                        }
+                    }
+                }
+            }
+            Err(lost) => {
+                watch.set_unread(true);
+                match lost {
+                    Lost::Refused(refusal) => native.refuse(&call(&[]), &refusal, &mut out),
+                    Lost::Late(refusal) => {
+                        self.meters.cut(Cut::Body);
+                        native.refuse(&call(&[]), &refusal, &mut out)
+                    }
+                    Lost::NoRoom => self.overloaded(Overload::Bodies, native, &call(&[]), &mut out),
+                }
+            }
         };
-        let reply = self.policy.load().native.answer(&call, out).unwrap_or_else(|| {
-            let known = Native::PATHS;
-            Refusal::NoSuchPath { known }.write(out)
-        });
-        self.respond(reply, out)
+        self.respond(reply, &mut out)
     }
 
-    async fn answer_with_body(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (head, body) = request.into_parts();
-        let body = Limited::new(body, self.body_max_bytes).collect();
-        let mut out = BytesMut::new();
-        let refusal = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => return self.answer(&Request::from_parts(head, ()), &body.to_bytes(), &mut out),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Refusal::TooLarge {
-                most: self.body_max_bytes,
-            },
-            // Most likely nobody is there any more to read this.
-            Ok(Err(_)) => Refusal::Body {
-                expected: "a whole body",
-                found: "a part of one".to_owned(),
-            },
-            Err(_) => Refusal::TooSlow {
-                within: BODY_TIMEOUT,
-            },
-        };
-        let reply = refusal.write(&mut out);
-        self.respond(reply, &mut out)
+    fn overloaded(&self, why: Overload, native: &Native, call: &Call<'_>, out: &mut BytesMut) -> Reply {
+        self.meters.overload(why);
+        native.overloaded(call, out)
     }
 
     fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Full<Bytes>> {
         self.meters.count(reply.status);
         response(reply, out.split().freeze())
+    }
+}
+
+impl Heads {
+    /// Whether the head of `request` is within the limits that hyper does not keep.
+    fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        let uri = request.uri();
+        let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+        if length > self.uri_max_bytes {
+            return Err(Refusal::TargetTooLong {
+                most: self.uri_max_bytes,
+            });
+        }
+        let found = request.headers().len();
+        if found > self.headers_max {
+            return Err(Refusal::TooManyHeaders {
+                most: self.headers_max,
+                found,
+            });
+        }
+        Ok(())
+    }
+}
+
+const NO_SUCH_PATH: Refusal = Refusal::NoSuchPath { known: Native::PATHS };
+
+fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
+    out.clear();
+    refusal.write(out)
+}
+
+fn call_of<'a>(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap, body: &'a [u8]) -> Call<'a> {
+    Call {
+        method: method.as_str(),
+        path: uri.path(),
+        query: uri.query().unwrap_or_default(),
+        content_type: headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+        body,
     }
 }
 
@@ -149,6 +220,9 @@ pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(allow) = reply.allow {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    if let Some(seconds) = reply.retry_after_s {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -7,6 +7,7 @@ use prometheus::Histogram;
 use prometheus::core::Metric;
 use serde_json::{Value, json};
 
+use super::door::Door;
 use super::listener::Local;
 use crate::callers::{Meters, Outcome};
 use crate::replica::freshness::Reading;
@@ -53,6 +54,7 @@ pub(super) struct Status<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) lookups: &'a Meters,
     pub(super) locals: &'a [Local],
+    pub(super) door: &'a Door,
     pub(super) freshness: &'a Reading,
     pub(super) reasons: &'a [&'static str],
     pub(super) uptime: Duration,
@@ -95,12 +97,14 @@ impl Status<'_> {
                 "hit": outcome(Outcome::Hit),
                 "ambiguous": outcome(Outcome::Ambiguous),
                 "unknown": outcome(Outcome::Unknown),
+                "overload": outcome(Outcome::Overload),
                 "per_s_10s": rate(10),
                 "per_s_60s": rate(60),
                 "p50_us": micros(0.5),
                 "p99_us": micros(0.99),
                 "p999_us": micros(0.999),
             },
+            "connections": {"open": self.door.open(), "max": self.door.max()},
             "uptime_s": self.uptime.as_secs(),
             "listeners": listeners,
         })
