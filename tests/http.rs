@@ -1,6 +1,6 @@
 //! The server in this process, over real sockets: connections, limits, errors, administration, draining.
 
-#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
 #[path = "support/served.rs"]
 mod served;
@@ -11,10 +11,16 @@ mod wire;
 
 #[path = "http/administration.rs"]
 mod administration;
+#[path = "http/crowds.rs"]
+mod crowds;
 #[path = "http/formats.rs"]
 mod formats;
+#[path = "http/limits.rs"]
+mod limits;
 #[path = "http/lookup.rs"]
 mod lookup;
+#[path = "http/overload.rs"]
+mod overload;
 #[path = "http/sockets.rs"]
 mod sockets;
 

@@ -52,6 +52,11 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// Whether it takes more than one slice.
+    pub fn is_long(&self) -> bool {
+        self.anis.len() > SLICE
+    }
+
     /// Answers the next slice behind what `out` holds of the ones before.
     pub fn resume(mut self, out: &mut BytesMut) -> Begun<'a> {
         // The schema may have changed since the slice before.

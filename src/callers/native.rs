@@ -181,9 +181,12 @@ impl Native {
             None => self.one(&parameters, format.clone()?, out).map(Begun::Done),
         });
         match (answered, format) {
-            (Err(refusal), Ok(format)) if format.is_plain() => {
-                Ok(Begun::Done(self.refuse_plainly(&parameters, format, &refusal, out)))
-            }
+            (Err(refusal), Ok(format)) if format.is_plain() => Ok(Begun::Done(self.refuse_plainly(
+                &parameters,
+                format,
+                &refusal,
+                out,
+            ))),
             (answered, _) => answered,
         }
     }

@@ -90,7 +90,11 @@ fn http(config: &Config) -> Result<(), Unfit> {
         http.connections_per_peer_max,
         0..=1_000_000,
     )?;
-    within("http.overload_after_ms", http.overload_after.as_millis(), 1..=10_000)?;
+    within(
+        "http.overload_after_ms",
+        http.overload_after.as_millis(),
+        1..=10_000,
+    )?;
     within("http.drain_s", http.drain_s, 0..=3600)
 }
 

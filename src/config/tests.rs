@@ -249,12 +249,30 @@ fn values_that_do_not_fit_together_are_told() {
             "expected a whole number from 8192 to 1048576",
         ),
         ("http.headers_max = 15", "expected a whole number from 16 to 1000"),
-        ("http.uri_max_bytes = 255", "expected a whole number from 256 to 65534"),
-        ("http.head_timeout_s = 0", "expected a whole number from 1 to 3600"),
-        ("http.body_timeout_s = 3601", "expected a whole number from 1 to 3600"),
-        ("http.idle_timeout_s = 0", "expected a whole number from 1 to 86400"),
-        ("http.write_timeout_s = 0", "expected a whole number from 1 to 3600"),
-        ("http.connections_max = 0", "expected a whole number from 1 to 1000000"),
+        (
+            "http.uri_max_bytes = 255",
+            "expected a whole number from 256 to 65534",
+        ),
+        (
+            "http.head_timeout_s = 0",
+            "expected a whole number from 1 to 3600",
+        ),
+        (
+            "http.body_timeout_s = 3601",
+            "expected a whole number from 1 to 3600",
+        ),
+        (
+            "http.idle_timeout_s = 0",
+            "expected a whole number from 1 to 86400",
+        ),
+        (
+            "http.write_timeout_s = 0",
+            "expected a whole number from 1 to 3600",
+        ),
+        (
+            "http.connections_max = 0",
+            "expected a whole number from 1 to 1000000",
+        ),
         (
             "http.connections_per_peer_max = 1000001",
             "expected a whole number from 0 to 1000000",
@@ -263,7 +281,10 @@ fn values_that_do_not_fit_together_are_told() {
             "http.overload_after_ms = 0",
             "expected a whole number from 1 to 10000",
         ),
-        ("admin.connections_max = 0", "expected a whole number from 1 to 10000"),
+        (
+            "admin.connections_max = 0",
+            "expected a whole number from 1 to 10000",
+        ),
         ("http.batch_max = 0", "expected a whole number from 1 to 100000"),
         ("customer.cases = 1001", "expected a whole number from 0 to 1000"),
         (

@@ -29,7 +29,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Failures in a row from which on any kind of them is followed by a pause.
 const FAILURES_MAX: u32 = 32;
 /// What a caller is told for whom there is no room. The body is empty: whoever does not read the status reads no name.
-const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
+const NO_ROOM: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
 
 /// A socket that gives connections.
 pub(super) trait Accept: Send + 'static {

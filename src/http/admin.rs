@@ -21,6 +21,7 @@ use serde_json::json;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::accept::{Terms, serve};
+use super::bodies::Bodies;
 use super::deadline::Watches;
 use super::door::Door;
 use super::error::HttpError;
@@ -94,6 +95,7 @@ struct Pages {
     admin: Admin,
     locals: Vec<Local>,
     door: Arc<Door>,
+    bodies: Arc<Bodies>,
     begun: Instant,
     rates: Mutex<Rates>,
     gauges: Gauges,
@@ -133,6 +135,7 @@ impl Admin {
                 admin: self,
                 locals,
                 door: Arc::clone(&common.door),
+                bodies: Arc::clone(&common.bodies),
                 begun: Instant::now(),
                 rates: Mutex::default(),
                 gauges,
@@ -249,9 +252,7 @@ async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
             expected: "a whole body",
             found: "a part of one".to_owned(),
         }),
-        Err(_) => Err(Refusal::TooSlow {
-            within: BODY_TIMEOUT,
-        }),
+        Err(_) => Err(Refusal::TooSlow { within: BODY_TIMEOUT }),
     }
 }
 
@@ -308,6 +309,7 @@ impl Pages {
                     lookups: &admin.lookups,
                     locals: &self.locals,
                     door: &self.door,
+                    bodies: &self.bodies,
                     freshness: &freshness,
                     reasons: &reasons,
                     uptime: self.begun.elapsed(),

@@ -52,6 +52,16 @@ impl Bodies {
         })
     }
 
+    /// Bytes of bodies in memory.
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// The most bytes of bodies in memory.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
     /// Whether the announced length of `body` is above the limit.
     ///
     /// # Errors

@@ -25,12 +25,11 @@ const HEADERS_ON_STACK: usize = 100;
 /// What is read at once to be thrown away.
 const THROWN_AWAY: usize = 4 << 10;
 
-/// A stream that notes what it is at.
+/// A stream that notes what it is at. What is buffered of it is bounded: hyper reads no request before the answer to the
+/// one before has gone, nor more of one than the longest head.
 struct Watched<I> {
     stream: I,
     watch: Arc<Watch>,
-    /// A read was put off until what is written has gone.
-    is_read_put_off: bool,
     is_shut: bool,
 }
 
@@ -62,7 +61,6 @@ pub(super) async fn serve<I, S>(
     let stream = Watched {
         stream,
         watch: Arc::clone(&watch),
-        is_read_put_off: false,
         is_shut: false,
     };
     let mut http = http1::Builder::new();
@@ -133,11 +131,6 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Whoever does not read answers is not read: what is buffered would grow without a bound.
-        if self.watch.is_blocked() {
-            self.is_read_put_off = true;
-            return Poll::Pending;
-        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if buffer.filled().len() > before && self.watch.phase() == Phase::Idle {
@@ -158,9 +151,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
             return Poll::Pending;
         };
         self.watch.unblock();
-        if std::mem::take(&mut self.is_read_put_off) {
-            context.waker().wake_by_ref();
-        }
         Poll::Ready(written)
     }
 

@@ -170,7 +170,8 @@ impl Watches {
 impl Watch {
     /// The connection begins to be at `phase`.
     pub(super) fn enter(&self, phase: Phase) {
-        self.phase.store(packed(phase, self.clock.now()), Ordering::Relaxed);
+        self.phase
+            .store(packed(phase, self.clock.now()), Ordering::Relaxed);
     }
 
     /// What the connection is at.
@@ -194,7 +195,7 @@ impl Watch {
         }
     }
 
-    pub(super) fn is_blocked(&self) -> bool {
+    fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed) != NEVER
     }
 
@@ -269,7 +270,13 @@ mod tests {
 
     #[test]
     fn a_phase_and_its_beginning_share_a_word() {
-        for phase in [Phase::Handshake, Phase::Idle, Phase::Head, Phase::Busy, Phase::Lingering] {
+        for phase in [
+            Phase::Handshake,
+            Phase::Idle,
+            Phase::Head,
+            Phase::Busy,
+            Phase::Lingering,
+        ] {
             assert_eq!(unpacked(packed(phase, 1 << 50)), (phase, 1 << 50));
         }
     }

@@ -57,7 +57,10 @@ mod tests {
     #[test]
     fn the_limit_is_as_high_as_it_may_be() {
         let limit = raised_limit();
-        assert_eq!(getrlimit(Resource::Nofile).current, getrlimit(Resource::Nofile).maximum);
+        assert_eq!(
+            getrlimit(Resource::Nofile).current,
+            getrlimit(Resource::Nofile).maximum
+        );
         assert_eq!(raised_limit(), limit);
     }
 }

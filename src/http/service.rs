@@ -134,13 +134,21 @@ impl Shared {
             Ok(body) => {
                 let call = call(body.bytes());
                 let mut begun = native.begin(&call, &mut out);
+                let mut round = None;
                 loop {
                     match begun {
                         None => break refused(&NO_SUCH_PATH, &mut out),
                         Some(Begun::Done(reply)) => break reply,
                         Some(Begun::Batch(batch)) => {
+                            if batch.is_long() && round.is_none() {
+                                round = self.pulse.begin_batch();
+                                if round.is_none() {
+                                    break self.overloaded(Overload::Busy, native, &call, &mut out);
+                                }
+                            }
                             // Everybody who is ready goes first: of a batch, too, one slice at a time.
                             tokio::task::yield_now().await;
+                            let _said_to_requests = self.pulse.is_late();
                             begun = Some(batch.resume(&mut out));
                         }
                     }

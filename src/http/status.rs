@@ -7,6 +7,7 @@ use prometheus::Histogram;
 use prometheus::core::Metric;
 use serde_json::{Value, json};
 
+use super::bodies::Bodies;
 use super::door::Door;
 use super::listener::Local;
 use crate::callers::{Meters, Outcome};
@@ -55,6 +56,7 @@ pub(super) struct Status<'a> {
     pub(super) lookups: &'a Meters,
     pub(super) locals: &'a [Local],
     pub(super) door: &'a Door,
+    pub(super) bodies: &'a Bodies,
     pub(super) freshness: &'a Reading,
     pub(super) reasons: &'a [&'static str],
     pub(super) uptime: Duration,
@@ -105,6 +107,7 @@ impl Status<'_> {
                 "p999_us": micros(0.999),
             },
             "connections": {"open": self.door.open(), "max": self.door.max()},
+            "bodies": {"bytes": self.bodies.held(), "max": self.bodies.max()},
             "uptime_s": self.uptime.as_secs(),
             "listeners": listeners,
         })
