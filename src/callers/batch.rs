@@ -58,7 +58,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Answers the next slice behind what `out` holds of the ones before.
-    pub fn resume(mut self, out: &mut BytesMut) -> Begun<'a> {
+    pub fn resume(mut self: Box<Self>, out: &mut BytesMut) -> Begun<'a> {
         // The schema may have changed since the slice before.
         let fields = match self.native.fields(&self.parameters) {
             Ok(fields) => fields,

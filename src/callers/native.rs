@@ -36,7 +36,7 @@ pub enum Begun<'a> {
     /// It is answered.
     Done(Reply),
     /// It asks for several numbers, none of which has been looked up yet, or not all of them.
-    Batch(Batch<'a>),
+    Batch(Box<Batch<'a>>),
 }
 
 /// What a path names.
@@ -177,7 +177,8 @@ impl Native {
         parameters.read_form(call.query);
         let format = Format::of(&parameters);
         let answered = posted.and_then(|batch| match batch {
-            Some(anis) => Batch::new(self, parameters.clone(), anis, format.clone()?).map(Begun::Batch),
+            Some(anis) => Batch::new(self, parameters.clone(), anis, format.clone()?)
+                .map(|batch| Begun::Batch(Box::new(batch))),
             None => self.one(&parameters, format.clone()?, out).map(Begun::Done),
         });
         match (answered, format) {
