@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -175,7 +175,7 @@ fn admit<A, S>(
     let id = listed.id();
     let serving = one(
         stream,
-        peer.as_ref().map(SocketAddr::ip),
+        peer,
         make_service(&watch),
         Arc::clone(&watch),
         terms.heads,
@@ -191,7 +191,7 @@ fn admit<A, S>(
 /// Serves one accepted connection: here a stream may be wrapped, or dropped for who it is of.
 async fn one<I, S>(
     stream: I,
-    _peer: Option<IpAddr>,
+    _peer: Option<SocketAddr>,
     service: S,
     watch: Arc<Watch>,
     heads: Heads,

@@ -225,6 +225,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             assert_eq!(turns.load(Ordering::Relaxed), 1000);
+            assert!(pulse.began.load(Ordering::Relaxed) > 0, "it is a new beginning");
         });
     }
 }
