@@ -158,9 +158,11 @@ impl App {
             keys,
         };
         let (address, http) = (config.admin.address, config.http);
+        let connections_max = config.admin.connections_max;
         let reloader = Reloader::new(site, loaded, log, &metrics)?;
         let admin = http::Admin {
             address,
+            connections_max,
             unix: Some(folder.folder().socket()),
             tenant: Arc::clone(&tenant),
             metrics: Arc::clone(&metrics),

@@ -13,6 +13,7 @@ mod cpu;
 mod customers;
 mod lookup;
 mod machine;
+mod overload;
 mod pairs;
 mod row;
 mod server;
@@ -43,6 +44,9 @@ enum Command {
     Cpu(cpu::Options),
     /// Row 9: exec to first correct answer. Needs `cargo build --release` first.
     Startup(startup::Options),
+    /// Answers and their times at the load that one worker can carry, and at ten times that. Needs
+    /// `cargo build --release` first.
+    Overload(overload::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
     Baseline(baseline::Options),
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Lookup(options) => lookup::measure(options),
         Command::Cpu(options) => cpu::measure(options),
         Command::Startup(options) => startup::measure(options),
+        Command::Overload(options) => overload::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {

@@ -111,11 +111,8 @@ pub(super) fn accept(arguments: &AcceptArguments, out: &mut Output) -> Result<()
         candidate.generation,
         words::counted(candidate.customers, "customer"),
     );
-    Ok(if arguments.drop {
-        out.line(format_args!("generation {number} ({customers}) is dropped"))?
-    } else {
-        out.line(format_args!("generation {number} ({customers}) is published"))?
-    })
+    let what = if arguments.drop { "dropped" } else { "published" };
+    Ok(out.line(format_args!("generation {number} ({customers}) is {what}"))?)
 }
 
 pub(super) fn roll_back(arguments: &RollbackArguments, out: &mut Output) -> Result<(), CliError> {
@@ -153,13 +150,12 @@ pub(super) fn pin(arguments: &PinArguments, out: &mut Output) -> Result<(), CliE
         let pinned = !arguments.remove;
         return json_line(&json!({"generation": generation, "pinned": pinned}), out);
     }
-    Ok(match (arguments.remove, was_pinned) {
-        (false, _) => out.line(format_args!(
-            "generation {generation} stays until it is let go: pin --remove"
-        ))?,
-        (true, true) => out.line(format_args!("generation {generation} goes when its time comes"))?,
-        (true, false) => out.line(format_args!("generation {generation} was not pinned"))?,
-    })
+    let what = match (arguments.remove, was_pinned) {
+        (false, _) => "stays until it is let go: pin --remove",
+        (true, true) => "goes when its time comes",
+        (true, false) => "was not pinned",
+    };
+    Ok(out.line(format_args!("generation {generation} {what}"))?)
 }
 
 fn json_line<T: Serialize>(value: &T, out: &mut Output) -> Result<(), CliError> {
