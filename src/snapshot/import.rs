@@ -176,13 +176,10 @@ pub fn build_and_publish<R: Read + Send>(
     memory_bytes: u64,
     events: impl FnMut(Event),
 ) -> Result<Summary, ImportError> {
+    let generation = held.folder().next_generation()?;
     let target = Target {
-        dir: held.folder().build(),
-        generation: held.folder().next_generation()?,
         base: present(held.folder()),
-        created_at_ms,
-        memory_bytes,
-        checkpoint_bytes: CHECKPOINT_BYTES,
+        ..Target::new(held.folder().build(), generation, created_at_ms, memory_bytes)
     };
     let built = build(input, mapping, intake, target, events)?;
     Ok(built.publish(held)?)

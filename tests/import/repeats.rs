@@ -32,12 +32,8 @@ proptest! {
         }
         std::fs::write(&input, text).unwrap();
         let target = Target {
-            dir: dir.path().join("build"),
-            generation: 1,
-            base: None,
-            created_at_ms: NOW_MS,
-            memory_bytes: memory,
             checkpoint_bytes: 1,
+            ..Target::new(dir.path().join("build"), 1, NOW_MS, memory)
         };
         let input = Input::open(&input, Format::Ndjson).unwrap();
         let built = build(input, &Mapping::default(), &intake(), target, |_| {}).unwrap();

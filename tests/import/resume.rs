@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use ringside::snapshot::Snapshot;
 use ringside::snapshot::import::{Built, Event, Format, ImportError, Input, Mapping, Target, build};
@@ -92,12 +94,8 @@ impl Bench {
     /// Builds in the folder `name` with a checkpoint behind each batch, up to the batch `kill_at`.
     fn run(&self, name: &str, mapping: &Mapping, kill_at: usize) -> (Option<Built>, Vec<Event>) {
         let target = Target {
-            dir: self.folder(name),
-            generation: 1,
-            base: None,
-            created_at_ms: NOW_MS,
-            memory_bytes: MEMORY,
             checkpoint_bytes: 1,
+            ..Target::new(self.folder(name), 1, NOW_MS, MEMORY)
         };
         let (mut told, mut batches) = (Vec::new(), 0);
         let input = Input::open(&self.input, self.format).unwrap();
@@ -272,16 +270,30 @@ fn torn_and_flipped_files_of_a_build_are_not_believed() {
 }
 
 #[test]
+fn a_build_that_is_stopped_goes_on() {
+    let bench = Bench::new(Format::Ndjson);
+    let target = Target {
+        checkpoint_bytes: 1,
+        ..Target::new(bench.folder("stopped"), 1, NOW_MS, MEMORY)
+    };
+    let stop = Arc::clone(&target.stop);
+    let input = Input::open(&bench.input, bench.format).unwrap();
+    let stopped = build(input, &Mapping::default(), &intake(), target, |_| {
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(matches!(stopped, Err(ImportError::Stopped)), "{stopped:?}");
+    let (again, told) = bench.finished("stopped");
+    assert!(matches!(told[..], [Event::Resumed { row: 512 }]), "{told:?}");
+    assert_eq!(again.essence(), bench.finished("whole").0.essence());
+}
+
+#[test]
 fn two_builds_do_not_share_a_folder() {
     let bench = Bench::new(Format::Csv);
     let (built, _) = bench.run("one", &Mapping::default(), usize::MAX);
     let other = Target {
-        dir: bench.folder("one"),
-        generation: 1,
-        base: None,
-        created_at_ms: NOW_MS,
-        memory_bytes: MEMORY,
         checkpoint_bytes: 1,
+        ..Target::new(bench.folder("one"), 1, NOW_MS, MEMORY)
     };
     let input = Input::open(&bench.input, Format::Csv).unwrap();
     let error = build(input, &Mapping::default(), &intake(), other, |_| {})

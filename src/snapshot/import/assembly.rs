@@ -158,7 +158,8 @@ impl<'a> Assembly<'a> {
         if batch.schema.is_some() {
             self.manifest.schema = batch.schema;
         }
-        self.checkpoint(batch.place)
+        self.checkpoint(batch.place)?;
+        self.target.go_on()
     }
 
     fn note(&mut self, rejects: &[Reject], about: About) -> Result<(), ImportError> {
@@ -229,7 +230,13 @@ impl<'a> Assembly<'a> {
             // What it holds for sorting is needed again.
             drop(writer);
             let records = Records::of(File::open(folder.dir().join(RECORDS))?, end)?;
-            without(&mut repeats, records, held, &room, manifest.seed, &facts)?
+            without(
+                &mut repeats,
+                records,
+                (target, held, &room),
+                manifest.seed,
+                &facts,
+            )?
         };
         Ok(Assembled {
             path,
@@ -244,8 +251,7 @@ impl<'a> Assembly<'a> {
 fn without(
     repeats: &mut Sorter<Repeat>,
     mut records: Records,
-    held: &Held,
-    room: &Room,
+    (target, held, room): (&Target, &Held, &Room),
     seed: u64,
     facts: &Facts<'_>,
 ) -> Result<(PathBuf, Header), ImportError> {
@@ -254,6 +260,7 @@ fn without(
     let mut writer = SnapshotWriter::within(room, ReadBack(staged.writer()?), seed)?;
     let mut passing = Passing::along(repeats)?;
     while let Some(record) = records.next()? {
+        target.go_on()?;
         let row = row_of(&record);
         while passing.before(row)?.is_some() {}
         if !passing.is_at(row) {

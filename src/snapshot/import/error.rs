@@ -142,6 +142,9 @@ pub enum ImportError {
         /// The first that was refused.
         first: Option<String>,
     },
+    /// Whoever began it wanted it to end.
+    #[error("the build was stopped; the same one goes on from where it was made durable last")]
+    Stopped,
     /// The snapshot cannot be written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -161,7 +164,8 @@ impl ImportError {
     pub(super) fn may_pass(&self) -> bool {
         matches!(
             self,
-            ImportError::Read { .. }
+            ImportError::Stopped
+                | ImportError::Read { .. }
                 | ImportError::Snapshot(SnapshotError::Io(_))
                 | ImportError::Folder(_)
                 | ImportError::Durable(_)

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Summary;
+use super::{CHECKPOINT_BYTES, ImportError, Summary};
 use crate::snapshot::MappedSnapshot;
 use crate::snapshot::folder::{FolderError, Held};
 
@@ -24,8 +25,33 @@ pub struct Target {
     /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
     pub memory_bytes: u64,
     /// Bytes of the input after each of which what is done is made durable, so that another try goes on from there:
-    /// [`CHECKPOINT_BYTES`](super::CHECKPOINT_BYTES), but for tests.
+    /// [`CHECKPOINT_BYTES`], but for tests.
     pub checkpoint_bytes: u64,
+    /// Set by whoever wants the build to end early, as for a shutdown: it ends with [`ImportError::Stopped`] within some
+    /// hundred rows, or once the tables are written where it is there already.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Target {
+    /// A build without a base, which nobody stops.
+    pub fn new(dir: PathBuf, generation: u64, created_at_ms: i64, memory_bytes: u64) -> Target {
+        Target {
+            dir,
+            generation,
+            base: None,
+            created_at_ms,
+            memory_bytes,
+            checkpoint_bytes: CHECKPOINT_BYTES,
+            stop: Arc::default(),
+        }
+    }
+
+    pub(super) fn go_on(&self) -> Result<(), ImportError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(ImportError::Stopped);
+        }
+        Ok(())
+    }
 }
 
 /// A finished snapshot, durable in its build folder, which stays locked until this is dropped or published.
