@@ -1,5 +1,6 @@
 //! The service: builds every part in order, binds before it serves, and gives back a handle that drains.
 
+pub mod generations;
 mod scrub;
 mod signal;
 
@@ -28,6 +29,7 @@ use crate::snapshot::folder::{Folder, FolderError, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 use crate::tenant::Tenant;
+use generations::{Generations, Live};
 use scrub::Scrubbing;
 
 pub use signal::until_told_to_stop;
@@ -93,7 +95,8 @@ impl App {
     /// The first part that cannot be built or bound, with what to do about it.
     pub fn build(config: &Config) -> Result<App, AppError> {
         let metrics = Arc::new(Metrics::new()?);
-        let folder = Arc::new(Folder::hold(config.data.dir.join(TENANT))?);
+        let folder = Folder::hold(config.data.dir.join(TENANT))?;
+        let folder = Arc::new(folder.keeping(config.data.generations_kept));
         let snapshot = Arc::new(present(&folder)?);
         let has_customers = snapshot.header().generation > 0;
         let (index, writer) = Index::new(snapshot, config.phones);
@@ -136,7 +139,14 @@ impl App {
             );
         }
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
-        let http = bind(config, folder.folder(), &numbering, &tenant, &readiness, &metrics)?;
+        let live = Live {
+            index: Arc::clone(&tenant.index),
+            installer: feeds.installer(),
+            readiness: Arc::clone(&readiness),
+        };
+        let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
+        let extra = extra(&tenant, generations);
+        let http = bind(config, folder.folder(), &numbering, &tenant, &readiness, &metrics, extra)?;
         Ok(App {
             http,
             feeds,
@@ -237,6 +247,7 @@ fn bind(
     tenant: &Arc<Tenant>,
     readiness: &Arc<Readiness>,
     metrics: &Arc<Metrics>,
+    extra: Extra,
 ) -> Result<http::Bound, AppError> {
     let lookups = Arc::new(callers::Meters::register(metrics)?);
     let treatment = Arc::new(Treatment::new(&config.treatment, numbering)?);
@@ -269,9 +280,15 @@ fn bind(
         metrics: Arc::clone(metrics),
         lookups,
         readiness: Arc::clone(readiness),
-        extra: Some(explaining(tenant)),
+        extra: Some(extra),
     };
     Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
+}
+
+/// The administration's further pages.
+fn extra(tenant: &Arc<Tenant>, generations: Arc<Generations>) -> Extra {
+    let explaining = explaining(tenant);
+    Arc::new(move |call| generations.page(call).or_else(|| explaining(call)))
 }
 
 /// The administration's `/explain?ani=`: how a lookup comes to its answer.

@@ -15,6 +15,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
+use crate::snapshot::judge;
 use crate::{feed, http, index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
@@ -57,6 +58,8 @@ pub struct Config {
     pub http: http::Settings,
     /// The log.
     pub log: telemetry::Settings,
+    /// When an import waits for somebody's word.
+    pub sanity: judge::Settings,
     /// What is kept of each customer.
     pub customer: Customer,
 }

@@ -7,6 +7,7 @@ pub mod claimants;
 pub mod export;
 pub mod folder;
 pub mod import;
+pub mod judge;
 pub mod layout;
 pub mod map;
 pub mod scrub;

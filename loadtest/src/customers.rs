@@ -147,7 +147,7 @@ pub(crate) fn snapshot(
             streams: &streams,
         };
         writer.finish(&facts)?;
-        held.publish(staged)?;
+        held.publish(staged, GENERATION, held.present())?;
     }
     let snapshot = Snapshot::map(&path)?;
     Ok((path, snapshot))

@@ -36,6 +36,12 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
         60..=2_592_000,
     )?;
     within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
+    within("data.generations_kept", config.data.generations_kept, 1..=100)?;
+    let sanity = config.sanity;
+    within("sanity.vanished_max_percent", sanity.vanished_max_percent, 0..=100)?;
+    within("sanity.moved_max_percent", sanity.moved_max_percent, 0..=100)?;
+    within("sanity.refused_max_percent", sanity.refused_max_percent, 0..=100)?;
+    within("sanity.ignore_below", sanity.ignore_below, 0..=1_000_000_000)?;
     within("import.memory_mib", config.import.memory_mib, 64..=65_536)?;
     if config.data.dir.as_os_str().is_empty() {
         return Err(Unfit::new("data.dir", "a folder", "\"\""));

@@ -52,6 +52,8 @@ pub struct Data {
     pub scrub_interval_s: u64,
     /// Size of the overlay at which it is compacted, MiB, 1–65 536.
     pub overlay_max_mib: u64,
+    /// Generations that stay, the present one among them, 1–100.
+    pub generations_kept: usize,
 }
 
 /// How snapshots are built.

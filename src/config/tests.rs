@@ -228,6 +228,14 @@ fn values_that_do_not_fit_together_are_told() {
             "expected a whole number from 1 to 65536, found 0",
         ),
         (
+            "data.generations_kept = 0",
+            "expected a whole number from 1 to 100, found 0",
+        ),
+        (
+            "sanity.moved_max_percent = 101",
+            "expected a whole number from 0 to 100, found 101",
+        ),
+        (
             "import.memory_mib = 63",
             "expected a whole number from 64 to 65536, found 63",
         ),

@@ -42,15 +42,35 @@ pub enum FeedError {
 /// The feeds of a contact centre, ready to run.
 #[derive(Debug)]
 pub struct Feeds {
+    settings: BTreeMap<String, Settings>,
     followed: Vec<Followed>,
     replica: Replica,
     freshness: Arc<Freshness>,
     compaction: Compaction,
+    signals: Sender<Signal>,
+    received: Receiver<Signal>,
+}
+
+/// How far the feeds are.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The newest change that was applied.
+    pub seq: u64,
+    /// The lives of the feeds' streams, each with where to resume it.
+    pub streams: Vec<Stream>,
 }
 
 /// What the thread is told.
+#[derive(Debug)]
 enum Signal {
     Stop,
+    /// Another snapshot is the present one, and to be taken up in place of everything.
+    Replace {
+        snapshot: Arc<MappedSnapshot>,
+        done: Sender<()>,
+    },
+    /// Somebody wants to know how far the feeds are.
+    Places(Sender<Places>),
     Merged(Result<Arc<MappedSnapshot>, CompactionError>),
 }
 
@@ -59,6 +79,29 @@ enum Signal {
 pub struct Running {
     signals: Sender<Signal>,
     thread: JoinHandle<()>,
+}
+
+/// Hands snapshots to the feeds' thread, which alone may take them up.
+#[derive(Debug, Clone)]
+pub struct Installer {
+    signals: Sender<Signal>,
+}
+
+impl Installer {
+    /// Has `snapshot`, which is the folder's present one, taken up in place of everything that is served, and waits for
+    /// it. Feeds go on where the snapshot says. False where the feeds have stopped.
+    pub fn replace(&self, snapshot: Arc<MappedSnapshot>) -> bool {
+        let (done, taken_up) = channel();
+        let told = self.signals.send(Signal::Replace { snapshot, done });
+        told.is_ok() && taken_up.recv().is_ok()
+    }
+
+    /// How far the feeds are; `None` where they have stopped.
+    pub fn places(&self) -> Option<Places> {
+        let (told, places) = channel();
+        self.signals.send(Signal::Places(told)).ok()?;
+        places.recv().ok()
+    }
 }
 
 impl Running {
@@ -78,17 +121,22 @@ impl Feeds {
         freshness: Arc<Freshness>,
         compaction: Compaction,
     ) -> Feeds {
-        let now = Instant::now();
-        let followed = settings
-            .iter()
-            .filter(|(_, feed)| feed.kind == Kind::File)
-            .map(|(name, feed)| Followed::new(name, feed, &replica, now))
-            .collect();
+        let (signals, received) = channel();
         Feeds {
-            followed,
+            signals,
+            received,
+            followed: follow(settings, &replica),
+            settings: settings.clone(),
             replica,
             freshness,
             compaction,
+        }
+    }
+
+    /// What snapshots are handed over by, once they run; until then whoever hands one over waits.
+    pub fn installer(&self) -> Installer {
+        Installer {
+            signals: self.signals.clone(),
         }
     }
 
@@ -97,16 +145,15 @@ impl Feeds {
     /// # Errors
     /// No thread is to be had.
     pub fn spawn(self) -> Result<Running, FeedError> {
-        let (signals, received) = channel();
-        let to_self = signals.clone();
+        let signals = self.signals.clone();
         let thread = std::thread::Builder::new()
             .name("feeds".into())
-            .spawn(move || self.run(&received, &to_self))
+            .spawn(move || self.run())
             .map_err(FeedError::Thread)?;
         Ok(Running { signals, thread })
     }
 
-    fn run(mut self, signals: &Receiver<Signal>, to_self: &Sender<Signal>) {
+    fn run(mut self) {
         let mut merge: Option<JoinHandle<()>> = None;
         let mut merge_after = Instant::now();
         loop {
@@ -123,9 +170,9 @@ impl Feeds {
                 self.has_rotated(),
             );
             if merge.is_none() && now >= merge_after && choice == Choice::Merge {
-                merge = self.start_merge(to_self, &mut merge_after);
+                merge = self.start_merge(&mut merge_after);
             }
-            match signals.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            match self.received.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Signal::Merged(merged)) => {
                     if let Some(worker) = merge.take() {
@@ -135,11 +182,19 @@ impl Feeds {
                         merge_after = Instant::now() + RETRY_AFTER;
                     }
                 }
+                Ok(Signal::Replace { snapshot, done }) => {
+                    self.replace(snapshot);
+                    // Whoever asked may have gone away.
+                    let _gone = done.send(());
+                }
+                Ok(Signal::Places(told)) => {
+                    let _gone = told.send(self.places());
+                }
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         if merge.is_none() && self.has_rotated() {
-            merge = self.start_merge(to_self, &mut merge_after);
+            merge = self.start_merge(&mut merge_after);
         }
         if let Some(worker) = merge {
             let _panicked = worker.join();
@@ -150,13 +205,13 @@ impl Feeds {
         self.followed.iter().any(Followed::has_rotated)
     }
 
-    fn start_merge(&mut self, to_self: &Sender<Signal>, merge_after: &mut Instant) -> Option<JoinHandle<()>> {
+    fn start_merge(&mut self, merge_after: &mut Instant) -> Option<JoinHandle<()>> {
         for followed in &mut self.followed {
             followed.keep_places(&mut self.replica);
         }
         let (merge, streams) = self.replica.seal()?;
         tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
-        let (folder, done) = (Arc::clone(&self.compaction.folder), to_self.clone());
+        let (folder, done) = (Arc::clone(&self.compaction.folder), self.signals.clone());
         let memory = self.compaction.memory_bytes;
         let work = move || {
             // A merge that dies must be tried again like one that fails, or none would ever follow it.
@@ -176,7 +231,33 @@ impl Feeds {
         }
     }
 
+    fn places(&mut self) -> Places {
+        for followed in &self.followed {
+            followed.tell_places(&mut self.replica);
+        }
+        let streams = self.replica.streams().iter();
+        Places {
+            seq: self.replica.index().seq(),
+            streams: streams
+                .filter(|stream| self.settings.contains_key(&stream.stream))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Feeds go on where `snapshot` says, as after a start: what came since its build began is applied over it.
+    fn replace(&mut self, snapshot: Arc<MappedSnapshot>) {
+        let generation = snapshot.header().generation;
+        self.replica.replace(snapshot);
+        self.followed = follow(&self.settings, &self.replica);
+        tracing::info!(generation, "serving another generation in place of everything");
+    }
+
     fn finish_merge(&mut self, merged: Result<Arc<MappedSnapshot>, CompactionError>) -> bool {
+        if !self.replica.is_merging() {
+            tracing::info!("a merge came too late: what it was made of has been replaced");
+            return true;
+        }
         match merged {
             Ok(snapshot) => {
                 tracing::info!(
@@ -193,6 +274,15 @@ impl Feeds {
             }
         }
     }
+}
+
+fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Followed> {
+    let now = Instant::now();
+    settings
+        .iter()
+        .filter(|(_, feed)| feed.kind == Kind::File)
+        .map(|(name, feed)| Followed::new(name, feed, replica, now))
+        .collect()
 }
 
 fn merge_now(

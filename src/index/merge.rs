@@ -20,6 +20,11 @@ pub struct Merge {
 }
 
 impl Merge {
+    /// The generation that is merged with the overlay.
+    pub fn base(&self) -> u64 {
+        self.snapshot.header().generation
+    }
+
     /// Writes the merged snapshot to `out`: the old one's unchanged records as they are, then the changed ones by id. What
     /// sorting takes is within `room`.
     ///

@@ -126,6 +126,24 @@ impl Writer {
         Some(merge)
     }
 
+    /// Replaces everything by `snapshot`: what the overlays hold is no longer true, and goes. Seqs go on behind the greater
+    /// of what has been written and what the snapshot holds. Publishes.
+    pub fn replace(&mut self, snapshot: Arc<MappedSnapshot>) {
+        self.publish();
+        self.seq = self.seq.max(snapshot.header().seq);
+        let state = State {
+            active: Arc::new(Overlay::new()),
+            sealed: None,
+            schema: Arc::new(snapshot.schema().clone()),
+            streams: snapshot.streams().into(),
+            snapshot,
+        };
+        // Before the seq: a reader that has the old state must not be told of changes that it does not see. One that
+        // has the new state and the old seq goes by the snapshot's.
+        self.index.state.store(Arc::new(state));
+        self.publish();
+    }
+
     /// Replaces snapshot and sealed overlay by `snapshot`, which holds both.
     pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) {
         let state = State {

@@ -144,6 +144,21 @@ pub fn build<R: Read + Send>(
     events: impl FnMut(Event),
 ) -> Result<Built, ImportError> {
     let held = Folder::hold(&target.dir)?;
+    build_in(held, input, mapping, intake, target, events)
+}
+
+/// As [`build`], in the folder of `target`, which `held` holds already.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_in<R: Read + Send>(
+    held: Held,
+    input: Input<R>,
+    mapping: &Mapping,
+    intake: &Intake,
+    target: Target,
+    events: impl FnMut(Event),
+) -> Result<Built, ImportError> {
     let building = Building {
         intake,
         mapping,
@@ -176,7 +191,7 @@ pub fn build_and_publish<R: Read + Send>(
     memory_bytes: u64,
     events: impl FnMut(Event),
 ) -> Result<Summary, ImportError> {
-    let generation = held.folder().next_generation()?;
+    let generation = held.reserve()?;
     let target = Target {
         base: present(held.folder()),
         ..Target::new(held.folder().build(), generation, created_at_ms, memory_bytes)
@@ -344,6 +359,7 @@ impl<'a> Building<'a> {
             invalid_phones: self.mapping.invalid_phones,
             region: self.mapping.region,
             base: self.target.base.as_deref(),
+            behind: self.target.begins_behind(),
         };
         pipeline::run(rows, workers, encoder, |batch| {
             assembly.batch(batch)?;

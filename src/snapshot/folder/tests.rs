@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
+use std::io::Write;
+
 use super::*;
 
 fn publish(held: &Held, content: &str) -> Result<PathBuf, FolderError> {
-    let mut staged = held.stage(held.folder().next_generation()?)?;
+    let generation = held.reserve()?;
+    let mut staged = held.stage(generation)?;
     staged.writer().unwrap().write_all(content.as_bytes()).unwrap();
-    held.publish(staged)
+    held.publish(staged, generation, held.present())
 }
 
 #[test]
@@ -36,7 +39,7 @@ fn going_back_keeps_the_present_generation() {
     // As a publication leaves it that fails in its last step.
     std::fs::write(held.folder().snapshot(4), "x").unwrap();
     assert_eq!(held.folder().next_generation().unwrap(), 5);
-    held.remove_old();
+    held.remove_old(0);
     assert_eq!(
         held.folder().generations().unwrap(),
         [1, 2, 3, 4],
@@ -105,7 +108,7 @@ fn a_failed_publication_changes_nothing() {
     let staged = held.stage(2).unwrap();
     // A folder of that name makes the rename fail, whoever runs the test.
     fs::create_dir(held.folder().snapshot(2)).unwrap();
-    held.publish(staged).unwrap_err();
+    held.publish(staged, 2, 1).unwrap_err();
     assert_eq!(held.folder().current().unwrap(), Some(first));
 }
 

@@ -209,14 +209,15 @@ impl<'a> Assembly<'a> {
         } = self;
         let folder = held.folder();
         let rejects = notes.publish(&folder.rejects(target.generation), &mut repeats, &mut counts)?;
-        let streams = [Stream {
+        let mut streams = vec![Stream {
             stream: "import".to_owned(),
             incarnation: manifest.created_at_ms.to_string(),
             token: String::new(),
         }];
+        streams.extend_from_slice(&target.streams);
         let facts = Facts {
             generation: target.generation,
-            seq: target.base.as_ref().map_or(0, |base| base.header().seq) + counts.last,
+            seq: target.begins_behind() + counts.last,
             created_at_ms: manifest.created_at_ms,
             schema,
             streams: &streams,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CHECKPOINT_BYTES, ImportError, Summary};
-use crate::snapshot::MappedSnapshot;
+use crate::snapshot::{MappedSnapshot, Stream};
 use crate::snapshot::folder::{FolderError, Held};
 
 /// What an import is to become. Building takes the lock of the build folder and none of the tenant's, so that a server
@@ -20,6 +20,10 @@ pub struct Target {
     /// What is served now: a customer's claims that it has as well keep their beginnings, the others begin behind its
     /// seq, and the schema keeps its version where it stays as it is.
     pub base: Option<Arc<MappedSnapshot>>,
+    /// The newest change that was applied when the build began, where that is above the base's seq.
+    pub seq: u64,
+    /// The streams of changes that go on over the snapshot, each with where to resume it.
+    pub streams: Vec<Stream>,
     /// Now, in milliseconds since 1970.
     pub created_at_ms: i64,
     /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
@@ -39,11 +43,19 @@ impl Target {
             dir,
             generation,
             base: None,
+            seq: 0,
+            streams: Vec::new(),
             created_at_ms,
             memory_bytes,
             checkpoint_bytes: CHECKPOINT_BYTES,
             stop: Arc::default(),
         }
+    }
+
+    /// The seq behind which the claims of the file begin.
+    pub(super) fn begins_behind(&self) -> u64 {
+        let base = self.base.as_ref().map_or(0, |base| base.header().seq);
+        base.max(self.seq)
     }
 
     pub(super) fn go_on(&self) -> Result<(), ImportError> {
@@ -72,6 +84,11 @@ impl Built {
         &self.summary.path
     }
 
+    /// The build folder.
+    pub fn dir(&self) -> &Path {
+        self.held.folder().dir()
+    }
+
     /// Moves the snapshot and its rejects into the folder that `folder` holds, makes it the present one, and removes
     /// the build folder. The summary has the new paths.
     ///
@@ -80,7 +97,12 @@ impl Built {
     /// was, and the finished snapshot stays where it is.
     pub fn publish(self, folder: &Held) -> Result<Summary, FolderError> {
         let Built { held, mut summary } = self;
-        let (path, rejects) = folder.adopt(&summary.path, summary.rejects.as_deref(), summary.generation)?;
+        let (path, rejects) = folder.adopt(
+            &summary.path,
+            summary.rejects.as_deref(),
+            summary.generation,
+            folder.present(),
+        )?;
         held.remove();
         summary.path = path;
         summary.rejects = rejects;

@@ -1,0 +1,219 @@
+//! Which generation is served: building over it, publishing, judging, accepting, going back, pinning.
+//!
+//! One at a time, whoever asks: a person at the command line over the administration of the service that holds the
+//! folder, or the command line itself where no service does. Publication is by compare-and-swap: what was built over a
+//! generation takes its place and no other's. Merges of changes are not in the way, since a build that takes the place
+//! of what feeds brought takes the place of what was merged of it too.
+
+mod acts;
+mod building;
+mod busy;
+mod error;
+mod pages;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::feed::Installer;
+use crate::http::Readiness;
+use crate::index::{Index, Ownership};
+use crate::snapshot::folder::{Candidate, FolderError, Held};
+use crate::snapshot::judge::{self, Comparison, Reason, Rows};
+use crate::snapshot::{MappedSnapshot, Snapshot};
+
+pub use building::{Outcome, Published, Reserved};
+pub use busy::Step;
+pub use error::ActError;
+
+use building::Build;
+use busy::{Act, Busy};
+
+/// The service over whose head a generation is published.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// What it serves.
+    pub index: Arc<Index>,
+    /// What takes snapshots up.
+    pub installer: Installer,
+    /// Told when there is something to serve.
+    pub readiness: Arc<Readiness>,
+}
+
+/// Decides which generation of a folder is the present one.
+#[derive(Debug)]
+pub struct Generations {
+    held: Arc<Held>,
+    sanity: judge::Settings,
+    ownership: Ownership,
+    feeds: Vec<String>,
+    live: Option<Live>,
+    line: Mutex<Line>,
+    busy: Busy,
+}
+
+/// What was published by an act, as opposed to a merge, and what is being built over it.
+#[derive(Debug)]
+struct Line {
+    /// The generation that the last act published; merges go on from it.
+    root: u64,
+    builds: BTreeMap<u64, Build>,
+}
+
+impl Generations {
+    /// Those of the folder that `held` holds, served by `live` if anybody serves them.
+    pub fn new(held: Arc<Held>, config: &Config, live: Option<Live>) -> Generations {
+        let feeds = config.feed.iter();
+        Generations {
+            sanity: config.sanity,
+            ownership: config.phones,
+            feeds: feeds
+                .filter(|(_, feed)| feed.kind != crate::feed::Kind::None)
+                .map(|(name, _)| name.clone())
+                .collect(),
+            live,
+            line: Mutex::new(Line {
+                root: held.present(),
+                builds: BTreeMap::new(),
+            }),
+            busy: Busy::default(),
+            held,
+        }
+    }
+
+    /// Does what `path`, one of those of the administration, does with the JSON `body`; `None` where it is none of
+    /// them.
+    pub fn perform(&self, path: &str, body: &[u8]) -> Option<Result<Value, ActError>> {
+        Some(match path {
+            "/builds" => self.reserve(body),
+            "/builds/publish" => self.publish(body),
+            "/builds/drop" => self.drop_build(body),
+            "/accept" => self.accept(),
+            "/drop-candidate" => self.drop_candidate(),
+            "/rollback" => self.rollback(body),
+            "/pin" => self.pin(body),
+            "/unpin" => self.unpin(body),
+            _ => return None,
+        })
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot that is served, or would be; `None` where there is none.
+    fn present(&self) -> Result<Option<Arc<MappedSnapshot>>, ActError> {
+        if let Some(live) = &self.live {
+            let snapshot = live.index.snapshot();
+            return Ok((snapshot.header().generation > 0).then_some(snapshot));
+        }
+        match self.held.present() {
+            0 => Ok(None),
+            generation => Ok(Some(Arc::new(self.map(generation)?))),
+        }
+    }
+
+    fn map(&self, generation: u64) -> Result<MappedSnapshot, ActError> {
+        let path = self.held.folder().snapshot(generation);
+        Snapshot::map(&path).map_err(|source| ActError::Unfit { generation, source })
+    }
+
+    /// Reads every byte of `snapshot`.
+    fn verify(act: &Act<'_>, snapshot: &MappedSnapshot) -> Result<(), ActError> {
+        let (generation, total) = (snapshot.header().generation, snapshot.header().customers);
+        let step = |done| {
+            act.at(Step {
+                step: "verifying",
+                generation,
+                done,
+                total,
+            });
+        };
+        step(0);
+        snapshot
+            .verify(step)
+            .map(drop)
+            .map_err(|source| ActError::Unfit { generation, source })
+    }
+
+    /// Compares `snapshot` with what is served, and says what is to be said of it.
+    fn judge(
+        &self,
+        act: &Act<'_>,
+        snapshot: &MappedSnapshot,
+        import: Rows,
+    ) -> Result<(Option<Comparison>, Vec<Reason>), ActError> {
+        let Some(present) = self.present()? else {
+            return Ok((None, Vec::new()));
+        };
+        let (generation, total) = (snapshot.header().generation, present.header().customers);
+        let step = |done| {
+            act.at(Step {
+                step: "comparing",
+                generation,
+                done,
+                total,
+            });
+        };
+        step(0);
+        match judge::compare(&present, snapshot, self.ownership.order(), import, step) {
+            Ok(found) => {
+                let reasons = judge::judge(&found, &self.sanity);
+                Ok((Some(found), reasons))
+            }
+            // What is served is damaged, which is a reason to replace it, but not one to do so unseen.
+            Err(error) => {
+                let message = format!(
+                    "it cannot be compared with the present generation, {}, which is damaged: {error}",
+                    present.header().generation
+                );
+                Ok((None, vec![Reason::new("damaged", message)]))
+            }
+        }
+    }
+
+    /// Makes `snapshot` the one that is served, once `point` has made it the present one over the base that it is
+    /// given. Merges may be published meanwhile, and are then the base.
+    fn take_up(
+        &self,
+        snapshot: MappedSnapshot,
+        mut point: impl FnMut(u64) -> Result<(), FolderError>,
+    ) -> Result<(), ActError> {
+        let generation = snapshot.header().generation;
+        if self.live.is_some()
+            && let Err(error) = snapshot.populate(0, u64::MAX)
+        {
+            tracing::debug!(%error, "the generation is read from disk as it is asked for");
+        }
+        loop {
+            match point(self.held.present()) {
+                Ok(()) => break,
+                Err(FolderError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.line().root = generation;
+        tracing::info!(generation, "another generation is the present one");
+        let Some(live) = &self.live else { return Ok(()) };
+        if !live.installer.replace(Arc::new(snapshot)) {
+            return Err(ActError::Stopping(generation));
+        }
+        live.readiness.set_mapped();
+        Ok(())
+    }
+
+    /// The candidate that waits.
+    fn candidate(&self) -> Result<Candidate, ActError> {
+        self.held.folder().candidate()?.ok_or(ActError::NoCandidate)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ActError> {
+    serde_json::from_slice(body).map_err(ActError::Body)
+}
+
+fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
