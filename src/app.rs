@@ -146,7 +146,15 @@ impl App {
         };
         let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
         let extra = extra(&tenant, generations);
-        let http = bind(config, folder.folder(), &numbering, &tenant, &readiness, &metrics, extra)?;
+        let http = bind(
+            config,
+            folder.folder(),
+            &numbering,
+            &tenant,
+            &readiness,
+            &metrics,
+            extra,
+        )?;
         Ok(App {
             http,
             feeds,

@@ -1,20 +1,24 @@
 //! The command line: what a person types, and what is printed for people or machines.
 //!
-//! Exit codes: 0 done, 1 failed, 2 typed wrongly. Answers go to standard output; notes, progress and errors to
+//! Exit codes: 0 done, 1 failed, 2 typed wrongly, 3 an import that was built and waits to be accepted. Answers go to standard output; notes, progress and errors to
 //! standard error. A reader that stops reading (`| head`) ends a command quietly.
 
+mod accept;
 mod arguments;
 mod client;
 mod config;
 mod demo;
 mod error;
 mod explain;
+mod generations;
 mod lookup;
 mod normalize;
 mod number;
 mod output;
+mod pin;
 mod program;
 mod progress;
+mod rollback;
 mod serve;
 mod snapshot;
 mod status;
@@ -42,7 +46,7 @@ pub fn main() -> ExitCode {
             // What was printed before belongs before the error.
             drop(out);
             output::note(&error);
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
@@ -58,6 +62,10 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
             SnapshotCommand::Export(arguments) => snapshot::export::run(&arguments, out),
             SnapshotCommand::Diff(arguments) => snapshot::diff::run(&arguments, out),
         },
+        Command::Generations(arguments) => generations::run(&arguments, out),
+        Command::Accept(arguments) => accept::run(&arguments, out),
+        Command::Rollback(arguments) => rollback::run(&arguments, out),
+        Command::Pin(arguments) => pin::run(&arguments, out),
         Command::Lookup(arguments) => lookup::run(&arguments, out),
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Normalize(arguments) => normalize::run(&arguments, out),

@@ -25,6 +25,14 @@ pub(super) enum Command {
     /// Build, look at, check, export and compare snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// List the generations of a data folder: the present one, kept, pinned, and one that waits to be accepted
+    Generations(FolderArguments),
+    /// Publish the generation that was built and waits, or drop it
+    Accept(AcceptArguments),
+    /// Make an earlier generation the present one again
+    Rollback(RollbackArguments),
+    /// Keep a generation, however many come after it
+    Pin(PinArguments),
     /// Ask who is calling, and read the answer as a person does
     Lookup(LookupArguments),
     /// Say how a number was read, what matched, and which claims lost and why
@@ -110,11 +118,61 @@ pub(super) struct BuildArguments {
     /// The data folder to build in; the server's `data.dir`
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
+    /// Publish it, however different from the present one it looks
+    #[arg(long)]
+    pub(super) accept: bool,
+    /// Take the place of what feeds have brought too; they go on from where they are when the build begins
+    #[arg(long)]
+    pub(super) replace: bool,
     /// Print the summary as JSON, and no progress
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) config: ConfigFile,
+}
+
+/// A data folder, whether or not a server holds it.
+#[derive(Debug, Args)]
+pub(super) struct FolderArguments {
+    /// The data folder; without it the configured one. A server that holds it is asked to do what is to be done
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptArguments {
+    /// Remove it instead
+    #[arg(long)]
+    pub(super) drop: bool,
+    #[command(flatten)]
+    pub(super) folder: FolderArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackArguments {
+    /// The generation; without it the one before the present
+    pub(super) generation: Option<u64>,
+    /// Take the place of what feeds have brought too; they go on from where they were when it was made
+    #[arg(long)]
+    pub(super) replace: bool,
+    #[command(flatten)]
+    pub(super) folder: FolderArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PinArguments {
+    /// The generation
+    pub(super) generation: u64,
+    /// Take the pin away
+    #[arg(long)]
+    pub(super) remove: bool,
+    #[command(flatten)]
+    pub(super) folder: FolderArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

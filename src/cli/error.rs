@@ -2,9 +2,11 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use super::client::ClientError;
 use crate::app::AppError;
+use crate::app::generations::ActError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
 use crate::number::SettingsError;
@@ -94,6 +96,23 @@ pub(super) enum CliError {
     /// The service.
     #[error(transparent)]
     App(#[from] AppError),
+    /// An act on generations.
+    #[error(transparent)]
+    Act(#[from] ActError),
+    /// A generation that waits.
+    #[error(
+        "generation {generation} is built and waits; generation {base} goes on being served. If it is right: `{program}          accept --dir {dir}`; if not: `{program} accept --drop --dir {dir}`"
+    )]
+    Held {
+        /// Its number.
+        generation: u64,
+        /// The present one.
+        base: u64,
+        /// The data folder, as typed.
+        dir: String,
+        /// What this program is called.
+        program: String,
+    },
     /// The demonstration's numbering plans have changed under it.
     #[error(
         "expected room for the customers in the numbering plans, found too few numbers; ask for fewer: --customers 1000"
@@ -128,6 +147,14 @@ impl From<serde_json::Error> for CliError {
 }
 
 impl CliError {
+    /// What the process ends with.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            CliError::Held { .. } => ExitCode::from(3),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
     /// Whether the reader of standard output has gone away, which is its good right.
     pub(super) fn is_broken_pipe(&self) -> bool {
         let source = match self {

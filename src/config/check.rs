@@ -38,7 +38,11 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
     within("data.generations_kept", config.data.generations_kept, 1..=100)?;
     let sanity = config.sanity;
-    within("sanity.vanished_max_percent", sanity.vanished_max_percent, 0..=100)?;
+    within(
+        "sanity.vanished_max_percent",
+        sanity.vanished_max_percent,
+        0..=100,
+    )?;
     within("sanity.moved_max_percent", sanity.moved_max_percent, 0..=100)?;
     within("sanity.refused_max_percent", sanity.refused_max_percent, 0..=100)?;
     within("sanity.ignore_below", sanity.ignore_below, 0..=1_000_000_000)?;

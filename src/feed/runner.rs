@@ -172,7 +172,10 @@ impl Feeds {
             if merge.is_none() && now >= merge_after && choice == Choice::Merge {
                 merge = self.start_merge(&mut merge_after);
             }
-            match self.received.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            match self
+                .received
+                .recv_timeout(next.saturating_duration_since(Instant::now()))
+            {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Signal::Merged(merged)) => {
                     if let Some(worker) = merge.take() {

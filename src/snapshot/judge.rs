@@ -140,7 +140,9 @@ fn compare_schemas(before: &Schema, after: &Schema, found: &mut Comparison) {
     for attribute in &before.attributes {
         match after.attributes.iter().find(|other| other.key == attribute.key) {
             None => found.attributes_removed.push(attribute.key.clone()),
-            Some(other) if other.kind != attribute.kind => found.attributes_changed.push(attribute.key.clone()),
+            Some(other) if other.kind != attribute.kind => {
+                found.attributes_changed.push(attribute.key.clone())
+            }
             Some(_) => {}
         }
     }

@@ -57,7 +57,11 @@ impl Generations {
         };
         let rejects = self.held.folder().rejects(generation);
         Ok(building::json(&Published {
-            outcome: if is_held { Outcome::Held } else { Outcome::Published },
+            outcome: if is_held {
+                Outcome::Held
+            } else {
+                Outcome::Published
+            },
             generation,
             base: present,
             path,

@@ -146,7 +146,12 @@ impl Generations {
             line.builds.pop_first();
         }
         let root = line.root;
-        let build = Build { dir, input, base, root };
+        let build = Build {
+            dir,
+            input,
+            base,
+            root,
+        };
         line.builds.insert(generation, build);
         drop(line);
         Ok(json(&Reserved {
@@ -169,7 +174,9 @@ impl Generations {
     pub(super) fn drop_build(&self, body: &[u8]) -> Result<Value, ActError> {
         let Drop { build } = read(body)?;
         let removed = self.line().builds.remove(&build);
-        removed.map(|_| serde_json::json!({"dropped": build})).ok_or(ActError::NoBuild { build })
+        removed
+            .map(|_| serde_json::json!({"dropped": build}))
+            .ok_or(ActError::NoBuild { build })
     }
 
     pub(super) fn publish(&self, body: &[u8]) -> Result<Value, ActError> {
@@ -180,7 +187,9 @@ impl Generations {
         let build = build.ok_or(ActError::NoBuild { build: generation })?;
         let file = within(&build.dir, &asked.snapshot, "snapshot")?;
         let rejects = asked.rejects.as_deref();
-        let rejects = rejects.map(|name| within(&build.dir, name, "rejects")).transpose()?;
+        let rejects = rejects
+            .map(|name| within(&build.dir, name, "rejects"))
+            .transpose()?;
         let unfit = |source| ActError::Unfit { generation, source };
         let snapshot = Snapshot::map(&file).map_err(unfit)?;
         if snapshot.header().generation != generation {
@@ -206,7 +215,10 @@ impl Generations {
         };
         let root = self.line().root;
         if root != build.root {
-            let message = format!("built over generation {}, but {root} was published meanwhile", build.base);
+            let message = format!(
+                "built over generation {}, but {root} was published meanwhile",
+                build.base
+            );
             candidate.reasons = vec![Reason::new("conflict", message)];
             self.held.hold_back(&file, rejects.as_deref(), &candidate)?;
             self.forget(generation, &build.dir);
@@ -219,7 +231,11 @@ impl Generations {
         (candidate.comparison, candidate.reasons) = self.judge(&act, &snapshot, import)?;
         let is_held = !candidate.reasons.is_empty() && !asked.accept;
         let (path, rejects) = if is_held {
-            tracing::warn!(generation, reasons = candidate.reasons.len(), "an import waits to be accepted");
+            tracing::warn!(
+                generation,
+                reasons = candidate.reasons.len(),
+                "an import waits to be accepted"
+            );
             self.held.hold_back(&file, rejects.as_deref(), &candidate)?
         } else {
             let mut adopted = (PathBuf::new(), None);
@@ -231,7 +247,11 @@ impl Generations {
         };
         self.forget(generation, &build.dir);
         Ok(json(&Published {
-            outcome: if is_held { Outcome::Held } else { Outcome::Published },
+            outcome: if is_held {
+                Outcome::Held
+            } else {
+                Outcome::Published
+            },
             generation,
             base: build.base,
             path,

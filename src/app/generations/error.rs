@@ -64,16 +64,22 @@ pub enum ActError {
         source: SnapshotError,
     },
     /// No candidate.
-    #[error("expected a generation that waits to be accepted, found none; `ringside generations` shows what there is")]
+    #[error(
+        "expected a generation that waits to be accepted, found none; `ringside generations` shows what there is"
+    )]
     NoCandidate,
     /// Nothing to go back to.
-    #[error("expected a generation before the present one, {present}, found none; `ringside generations` shows what there is")]
+    #[error(
+        "expected a generation before the present one, {present}, found none; `ringside generations` shows what there is"
+    )]
     NothingBefore {
         /// The present one; 0 for none.
         present: u64,
     },
     /// It is the present one already.
-    #[error("generation {0} is the present one already; name another, `ringside generations` shows what there is")]
+    #[error(
+        "generation {0} is the present one already; name another, `ringside generations` shows what there is"
+    )]
     Present(u64),
     /// A generation that is not pinned.
     #[error("generation {0} is not pinned; `ringside generations` shows which are")]

@@ -3,9 +3,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
+use serde_json::json;
+
+use crate::app::generations::{Outcome, Published, Reserved};
 use crate::cli::arguments::BuildArguments;
 use crate::cli::error::CliError;
+use crate::cli::generations::{self, Way};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::program;
 use crate::cli::progress::{Progress, Unit};
@@ -14,8 +19,9 @@ use crate::config::{Config, environment};
 use crate::customer::document::Limits;
 use crate::intake::Intake;
 use crate::number::{Numbering, Region};
-use crate::snapshot::folder::Folder;
-use crate::snapshot::import::{self, Event, ImportError, Input, Mapping, Summary};
+use crate::snapshot::folder::{Folder, Held};
+use crate::snapshot::import::{self, Event, ImportError, Input, Mapping, Summary, Target};
+use crate::snapshot::{MappedSnapshot, Snapshot};
 
 /// Rejects that are shown; the file has them all.
 const SHOWN_REJECTS: usize = 5;
@@ -52,29 +58,98 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
     }
     let input = Input::open(&arguments.input, arguments.format.into()).map_err(failed)?;
     let total = input.bytes;
-    let held = Folder::hold(Folder::of_tenant(&arguments.out).dir())?;
-    let mut progress = if arguments.json {
-        Progress::silent()
-    } else {
-        Progress::new("reading", Unit::Bytes, total)
+    let way = Way::of(&arguments.out, &config)?;
+    let intake = Intake::new(numbering, limits);
+    let built = {
+        let mut progress = if arguments.json {
+            Progress::silent()
+        } else {
+            Progress::new("reading", Unit::Bytes, total)
+        };
+        let (held, target) = reserved(arguments, &config, &way)?;
+        import::build_in(held, input, &mapping, &intake, target, |event| {
+            told(event, &mut progress);
+        })
+        .map_err(failed)?
     };
-    let summary = import::build_and_publish(
-        input,
-        &mapping,
-        &Intake::new(numbering, limits),
-        &held,
-        words::now_ms(),
-        config.import.memory_mib << 20,
-        |event| told(event, &mut progress),
-    )
-    .map_err(failed)?;
-    drop(progress);
+    let mut summary = built.summary().clone();
+    let published: Published = way.act(
+        "/builds/publish",
+        &json!({
+            "build": summary.generation,
+            "snapshot": summary.path.file_name().map(|name| name.to_string_lossy()),
+            "rejects": summary.rejects.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy()),
+            "rows": summary.rows,
+            "refused": summary.refused,
+            "accept": arguments.accept,
+        }),
+        arguments.json,
+    )?;
+    built.discard();
+    summary.path.clone_from(&published.path);
+    summary.rejects.clone_from(&published.rejects);
     if arguments.json {
-        serde_json::to_writer(&mut *out, &summary)?;
-        return Ok(out.line("")?);
+        let mut told = json!(summary);
+        for (key, value) in [
+            ("outcome", json!(published.outcome)),
+            ("base", json!(published.base)),
+            ("reasons", json!(published.reasons)),
+            ("comparison", json!(published.comparison)),
+        ] {
+            told[key] = value;
+        }
+        serde_json::to_writer(&mut *out, &told)?;
+        out.line("")?;
+        return generations::held(&published, &arguments.out, true, out);
     }
     print(&summary, out)?;
+    if published.outcome == Outcome::Held {
+        out.gap()?;
+        return generations::held(&published, &arguments.out, false, out);
+    }
+    if way.is_server() {
+        out.gap()?;
+        return Ok(out.line("It is served now.")?);
+    }
     next(arguments, config.numbers.default_region, out)
+}
+
+/// A folder to build in, which nobody else builds in, and what is to be built.
+fn reserved(arguments: &BuildArguments, config: &Config, way: &Way) -> Result<(Held, Target), CliError> {
+    let held = Folder::of_tenant(&arguments.out).hold_build()?;
+    let dir = held.folder().dir().to_owned();
+    let reserved: Reserved = way.act(
+        "/builds",
+        &json!({
+            "input": arguments.input.to_string_lossy(),
+            "dir": dir.file_name().map(|name| name.to_string_lossy()),
+            "replace": arguments.replace,
+        }),
+        true,
+    )?;
+    let base = reserved.base_path.as_deref().and_then(base);
+    let memory = config.import.memory_mib << 20;
+    let target = Target {
+        base,
+        seq: reserved.seq,
+        streams: reserved.streams,
+        ..Target::new(dir, reserved.generation, words::now_ms(), memory)
+    };
+    Ok((held, target))
+}
+
+/// The present snapshot. One that cannot be opened is no reason not to build a new one.
+fn base(path: &Path) -> Option<Arc<MappedSnapshot>> {
+    match Snapshot::map(path) {
+        Ok(snapshot) => Some(Arc::new(snapshot)),
+        Err(error) => {
+            output::note(format_args!(
+                "{}: {error}; claims on numbers begin anew",
+                path.display()
+            ));
+            None
+        }
+    }
 }
 
 /// Standard output is the summary's.

@@ -205,7 +205,11 @@ impl Held {
     /// What cannot be removed now is removed with the next publication, and is no reason to call this one failed.
     /// `before` was the present one until now: somebody may be about to build on it.
     pub(super) fn remove_old(&self, before: u64) {
-        let known = (self.folder.generations(), self.folder.current(), self.folder.pins());
+        let known = (
+            self.folder.generations(),
+            self.folder.current(),
+            self.folder.pins(),
+        );
         let (generations, current, pins) = match known {
             (Ok(generations), Ok(current), Ok(pins)) => (generations, current, pins),
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CHECKPOINT_BYTES, ImportError, Summary};
-use crate::snapshot::{MappedSnapshot, Stream};
 use crate::snapshot::folder::{FolderError, Held};
+use crate::snapshot::{MappedSnapshot, Stream};
 
 /// What an import is to become. Building takes the lock of the build folder and none of the tenant's, so that a server
 /// that holds the latter may build beside its traffic and publish when it likes the result.
