@@ -51,8 +51,7 @@ impl Folder {
     /// # Errors
     /// The folder cannot be read, or what is known of the candidate does not read.
     pub fn candidate(&self) -> Result<Option<Candidate>, FolderError> {
-        // The newest, where a crash has left the one that it replaced.
-        let Some(generation) = self.numbers_of(ABOUT)?.into_iter().max() else {
+        let Some(generation) = self.waiting()? else {
             return Ok(None);
         };
         let path = self.candidate_about(generation);
@@ -60,6 +59,15 @@ impl Folder {
         serde_json::from_slice(&json)
             .map(Some)
             .map_err(|source| FolderError::Json { path, source })
+    }
+
+    /// The newest, where a crash has left the one that it replaced; not one of which only the description is left, as a
+    /// crash leaves it behind its publication.
+    fn waiting(&self) -> Result<Option<u64>, FolderError> {
+        let numbers = self.numbers_of(ABOUT)?.into_iter();
+        Ok(numbers
+            .filter(|number| self.candidate_file(*number).exists())
+            .max())
     }
 
     /// Serial numbers of files that are or were to be candidates.
@@ -129,17 +137,15 @@ impl Held {
     /// # Errors
     /// The folder cannot be read.
     pub fn drop_candidate(&self) -> Result<Option<u64>, FolderError> {
-        let about = self.folder().numbers_of(ABOUT)?.into_iter().max();
+        let waiting = self.folder().waiting()?;
         self.drop_candidates_but(0)?;
-        Ok(about)
+        Ok(waiting)
     }
 
     /// Removes what a crash has left of candidates.
     pub(super) fn clean_candidates(&self) -> Result<(), FolderError> {
-        let newest = self.folder().numbers_of(ABOUT)?.into_iter().max();
-        // A crash after its publication leaves only what was known of it.
-        let newest = newest.filter(|newest| self.folder().candidate_file(*newest).exists());
-        self.drop_candidates_but(newest.unwrap_or(0))
+        let waiting = self.folder().waiting()?;
+        self.drop_candidates_but(waiting.unwrap_or(0))
     }
 
     fn drop_candidates_but(&self, keep: u64) -> Result<(), FolderError> {
