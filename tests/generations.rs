@@ -10,6 +10,7 @@ mod judged;
 mod kill;
 #[path = "generations/offline.rs"]
 mod offline;
+#[allow(dead_code, reason = "the command line's tests use the rest")]
 #[path = "cli/program.rs"]
 mod program;
 #[path = "generations/serving.rs"]

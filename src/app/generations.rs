@@ -12,6 +12,7 @@ mod error;
 mod pages;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -31,7 +32,19 @@ pub use error::ActError;
 use building::Build;
 use busy::{Act, Busy};
 
-/// The service over whose head a generation is published.
+/// The paths of acts; each is asked for by `POST`.
+const ACTS: [&str; 8] = [
+    "/builds",
+    "/builds/publish",
+    "/builds/drop",
+    "/accept",
+    "/drop-candidate",
+    "/rollback",
+    "/pin",
+    "/unpin",
+];
+
+/// The service that takes up what is published.
 #[derive(Debug, Clone)]
 pub struct Live {
     /// What it serves.
@@ -109,15 +122,9 @@ impl Generations {
             let snapshot = live.index.snapshot();
             return Ok((snapshot.header().generation > 0).then_some(snapshot));
         }
-        match self.held.present() {
-            0 => Ok(None),
-            generation => Ok(Some(Arc::new(self.map(generation)?))),
-        }
-    }
-
-    fn map(&self, generation: u64) -> Result<MappedSnapshot, ActError> {
-        let path = self.held.folder().snapshot(generation);
-        Snapshot::map(&path).map_err(|source| ActError::Unfit { generation, source })
+        let generation = self.held.present();
+        let path = self.held.folder().current()?;
+        path.map(|path| map(&path, generation).map(Arc::new)).transpose()
     }
 
     /// Reads every byte of `snapshot`.
@@ -208,6 +215,10 @@ impl Generations {
     fn candidate(&self) -> Result<Candidate, ActError> {
         self.held.folder().candidate()?.ok_or(ActError::NoCandidate)
     }
+}
+
+fn map(path: &Path, generation: u64) -> Result<MappedSnapshot, ActError> {
+    Snapshot::map(path).map_err(|source| ActError::Unfit { generation, source })
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ActError> {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::arguments::FolderArguments;
-use super::client::Server;
+use super::client::{ClientError, Server};
 use super::error::CliError;
 use super::output::{Output, Style};
 use super::progress::{Progress, Unit};
@@ -40,8 +40,13 @@ impl Way {
                 let held = Arc::new(held.keeping(config.data.generations_kept));
                 Ok(Way::Direct(Box::new(Generations::new(held, config, None))))
             }
-            Err(FolderError::Durable(DurableError::Locked { .. })) if folder.socket().exists() => {
-                Ok(Way::Server(Server::Unix(folder.socket())))
+            Err(error @ FolderError::Durable(DurableError::Locked { .. })) => {
+                let server = Server::Unix(folder.socket());
+                // A service that was killed leaves its socket, and it may be no service that holds the folder.
+                match server.get("/livez") {
+                    Err(ClientError::Unreachable { .. }) => Err(error.into()),
+                    _ => Ok(Way::Server(server)),
+                }
             }
             Err(error) => Err(error.into()),
         }

@@ -145,11 +145,12 @@ impl Folder {
         let Some(path) = self.current()? else {
             return Ok(0);
         };
-        let name = path.file_name().and_then(|name| name.to_str());
-        let named = name.and_then(|name| generation_of(name, SNAPSHOT));
-        // A person may have copied it under a name of his own.
-        let written = || Snapshot::map(&path).map(|snapshot| snapshot.header().generation);
-        Ok(named.unwrap_or_else(|| written().unwrap_or(0)))
+        // A person may have copied it under another name, and it is served as what it says of itself.
+        let written = Snapshot::map(&path).map(|snapshot| snapshot.header().generation);
+        Ok(written.unwrap_or_else(|_| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.and_then(|name| generation_of(name, SNAPSHOT)).unwrap_or(0)
+        }))
     }
 
     /// The error that says which generations there are.

@@ -1,6 +1,6 @@
 //! The same acts on a folder that nobody serves.
 
-use crate::site::Site;
+use crate::site::{Site, finish, rows, slow_build};
 
 #[test]
 fn generations_are_listed_pinned_and_gone_back_to() {
@@ -60,4 +60,18 @@ fn nobody_goes_back_to_what_is_damaged() {
         .failed(&["422", "generation 1", "damaged"]);
     assert_eq!(server.name(1).as_deref(), Some("Ada v2"));
     assert_eq!(site.present(), 2);
+}
+
+#[test]
+fn a_folder_that_a_build_holds_is_said_to_be_in_use() {
+    let site = Site::new();
+    // It leaves its socket.
+    site.serve().kill();
+    assert!(site.folder().join("admin.sock").exists());
+    let slow = slow_build(&site, "pipe", &[]);
+    let input = site.people("in.csv", 0, 10, "v1");
+    let holder = format!("in use by process {}", slow.0.id());
+    site.build(&input, &[]).failed(&[&holder]);
+    finish(slow, &rows(0, 10, "v2")).ok();
+    site.build(&input, &[]).ok();
 }

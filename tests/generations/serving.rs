@@ -139,5 +139,7 @@ fn requests_that_are_none_are_refused_and_change_nothing() {
     assert_eq!(post("/unpin", r#"{"generation": 1}"#), refused(404, "not_pinned"));
     assert_eq!(post("/accept", "{}"), refused(404, "no_candidate"));
     assert_eq!(post("/drop-candidate", "{}"), refused(404, "no_candidate"));
+    assert_eq!(post("/generations", "{}"), refused(405, "method_not_allowed"));
+    assert_eq!(wire::get(server.admin, "/rollback").status, 405);
     assert_eq!(server.name(0).as_deref(), Some("Ada v0"));
 }

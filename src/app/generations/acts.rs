@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::building::{self, Outcome, Published};
-use super::{ActError, Generations, Step, now_ms, read};
+use super::{ActError, Generations, Step, map, now_ms, read};
 use crate::snapshot::{Snapshot, SnapshotError};
 
 #[derive(Debug, Deserialize)]
@@ -30,7 +30,7 @@ impl Generations {
         let mut candidate = self.candidate()?;
         let generation = candidate.generation;
         let path = self.held.folder().candidate_file(generation);
-        let snapshot = Snapshot::map(&path).map_err(|source| ActError::Unfit { generation, source })?;
+        let snapshot = map(&path, generation)?;
         Generations::verify(&act, &snapshot)?;
         let customers = snapshot.header().customers;
         let present = self.present()?.map_or(0, |present| present.header().generation);
@@ -100,7 +100,7 @@ impl Generations {
         if !self.held.folder().generations()?.contains(&generation) {
             return Err(self.held.folder().no_generation(generation).into());
         }
-        let snapshot = self.map(generation)?;
+        let snapshot = map(&self.held.folder().snapshot(generation), generation)?;
         Generations::verify(&act, &snapshot)?;
         let customers = snapshot.header().customers;
         self.take_up(snapshot, |base| self.held.point_to(generation, base))?;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ActError, Generations, now_ms, read};
+use super::{ActError, Generations, map, now_ms, read};
+use crate::snapshot::Stream;
 use crate::snapshot::folder::Candidate;
 use crate::snapshot::judge::{Comparison, Reason, Rows};
-use crate::snapshot::{Snapshot, Stream};
 
 /// Builds that are remembered; of more, the oldest is forgotten, as one whose process has ended.
 const MOST_BUILDS: usize = 16;
@@ -190,8 +190,7 @@ impl Generations {
         let rejects = rejects
             .map(|name| within(&build.dir, name, "rejects"))
             .transpose()?;
-        let unfit = |source| ActError::Unfit { generation, source };
-        let snapshot = Snapshot::map(&file).map_err(unfit)?;
+        let snapshot = map(&file, generation)?;
         if snapshot.header().generation != generation {
             return Err(ActError::Value {
                 field: "snapshot",

@@ -63,3 +63,28 @@ impl Drop for Act<'_> {
         *self.0.now.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_act_is_told_of_the_first() {
+        let busy = Busy::default();
+        let act = busy.begin("a rollback").expect("nothing goes on");
+        let step = Step {
+            step: "verifying",
+            generation: 3,
+            done: 1,
+            total: 2,
+        };
+        act.at(step);
+        let error = busy.begin("a publication").expect_err("a rollback goes on");
+        assert_eq!((error.status(), error.code()), (409, "busy"));
+        assert!(error.to_string().contains("a rollback"), "{error}");
+        assert_eq!(busy.step(), Some(step));
+        drop(act);
+        assert_eq!(busy.step(), None);
+        assert!(busy.begin("a publication").is_ok());
+    }
+}

@@ -18,6 +18,9 @@ pub enum ActError {
         /// What it takes.
         expected: &'static str,
     },
+    /// A method that the path does not have.
+    #[error("expected {0}, found another method; correct the request")]
+    Method(&'static str),
     /// Another act goes on.
     #[error("another act goes on, {0}; try again when it is done")]
     Busy(&'static str),
@@ -97,6 +100,7 @@ impl ActError {
     pub fn status(&self) -> u16 {
         match self {
             ActError::Body(_) | ActError::Value { .. } => 400,
+            ActError::Method(_) => 405,
             ActError::NoBuild { .. }
             | ActError::NoCandidate
             | ActError::NothingBefore { .. }
@@ -119,6 +123,7 @@ impl ActError {
         match self {
             ActError::Body(_) => "invalid_body",
             ActError::Value { .. } => "invalid",
+            ActError::Method(_) => "method_not_allowed",
             ActError::Busy(_) => "busy",
             ActError::Feed { .. } => "feed",
             ActError::NoBuild { .. } => "no_such_build",

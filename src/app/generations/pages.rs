@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ActError, Generations};
+use super::{ACTS, ActError, Generations};
 use crate::callers::Call;
 use crate::http::Page;
 
@@ -10,14 +10,17 @@ impl Generations {
     /// The page that `call` asks for; `None` where it is none of these.
     pub fn page(&self, call: &Call<'_>) -> Option<Page> {
         let path = call.trimmed_path();
-        if call.method == "POST" {
+        if ACTS.contains(&path) {
+            if call.method != "POST" {
+                return Some(answered(Err(ActError::Method("POST"))));
+            }
             return self.perform(path, call.body).map(answered);
         }
-        if path == "/generations" && call.is_get() {
-            return Some(answered(self.list()));
+        if path == "/generations" {
+            return Some(answered(only_get(call).and_then(|()| self.list())));
         }
         let build = path.strip_prefix("/builds/")?.parse().ok()?;
-        call.is_get().then(|| answered(self.build_page(build)))
+        Some(answered(only_get(call).and_then(|()| self.build_page(build))))
     }
 
     fn build_page(&self, build: u64) -> Result<Value, ActError> {
@@ -27,6 +30,13 @@ impl Generations {
         }
         Ok(json!({"build": build, "doing": doing}))
     }
+}
+
+fn only_get(call: &Call<'_>) -> Result<(), ActError> {
+    if call.is_get() {
+        return Ok(());
+    }
+    Err(ActError::Method("GET, HEAD"))
 }
 
 fn answered(done: Result<Value, ActError>) -> Page {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::generations::{Outcome, Published, Reserved};
 use crate::cli::arguments::BuildArguments;
@@ -67,10 +67,15 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
             Progress::new("reading", Unit::Bytes, total)
         };
         let (held, target) = reserved(arguments, &config, &way)?;
+        let build = target.generation;
         import::build_in(held, input, &mapping, &intake, target, |event| {
             told(event, &mut progress);
         })
-        .map_err(failed)?
+        .map_err(|error| {
+            // Whether the server hears of it matters little: it forgets builds that are never published.
+            let _dropped = way.act::<Value>("/builds/drop", &json!({"build": build}), true);
+            failed(error)
+        })?
     };
     let mut summary = built.summary().clone();
     let published: Published = way.act(
@@ -106,6 +111,13 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
     if published.outcome == Outcome::Held {
         out.gap()?;
         return generations::held(&published, &arguments.out, false, out);
+    }
+    if !published.reasons.is_empty() {
+        out.gap()?;
+        out.line("Published all the same:")?;
+        for reason in &published.reasons {
+            out.line(format_args!("  {}", reason.message))?;
+        }
     }
     if way.is_server() {
         out.gap()?;

@@ -1,6 +1,7 @@
 //! Replacing everything, beside readers.
 
 use super::*;
+use crate::index::View;
 
 const SHARED: Ownership = Ownership {
     mode: Mode::Shared,
@@ -75,6 +76,10 @@ fn seqs_go_on_behind_the_greater_one_and_overlays_are_gone() {
     let (other, mut behind) = Index::new(empty(), SHARED);
     behind.replace(early);
     assert_eq!((other.seq(), behind.seq()), (seq, seq), "nor behind the snapshot");
+    // A reader that took the new state and, ahead of it becoming visible, the old seq.
+    let state = other.state.load();
+    assert_eq!(View::new(&state, 0, SHARED).seq(), seq);
+    drop(state);
     swap(&mut behind, 1);
     assert_eq!(other.read(|view| view.find(1).map(ids)), ["b"]);
 }
