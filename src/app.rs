@@ -75,6 +75,7 @@ pub struct App {
     feeds: Feeds,
     tenant: Arc<Tenant>,
     readiness: Arc<Readiness>,
+    generations: Arc<Generations>,
     scrub_within: Duration,
     metrics: Arc<Metrics>,
 }
@@ -86,6 +87,7 @@ pub struct Running {
     feeds: feed::Running,
     scrubbing: Scrubbing,
     tenant: Arc<Tenant>,
+    generations: Arc<Generations>,
 }
 
 impl App {
@@ -145,7 +147,7 @@ impl App {
             readiness: Arc::clone(&readiness),
         };
         let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
-        let extra = extra(&tenant, generations);
+        let extra = extra(&tenant, Arc::clone(&generations));
         let http = bind(
             config,
             folder.folder(),
@@ -160,6 +162,7 @@ impl App {
             feeds,
             tenant,
             readiness,
+            generations,
             scrub_within: Duration::from_secs(config.data.scrub_interval_s),
             metrics,
         })
@@ -182,6 +185,7 @@ impl App {
             feeds,
             scrubbing,
             tenant: self.tenant,
+            generations: self.generations,
         })
     }
 }
@@ -209,6 +213,7 @@ impl Running {
 
     /// Takes no more callers, finishes the requests that are open, stops the feeds, and ends.
     pub fn drain(self) {
+        self.generations.end();
         self.http.drain();
         self.feeds.stop();
         self.scrubbing.stop();

@@ -13,6 +13,7 @@ mod pages;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -23,7 +24,7 @@ use crate::http::Readiness;
 use crate::index::{Index, Ownership};
 use crate::snapshot::folder::{Candidate, FolderError, Held};
 use crate::snapshot::judge::{self, Comparison, Reason, Rows};
-use crate::snapshot::{MappedSnapshot, Snapshot};
+use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 
 pub use building::{Outcome, Published, Reserved};
 pub use busy::Step;
@@ -65,6 +66,7 @@ pub struct Generations {
     live: Option<Live>,
     line: Mutex<Line>,
     busy: Busy,
+    ending: AtomicBool,
 }
 
 /// What was published by an act, as opposed to a merge, and what is being built over it.
@@ -92,6 +94,7 @@ impl Generations {
                 builds: BTreeMap::new(),
             }),
             busy: Busy::default(),
+            ending: AtomicBool::new(false),
             held,
         }
     }
@@ -112,6 +115,11 @@ impl Generations {
         })
     }
 
+    /// Ends an act that goes on, unless it is publishing already, and those that are asked for later.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,21 +136,41 @@ impl Generations {
     }
 
     /// Reads every byte of `snapshot`.
-    fn verify(act: &Act<'_>, snapshot: &MappedSnapshot) -> Result<(), ActError> {
+    fn verify(&self, act: &Act<'_>, snapshot: &MappedSnapshot) -> Result<(), ActError> {
         let (generation, total) = (snapshot.header().generation, snapshot.header().customers);
-        let step = |done| {
+        let verified = self.go_on(act, "verifying", generation, total, |go_on| {
+            snapshot.verify_while(go_on)
+        });
+        verified?
+            .map(drop)
+            .map_err(|source| ActError::Unfit { generation, source })
+    }
+
+    /// Does `work`, which takes its time and is told to end where the service does.
+    fn go_on<R>(
+        &self,
+        act: &Act<'_>,
+        step: &'static str,
+        generation: u64,
+        total: u64,
+        work: impl FnOnce(&mut dyn FnMut(u64) -> bool) -> Result<R, SnapshotError>,
+    ) -> Result<Result<R, SnapshotError>, ActError> {
+        let mut go_on = |done| {
             act.at(Step {
-                step: "verifying",
+                step,
                 generation,
                 done,
                 total,
             });
+            !self.ending.load(Ordering::Acquire)
         };
-        step(0);
-        snapshot
-            .verify(step)
-            .map(drop)
-            .map_err(|source| ActError::Unfit { generation, source })
+        if !go_on(0) {
+            return Err(ActError::Ended);
+        }
+        match work(&mut go_on) {
+            Err(SnapshotError::Ended) => Err(ActError::Ended),
+            done => Ok(done),
+        }
     }
 
     /// Compares `snapshot` with what is served, and says what is to be said of it.
@@ -156,16 +184,10 @@ impl Generations {
             return Ok((None, Vec::new()));
         };
         let (generation, total) = (snapshot.header().generation, present.header().customers);
-        let step = |done| {
-            act.at(Step {
-                step: "comparing",
-                generation,
-                done,
-                total,
-            });
-        };
-        step(0);
-        match judge::compare(&present, snapshot, self.ownership.order(), import, step) {
+        let compared = self.go_on(act, "comparing", generation, total, |go_on| {
+            judge::compare(&present, snapshot, self.ownership.order(), import, go_on)
+        });
+        match compared? {
             Ok(found) => {
                 let reasons = judge::judge(&found, &self.sanity);
                 Ok((Some(found), reasons))

@@ -90,17 +90,17 @@ impl Reason {
     }
 }
 
-/// Compares `present` with `other`, among whose claimants of a number the first in `order` answers. `progress` is told
-/// the customers of `present` that are done, now and then.
+/// Compares `present` with `other`, among whose claimants of a number the first in `order` answers. `go_on` is told
+/// the customers of `present` that are done, now and then, and says whether it goes on.
 ///
 /// # Errors
-/// A damaged record of `present`.
+/// A damaged record of `present`; [`SnapshotError::Ended`] where it was told to end.
 pub fn compare<D: AsRef<[u8]>, E: AsRef<[u8]>>(
     present: &Snapshot<D>,
     other: &Snapshot<E>,
     order: Order,
     import: Rows,
-    mut progress: impl FnMut(u64),
+    mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Comparison, SnapshotError> {
     let (before, after) = (present.header(), other.header());
     let mut found = Comparison {
@@ -129,7 +129,9 @@ pub fn compare<D: AsRef<[u8]>, E: AsRef<[u8]>>(
         }
         done += 1;
         if done % STEP == 0 {
-            progress(done);
+            if !go_on(done) {
+                return Err(SnapshotError::Ended);
+            }
             std::thread::yield_now();
         }
     }

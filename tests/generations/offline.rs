@@ -1,5 +1,11 @@
 //! The same acts on a folder that nobody serves.
 
+use std::sync::Arc;
+
+use ringside::app::generations::Generations;
+use ringside::config::Config;
+use ringside::snapshot::folder::Folder;
+
 use crate::site::{Site, finish, rows, slow_build};
 
 #[test]
@@ -74,4 +80,19 @@ fn a_folder_that_a_build_holds_is_said_to_be_in_use() {
     site.build(&input, &[]).failed(&[&holder]);
     finish(slow, &rows(0, 10, "v2")).ok();
     site.build(&input, &[]).ok();
+}
+
+#[test]
+fn acts_end_with_the_service_and_change_nothing() {
+    let site = Site::new();
+    for version in ["v1", "v2"] {
+        site.build(&site.people("in.csv", 0, 10, version), &[]).ok();
+    }
+    let held = Arc::new(Folder::hold(site.folder()).unwrap());
+    let config = Config::load(None, std::iter::empty()).unwrap();
+    let generations = Generations::new(Arc::clone(&held), &config, None);
+    generations.end();
+    let error = generations.perform("/rollback", b"{}").unwrap().unwrap_err();
+    assert_eq!((error.status(), error.code()), (503, "stopping"));
+    assert_eq!((held.present(), generations.step()), (2, None));
 }

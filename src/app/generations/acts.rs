@@ -31,7 +31,7 @@ impl Generations {
         let generation = candidate.generation;
         let path = self.held.folder().candidate_file(generation);
         let snapshot = map(&path, generation)?;
-        Generations::verify(&act, &snapshot)?;
+        self.verify(&act, &snapshot)?;
         let customers = snapshot.header().customers;
         let present = self.present()?.map_or(0, |present| present.header().generation);
         let mut is_held = false;
@@ -101,7 +101,7 @@ impl Generations {
             return Err(self.held.folder().no_generation(generation).into());
         }
         let snapshot = map(&self.held.folder().snapshot(generation), generation)?;
-        Generations::verify(&act, &snapshot)?;
+        self.verify(&act, &snapshot)?;
         let customers = snapshot.header().customers;
         self.take_up(snapshot, |base| self.held.point_to(generation, base))?;
         Ok(json!({"generation": generation, "before": present, "customers": customers}))

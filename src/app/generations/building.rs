@@ -116,7 +116,7 @@ impl Generations {
             })?;
         // Ahead of the base, which may have more than that, and never less.
         let places = match &self.live {
-            Some(live) => live.installer.places().ok_or(ActError::Stopping(0))?,
+            Some(live) => live.installer.places().ok_or(ActError::Ended)?,
             None => {
                 let present = self.present()?;
                 let header = present.as_ref().map(|present| present.header().seq);
@@ -197,7 +197,7 @@ impl Generations {
                 expected: "the snapshot of that build",
             });
         }
-        Generations::verify(&act, &snapshot)?;
+        self.verify(&act, &snapshot)?;
         let import = Rows {
             rows: asked.rows,
             refused: asked.refused,

@@ -90,6 +90,9 @@ pub enum ActError {
     /// The service ends.
     #[error("generation {0} is published and will be served after the next start: the service is stopping")]
     Stopping(u64),
+    /// The service ends, and nothing was done.
+    #[error("the service is stopping, and nothing was changed; try again when it is back")]
+    Ended,
     /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -112,7 +115,7 @@ impl ActError {
             | ActError::Present(_)
             | ActError::Folder(FolderError::Conflict { .. } | FolderError::Taken { .. }) => 409,
             ActError::Unfit { .. } => 422,
-            ActError::Stopping(_) => 503,
+            ActError::Stopping(_) | ActError::Ended => 503,
             ActError::Folder(FolderError::Durable(DurableError::Full { .. })) => 507,
             ActError::Folder(_) => 500,
         }
@@ -136,7 +139,7 @@ impl ActError {
             }
             ActError::Present(_) => "present",
             ActError::NotPinned(_) => "not_pinned",
-            ActError::Stopping(_) => "stopping",
+            ActError::Stopping(_) | ActError::Ended => "stopping",
             ActError::Folder(FolderError::Durable(DurableError::Full { .. })) => "disk_full",
             ActError::Folder(_) => "folder",
         }
