@@ -214,7 +214,7 @@ impl<'a> Assembly<'a> {
             incarnation: manifest.created_at_ms.to_string(),
             token: String::new(),
         }];
-        streams.extend_from_slice(&target.streams);
+        streams.extend(manifest.streams);
         let facts = Facts {
             generation: target.generation,
             seq: target.begins_behind() + counts.last,

@@ -13,6 +13,7 @@ use super::target::Target;
 use crate::customer::Schema;
 use crate::durable::{self, DurableError};
 use crate::intake::Intake;
+use crate::snapshot::Stream;
 
 pub(super) use crate::snapshot::folder::MANIFEST as NAME;
 /// Another version of the program may read rows in another way.
@@ -92,6 +93,8 @@ pub(super) struct Counts {
 pub(super) struct Manifest {
     pub(super) key: Key,
     pub(super) created_at_ms: i64,
+    /// The streams that go on over the snapshot, as far as they were when the build first began: the input is not newer.
+    pub(super) streams: Vec<Stream>,
     /// Scatters the number table.
     pub(super) seed: u64,
     pub(super) place: Place,
