@@ -6,8 +6,10 @@
 //!
 //! A claim begins at the seq of the base, which is what is served when the import begins (0 where there is none), plus
 //! its row: the line of the file on which it begins, from 1, so that among customers of one file the later row is the
-//! newer claim. A claim that the same customer has in the base keeps its beginning, since it is unbroken. Memory: the tables of the snapshot and 16 to 32 bytes a
-//! customer to find ids that come twice; rows themselves pass through.
+//! newer claim. A claim that the same customer has in the base keeps its beginning, since it is unbroken.
+//!
+//! Rows pass through; what is sorted for the tables stays within [`Target::memory_bytes`]. Everything is in a build folder
+//! until it is published, and a build that was ended goes on from there: see `docs/import.md`.
 
 mod assembly;
 mod checkpoint;
@@ -26,6 +28,7 @@ mod records;
 mod rejects;
 mod repeats;
 mod target;
+mod turns;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufReader, Read};
@@ -39,7 +42,7 @@ use self::assembly::Assembly;
 use self::columns::Columns;
 use self::csv::CsvRows;
 use self::manifest::{Counts, Key, Manifest, Mark, Place};
-use self::ndjson::{JsonDocuments, NdjsonRows, Unnamed};
+use self::ndjson::{JsonDocuments, NdjsonRows};
 use self::pipeline::{Documents, Encoder, Rows};
 use super::folder::{Folder, Held};
 use super::{MappedSnapshot, Snapshot};
@@ -278,13 +281,12 @@ impl<'a> Building<'a> {
                         Schema::new(version, definitions).map_err(ImportError::Schema)?
                     }
                 };
-                // A schema that grows with the rows is one worker's, who sees them in order.
-                let workers = if self.mapping.only {
-                    let schema = unless_changed(schema, present);
-                    vec![JsonDocuments::new(schema, Unnamed::Drop); workers()]
+                let documents = if self.mapping.only {
+                    JsonDocuments::only(unless_changed(schema, present))
                 } else {
-                    vec![JsonDocuments::new(schema, Unnamed::Infer)]
+                    JsonDocuments::inferring(schema)
                 };
+                let workers = vec![documents; workers()];
                 let schema = self.run(rows, workers, &mut assembly, input.bytes, events)?;
                 self.finish(assembly, &schema, Vec::new())
             }
@@ -362,7 +364,7 @@ impl<'a> Building<'a> {
             base: self.target.base.as_deref(),
             behind: self.target.begins_behind(),
         };
-        pipeline::run(rows, workers, encoder, |batch| {
+        let schema = pipeline::run(rows, workers, encoder, |batch| {
             assembly.batch(batch)?;
             let manifest = assembly.manifest();
             events(Event::At(Progress {
@@ -371,7 +373,9 @@ impl<'a> Building<'a> {
                 rows: manifest.counts.rows,
             }));
             Ok(())
-        })
+        })?;
+        // Where rows have made it grow, no worker but one knows the last of it.
+        Ok(assembly.manifest().schema.clone().unwrap_or(schema))
     }
 
     fn finish(

@@ -9,7 +9,7 @@ use ringside::snapshot::import::{Format, Input, Mapping, Target, build};
 use super::place::{NOW_MS, Place, claimant_ids, intake};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// Whatever the order and however little memory there is: the first row of an id stays, others name it.
     #[test]

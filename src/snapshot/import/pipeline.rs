@@ -47,10 +47,22 @@ pub(super) trait Rows: Send {
     fn place(&self) -> Place;
 }
 
-/// Makes a customer document of a row.
+/// Makes a customer document of a row. A worker makes those of a whole batch before any of them is encoded, within its
+/// turn where the order of batches matters.
 pub(super) trait Documents: Send {
     /// What a row holds.
     type Content: Send;
+
+    /// Waits until the batches before `batch` are documents; `false` where they never will be.
+    fn take_turn(&mut self, _batch: u64) -> bool {
+        true
+    }
+
+    /// The batch is documents.
+    fn pass_turn(&mut self) {}
+
+    /// All batches of this worker are.
+    fn end(&mut self) {}
 
     /// The document in `content`, or why the row is refused. Only the outer error ends the import.
     fn document(&mut self, row: u64, content: Self::Content)
@@ -88,6 +100,8 @@ pub(super) enum Outcome {
 
 /// Rows, or what became of them.
 pub(super) struct Batch<T> {
+    /// Its place among the batches, from 0.
+    pub(super) number: u64,
     /// With the rows' numbers.
     pub(super) rows: Vec<(u64, T)>,
     /// Behind the last of them.
@@ -109,7 +123,7 @@ pub(super) struct Encoder<'a> {
 }
 
 /// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
-/// schema as it is at the end.
+/// schema of one of them as it is at the end.
 pub(super) fn run<R, D>(
     mut rows: R,
     workers: Vec<D>,
@@ -130,8 +144,8 @@ where
             threads.push(scope.spawn(move || work(documents, encoder, &rows_out, &done_in)));
         }
         let reader = scope.spawn(move || {
-            for worker in to.iter().cycle() {
-                let batch = next_batch(&mut rows)?;
+            for (number, worker) in (0..).zip(to.iter().cycle()) {
+                let batch = next_batch(number, &mut rows)?;
                 // A worker that is gone has failed, or the writer has; they say why.
                 if batch.rows.is_empty() || worker.send(batch).is_err() {
                     break;
@@ -163,7 +177,7 @@ fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     }
 }
 
-fn next_batch<R: Rows>(rows: &mut R) -> Result<Batch<Result<R::Content, String>>, ImportError> {
+fn next_batch<R: Rows>(number: u64, rows: &mut R) -> Result<Batch<Result<R::Content, String>>, ImportError> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
         let Some(row) = rows.next()? else { break };
@@ -171,6 +185,7 @@ fn next_batch<R: Rows>(rows: &mut R) -> Result<Batch<Result<R::Content, String>>
         batch.push((row.number, row.content));
     }
     Ok(Batch {
+        number,
         rows: batch,
         place: rows.place(),
         schema: None,
@@ -183,29 +198,39 @@ fn work<D: Documents>(
     batches: &Receiver<Batch<Result<D::Content, String>>>,
     done: &Sender<Batch<Outcome>>,
 ) -> Result<Schema, ImportError> {
-    let mut schema = documents.schema().clone();
     for batch in batches {
-        let mut rows = Vec::with_capacity(batch.rows.len());
+        if !documents.take_turn(batch.number) {
+            return Ok(documents.schema().clone());
+        }
+        let known = documents.schema().attributes.len();
+        let mut read = Vec::with_capacity(batch.rows.len());
         for (row, content) in batch.rows {
             let document = match content {
                 Ok(content) => documents.document(row, content)?,
                 Err(reason) => Err(Reject::row(row, reason)),
             };
-            let outcome = document.and_then(|document| encoder.encode(row, document, &documents));
-            rows.push((row, outcome.unwrap_or_else(Outcome::Refused)));
+            read.push((row, document));
         }
+        documents.pass_turn();
+        let schema = documents.schema();
         let batch = Batch {
-            rows,
+            number: batch.number,
             place: batch.place,
-            schema: (*documents.schema() != schema).then(|| documents.schema().clone()),
+            // Attributes are only ever added.
+            schema: (schema.attributes.len() != known).then(|| schema.clone()),
+            rows: read
+                .into_iter()
+                .map(|(row, document)| {
+                    let outcome = document.and_then(|document| encoder.encode(row, document, &documents));
+                    (row, outcome.unwrap_or_else(Outcome::Refused))
+                })
+                .collect(),
         };
-        if let Some(changed) = &batch.schema {
-            schema.clone_from(changed);
-        }
         if done.send(batch).is_err() {
-            break;
+            return Ok(documents.schema().clone());
         }
     }
+    documents.end();
     Ok(documents.schema().clone())
 }
 
