@@ -1,5 +1,6 @@
 //! The service: builds every part in order, binds before it serves, and gives back a handle that drains.
 
+mod access;
 pub mod generations;
 mod scrub;
 mod signal;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
 
 use crate::callers::explain::Explanation;
@@ -19,7 +21,7 @@ use crate::config::Config;
 use crate::customer::Schema;
 use crate::customer::document::Limits;
 use crate::feed::{self, Compaction, FeedError, Feeds};
-use crate::http::{self, Extra, HttpError, Listener, Page, Policy, Readiness};
+use crate::http::{self, Extra, HttpError, Keys, Listener, Page, Policy, Readiness};
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::{Metrics, MetricsError};
@@ -29,9 +31,11 @@ use crate::snapshot::folder::{Folder, FolderError, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 use crate::tenant::Tenant;
+use access::Accesses;
 use generations::{Generations, Live};
 use scrub::Scrubbing;
 
+pub use access::check as check_access;
 pub use signal::until_told_to_stop;
 
 /// Why the service cannot start.
@@ -264,11 +268,14 @@ fn bind(
 ) -> Result<http::Bound, AppError> {
     let lookups = Arc::new(callers::Meters::register(metrics)?);
     let treatment = Arc::new(Treatment::new(&config.treatment, numbering)?);
-    let listeners = config
-        .listener
-        .iter()
-        .filter(|(_, listener)| listener.enabled)
-        .map(|(name, listener)| {
+    let keys = Keys::open(&config.keys_file()).map_err(HttpError::from)?;
+    let accesses = Accesses::load(config, &keys)?;
+    accesses.log(config, &keys);
+    let listeners = accesses
+        .listeners
+        .into_iter()
+        .filter_map(|(name, (access, tls))| {
+            let listener = config.listener.get(&name)?;
             let source = Source {
                 tenant: Arc::clone(tenant),
                 numbering: numbering.for_source(listener.region, listener.mode),
@@ -278,12 +285,14 @@ fn bind(
             };
             let policy = Policy {
                 native: Native::new(source, config.http.batch_max),
+                access,
+                tls,
             };
-            Listener {
+            Some(Listener {
                 address: listener.address,
                 unix: listener.unix.clone(),
-                ..Listener::new(name.as_str(), policy)
-            }
+                ..Listener::new(name, policy)
+            })
         })
         .collect();
     let admin = http::Admin {
@@ -294,6 +303,7 @@ fn bind(
         lookups,
         readiness: Arc::clone(readiness),
         extra: Some(extra),
+        access: Arc::new(ArcSwap::from_pointee(accesses.admin)),
     };
     Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
 }

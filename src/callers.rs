@@ -23,7 +23,7 @@ mod refusal;
 mod settings;
 mod treatment;
 
-pub use call::{Call, Reply};
+pub use call::{Call, Reply, trimmed};
 pub use lookup::{Request, Source};
 pub use meters::{Meters, Outcome};
 pub use native::Native;

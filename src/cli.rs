@@ -11,6 +11,7 @@ mod demo;
 mod error;
 mod explain;
 mod generations;
+mod key;
 mod lookup;
 mod normalize;
 mod number;
@@ -70,6 +71,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Normalize(arguments) => normalize::run(&arguments, out),
         Command::Status(arguments) => status::run(&arguments, out),
+        Command::Key(command) => key::run(&command, out),
         Command::Config(command) => config::run(&command, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);

@@ -10,7 +10,7 @@ mod error;
 mod sections;
 mod tree;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -19,12 +19,14 @@ use crate::snapshot::judge;
 use crate::{feed, http, index, number, telemetry};
 
 pub use error::{ConfigError, Origin};
-pub use sections::{Admin, Customer, Data, Import, Listener, Named};
+pub use sections::{Admin, Customer, Data, Import, Keys, Listener, Named, Tls};
 
 use tree::Node;
 
 /// The defaults and their documentation.
 const DEFAULTS: &str = include_str!("../config/default.toml");
+/// Name of the file of keys in the data folder.
+pub const KEYS: &str = "keys.json";
 /// What our environment variables begin with, and what stands between two keys.
 const PREFIX: &str = "RINGSIDE__";
 const SEPARATOR: &str = "__";
@@ -40,6 +42,8 @@ pub struct Config {
     pub listener: Named<Listener>,
     /// Health, metrics and roles.
     pub admin: Admin,
+    /// Who may ask.
+    pub keys: Keys,
     /// What is kept on disk.
     pub data: Data,
     /// How snapshots are built.
@@ -100,6 +104,11 @@ impl Config {
             found: unfit.found,
         })?;
         Ok(config)
+    }
+
+    /// The file of keys.
+    pub fn keys_file(&self) -> PathBuf {
+        self.keys.file.clone().unwrap_or_else(|| self.data.dir.join(KEYS))
     }
 
     /// The defaults with their documentation, as a file to start from.

@@ -7,15 +7,19 @@
 //! [`Running`].
 
 mod accept;
+mod access;
 mod admin;
 mod error;
+mod gate;
 mod gauges;
+mod keys;
 mod listener;
 mod meters;
 mod readiness;
 mod service;
 mod settings;
 mod status;
+mod tls;
 mod worker;
 
 use std::net::SocketAddr;
@@ -26,11 +30,16 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use access::{
+    Access, Activity, Agent, Ceiling, Demand, Dialect, Exposed, Identity, Need, Network, Scope, Sources,
+};
 pub use admin::{Admin, Extra, Page};
 pub use error::HttpError;
+pub use keys::{Key, Keyring, Keys, KeysError, Rejected, Token, edit as edit_keys, now_s};
 pub use listener::ShortPath;
 pub use readiness::Readiness;
 pub use settings::{Listener, Policy, Settings};
+pub use tls::{Tls, TlsError, TlsFiles, trusting};
 
 use crate::metrics::Metrics;
 use listener::{Local, Sockets};
@@ -90,7 +99,8 @@ impl Server {
             return Err(HttpError::NoListener);
         }
         let locals = sockets.iter().flat_map(Sockets::locals).collect();
-        let admin = admin.bind(locals, metrics)?;
+        let policies = sockets.iter().map(Sockets::policy).collect();
+        let admin = admin.bind(locals, policies, Arc::clone(&meters), metrics)?;
         Ok(Bound {
             settings,
             sockets,
@@ -163,10 +173,10 @@ impl Running {
 
     /// Where every listener listens, as a person writes it: `http://127.0.0.1:7464`, `unix:/run/ringside.sock`.
     pub fn addresses(&self) -> Vec<String> {
-        let tcp = self
-            .locals
-            .iter()
-            .filter_map(|local| local.address.map(|address| format!("http://{address}")));
+        let tcp = self.locals.iter().filter_map(|local| {
+            let scheme = if local.is_tls { "https" } else { "http" };
+            Some(format!("{scheme}://{}", local.address?))
+        });
         let unix = self
             .locals
             .iter()

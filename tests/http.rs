@@ -9,6 +9,8 @@ mod support;
 #[path = "support/wire.rs"]
 mod wire;
 
+#[path = "http/access.rs"]
+mod access;
 #[path = "http/administration.rs"]
 mod administration;
 #[path = "http/formats.rs"]
@@ -17,6 +19,8 @@ mod formats;
 mod lookup;
 #[path = "http/sockets.rs"]
 mod sockets;
+#[path = "http/tls.rs"]
+mod tls;
 
 use served::{address, serve};
 use support::{Centre, Plan, centre};

@@ -14,6 +14,7 @@ use crate::customer::record::Field;
 use crate::index::{Found, View};
 use crate::number::{self, Numbering, Reason};
 use crate::overlay::Superseded;
+use crate::replica::freshness;
 use crate::telemetry;
 use crate::tenant::Tenant;
 
@@ -92,6 +93,32 @@ impl Source {
             "lookup"
         );
         outcome
+    }
+
+    /// Hands a miss to `write` that says nothing of any number, for whoever may not ask. `write` may be called again, as by
+    /// [`Source::look_up`].
+    pub(super) fn disable(&self, mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>) {
+        let freshness = freshness::Reading {
+            position: None,
+            age_ms: None,
+            connected: false,
+            caught_up: false,
+            stale: true,
+        };
+        self.tenant.index.read(|view| {
+            write(&Answer {
+                view,
+                ani: Ani::None,
+                key: None,
+                who: Who::Nobody,
+                outcome: Outcome::Disabled,
+                decision: None,
+                disclosure: Disclosure::NONE,
+                freshness: &freshness,
+                matches_max: 1,
+            })
+        });
+        self.meters.count_disabled();
     }
 
     fn who<'v>(&self, view: &'v View<'_>, reading: &number::Reading<'_>) -> Result<Who<'v>, Superseded> {

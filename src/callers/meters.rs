@@ -23,10 +23,12 @@ pub enum Outcome {
     Internal,
     /// No number.
     Invalid,
+    /// Whoever asked may not.
+    Disabled,
 }
 
 impl Outcome {
-    const ALL: [Outcome; 7] = [
+    const ALL: [Outcome; 8] = [
         Outcome::Hit,
         Outcome::Ambiguous,
         Outcome::Unknown,
@@ -34,6 +36,7 @@ impl Outcome {
         Outcome::OwnNumber,
         Outcome::Internal,
         Outcome::Invalid,
+        Outcome::Disabled,
     ];
 
     /// `hit`, or the answer's `reason`.
@@ -46,6 +49,7 @@ impl Outcome {
             Outcome::OwnNumber => "own_number",
             Outcome::Internal => "internal",
             Outcome::Invalid => "invalid",
+            Outcome::Disabled => "disabled",
         }
     }
 
@@ -98,6 +102,11 @@ impl Meters {
     pub(super) fn count(&self, outcome: Outcome, took: Duration) {
         self.outcomes[outcome as usize].inc();
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a lookup that was not made; it took no time that would say anything of others.
+    pub(super) fn count_disabled(&self) {
+        self.outcomes[Outcome::Disabled as usize].inc();
     }
 
     /// Lookups with this outcome so far.

@@ -91,6 +91,30 @@ impl Native {
         }))
     }
 
+    /// Answers the lookup `call`, whose sender may not ask, as a miss, where that sender takes every body for a name;
+    /// `None` where it reads statuses, and for other paths.
+    pub fn disabled(&self, call: &Call<'_>, out: &mut BytesMut) -> Option<Reply> {
+        let path = call.trimmed_path();
+        if !matches!(path, "/v1/lookup" | "/v1/lookup/") && segment(path, "/v1/lookup/").is_none() {
+            return None;
+        }
+        let mut parameters = Parameters::default();
+        let _unreadable = posted::read(call, &mut parameters);
+        parameters.read_form(call.query);
+        let asked = parameters.format.as_deref()?;
+        let mut plain = Format::NAMES.into_iter().filter(|(_, format)| format.is_plain());
+        let (_, format) = plain.find(|(name, _)| asked.eq_ignore_ascii_case(name))?;
+        self.source.disable(|answer| {
+            out.clear();
+            match format {
+                Format::Text => answer.write_name(out),
+                _ => answer.write_pairs(&Fields::all(), out),
+            }
+            Ok(())
+        });
+        Some(format.reply(200))
+    }
+
     fn lookup(&self, call: &Call<'_>, in_path: Option<&str>, out: &mut BytesMut) -> Result<Reply, Refusal> {
         let mut parameters = Parameters {
             ani: in_path.map(Written::decoded),

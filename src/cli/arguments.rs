@@ -1,10 +1,13 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Server;
+use super::words;
+use crate::http::Scope;
 use crate::number::Region;
 use crate::snapshot::import;
 
@@ -41,6 +44,9 @@ pub(super) enum Command {
     Normalize(NormalizeArguments),
     /// Ask a running server how it is
     Status(StatusArguments),
+    /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The configuration: its documented defaults, a check, snippets for callers
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -226,7 +232,7 @@ pub(super) struct LookupArguments {
     /// Look in this snapshot file or data folder; without it and --server, in the configured data folder
     #[arg(long, value_name = "PATH", conflicts_with = "server")]
     pub(super) snapshot: Option<PathBuf>,
-    /// Ask this server: http://HOST:PORT or unix:/PATH
+    /// Ask this server: http://HOST:PORT, https://HOST:PORT or unix:/PATH
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<Server>,
     /// Region whose dialling rules read a number without a plus; ZZ for none
@@ -235,6 +241,8 @@ pub(super) struct LookupArguments {
     /// Print the answer as callers get it
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) credentials: Credentials,
     #[command(flatten)]
     pub(super) config: ConfigFile,
 }
@@ -256,6 +264,8 @@ pub(super) struct ExplainArguments {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) credentials: Credentials,
     #[command(flatten)]
     pub(super) config: ConfigFile,
 }
@@ -289,7 +299,81 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
+    pub(super) credentials: Credentials,
+    #[command(flatten)]
     pub(super) config: ConfigFile,
+}
+
+/// How a server is convinced, and convinces.
+#[derive(Debug, Args)]
+pub(super) struct Credentials {
+    /// For https: certificates in PEM that the server's must lead to
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
+    /// A file with the key to show; without it the variable RINGSIDE_KEY, without that none
+    #[arg(long, value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key, and print it this once; a running server takes it up
+    Add(KeyAddArguments),
+    /// Show which keys there are, what they allow and until when
+    List(KeyListArguments),
+    /// Revoke a key, or all keys of a name; a running server takes that up
+    Revoke(KeyRevokeArguments),
+}
+
+/// Whose keys.
+#[derive(Debug, Args)]
+pub(super) struct KeyPlace {
+    /// The server's data folder, with keys.json in it; without it the configured one
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub(super) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyAddArguments {
+    /// Whose key it is; a second key of a name does not end the first
+    pub(super) name: String,
+    /// What it allows: lookup, feed, ring, desktop:AGENT, desktop:*, admin; may be given several times
+    #[arg(long, value_name = "SCOPE", required = true)]
+    pub(super) scope: Vec<Scope>,
+    /// How long it counts, such as 90d or 12h; without this for ever
+    #[arg(long, value_name = "TIME", value_parser = words::span)]
+    pub(super) expires: Option<Duration>,
+    /// End the older keys of this name after this time, such as 24h; 0s at once
+    #[arg(long, value_name = "TIME", value_parser = words::span)]
+    pub(super) replaces_after: Option<Duration>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: KeyPlace,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyListArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: KeyPlace,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyRevokeArguments {
+    /// A key's id, or a name, whose keys are all meant
+    #[arg(value_name = "NAME|ID")]
+    pub(super) which: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: KeyPlace,
 }
 
 #[derive(Debug, Subcommand)]

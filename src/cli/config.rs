@@ -5,8 +5,8 @@ use std::io::Write;
 
 use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
-use super::output::{Output, Style};
-use crate::app::AppError;
+use super::output::{self, Output, Style};
+use crate::app::{AppError, check_access};
 use crate::callers::Treatment;
 use crate::config::{Config, environment};
 use crate::number::Numbering;
@@ -19,6 +19,9 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
             let config = Config::load(Some(file), environment())?;
             let numbering = Numbering::new(&config.numbers)?;
             Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
+            for warning in check_access(&config).map_err(AppError::from)? {
+                output::note(warning);
+            }
             let name = format!("{}: ", file.display());
             let variables: BTreeSet<String> = environment()
                 .map(|(variable, _)| variable)

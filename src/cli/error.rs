@@ -9,6 +9,7 @@ use crate::app::AppError;
 use crate::app::generations::ActError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
+use crate::http::KeysError;
 use crate::number::SettingsError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
@@ -71,6 +72,9 @@ pub(super) enum CliError {
         /// What to type next.
         again: String,
     },
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A server.
     #[error(transparent)]
     Client(#[from] ClientError),

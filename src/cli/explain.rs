@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::arguments::ExplainArguments;
+use super::client::Trust;
 use super::error::CliError;
 use super::lookup::query;
 use super::output::{Output, Style};
@@ -20,7 +21,9 @@ pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), 
     let mut found_in = None;
     let explained = match &arguments.admin {
         Some(admin) => {
-            let body = admin.get(&format!("/explain?{}", query(&arguments.ani, arguments.region)))?;
+            let query = query(&arguments.ani, arguments.region);
+            let trust = Trust::of(&arguments.credentials)?;
+            let body = admin.get(&format!("/explain?{query}"), &trust)?;
             serde_json::from_slice(&body).map_err(|source| CliError::Answer {
                 server: admin.to_string(),
                 expected: "an explanation",

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::arguments::FolderArguments;
-use super::client::{ClientError, Server};
+use super::client::{ClientError, Server, Trust};
 use super::error::CliError;
 use super::output::{Output, Style};
 use super::progress::{Progress, Unit};
@@ -43,7 +43,7 @@ impl Way {
             Err(error @ FolderError::Durable(DurableError::Locked { .. })) => {
                 let server = Server::Unix(folder.socket());
                 // A service that was killed leaves its socket, and it may be no service that holds the folder.
-                match server.get("/livez") {
+                match server.get("/livez", &Trust::default()) {
                     Err(ClientError::Unreachable { .. }) => Err(error.into()),
                     _ => Ok(Way::Server(server)),
                 }
@@ -114,7 +114,7 @@ impl Way {
         match self {
             Way::Direct(generations) => Ok(generations.list()?),
             Way::Server(server) => {
-                let answer = server.get("/generations")?;
+                let answer = server.get("/generations", &Trust::default())?;
                 serde_json::from_slice(&answer).map_err(|source| self.unreadable(source))
             }
         }

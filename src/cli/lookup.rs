@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use self::answer::Answer;
 use self::phones::Claimed;
 use super::arguments::LookupArguments;
+use super::client::Trust;
 use super::error::CliError;
 use super::output::Output;
 use super::{snapshot, words};
@@ -34,7 +35,10 @@ pub(super) fn run(arguments: &LookupArguments, out: &mut Output) -> Result<(), C
     let query = query(&arguments.ani, arguments.region);
     let (body, source, snapshot) = match &arguments.server {
         Some(server) => {
-            let body = server.get(&format!("/v1/lookup?{query}"))?;
+            let body = server.get(
+                &format!("/v1/lookup?{query}"),
+                &Trust::of(&arguments.credentials)?,
+            )?;
             (body, server.to_string(), None)
         }
         None => {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::arguments::StatusArguments;
-use super::client::Server;
+use super::client::{Server, Trust};
 use super::error::CliError;
 use super::output::{Output, Style};
 use super::words;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &StatusArguments, out: &mut Output) -> Result<(), C
                 .address,
         ),
     };
-    let body = admin.get("/status")?;
+    let body = admin.get("/status", &Trust::of(&arguments.credentials)?)?;
     if arguments.json {
         std::io::Write::write_all(out, body.trim_ascii_end())?;
         return Ok(out.line("")?);

@@ -1,8 +1,9 @@
 //! What types cannot say: ranges, and keys that need or exclude one another.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
-use super::Config;
+use super::{Config, Tls};
 use crate::callers::TreatmentRule;
 use crate::feed::Kind;
 use crate::telemetry;
@@ -80,7 +81,7 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
     let mut taken = vec![("admin.address".to_owned(), config.admin.address)];
     for (name, listener) in &config.listener {
         named("listener", name)?;
-        let path = |key| format!("listener.{name}.{key}");
+        let path = |key: &str| format!("listener.{name}.{key}");
         if !listener.enabled {
             continue;
         }
@@ -91,6 +92,7 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
                 "neither",
             ));
         }
+        tls(&listener.tls, listener.address.is_some(), path)?;
         let Some(address) = listener.address.filter(|address| address.port() != 0) else {
             continue;
         };
@@ -108,6 +110,21 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
         ));
     }
     Ok(())
+}
+
+fn tls(tls: &Tls, has_address: bool, path: impl Fn(&str) -> String) -> Result<(), Unfit> {
+    let is_given = |file: &Option<PathBuf>| file.is_some();
+    let (expected, key) = match (
+        is_given(&tls.certificate),
+        is_given(&tls.key),
+        is_given(&tls.client_ca),
+    ) {
+        (true, false, _) => ("the file of the certificate's private key", "tls.key"),
+        (false, true, _) | (false, _, true) => ("the file of the listener's certificate", "tls.certificate"),
+        (true, true, _) if !has_address => ("an address: TLS is for TCP", "address"),
+        _ => return Ok(()),
+    };
+    Err(Unfit::new(path(key), expected, "\"\""))
 }
 
 fn feeds(config: &Config) -> Result<(), Unfit> {

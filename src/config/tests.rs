@@ -160,6 +160,31 @@ fn wrong_values_are_told_with_line_expected_and_found() {
              found \"mongodb\"",
         ),
         (
+            "[listener.main]\nsources = ['::1', '10.1.2.3/8']",
+            "ringside.toml:2: `listener.main.sources`: expected a network, found 10.1.2.3/8, an address inside of \
+             10.0.0.0/8; write the network, or 10.1.2.3/32 for that address alone",
+        ),
+        (
+            "[listener.main]\nscopes = ['lookup', 'desk']",
+            "ringside.toml:2: `listener.main.scopes`: expected what is done on a listener, one of lookup, feed, \
+             ring, desktop; found \"desk\"; did you mean \"desktop\"?",
+        ),
+        (
+            "[listener.main]\nscopes = ['admin']",
+            "ringside.toml:2: `listener.main.scopes`: expected one of lookup, feed, ring, desktop, found \
+             \"admin\"; administration has an address of its own, [admin]",
+        ),
+        (
+            "[listener.main]\ndialects = ['natve']",
+            "ringside.toml:2: `listener.main.dialects`: expected a dialect of this version, one of native; found \
+             \"natve\"; did you mean \"native\"?",
+        ),
+        (
+            "[listener.main]\nkeys = 'never'",
+            "ringside.toml:2: `listener.main.keys`: expected in this version one of \"required\", \"optional\", \
+             \"auto\", found \"never\"",
+        ),
+        (
             "phones.mode = 3",
             "ringside.toml:1: `phones.mode`: expected one of \"unique\", \"shared\", found 3",
         ),
@@ -191,6 +216,18 @@ fn values_that_do_not_fit_together_are_told() {
         (
             "[admin]\naddress = '127.0.0.1:7464'",
             "`listener.main.address`: expected an address of its own (admin.address has the same)",
+        ),
+        (
+            "[listener.main.tls]\ncertificate = 'a.pem'",
+            "`listener.main.tls.key`: expected the file of the certificate's private key, found \"\"",
+        ),
+        (
+            "[listener.main.tls]\nclient_ca = 'a.pem'",
+            "`listener.main.tls.certificate`: expected the file of the listener's certificate, found \"\"",
+        ),
+        (
+            "[listener.main]\naddress = ''\nunix = '/run/x'\n[listener.main.tls]\ncertificate = 'a'\nkey = 'b'",
+            "`listener.main.address`: expected an address: TLS is for TCP, found \"\"",
         ),
         (
             "[listener.main]\nenabled = false",
@@ -385,4 +422,22 @@ proptest! {
     fn no_text_and_no_variable_ends_the_process(text in "[a-z\\[\\].=\" \n0-9'{},_-]{0,60}", key in "[A-Za-z_]{0,20}", value in ".{0,20}") {
         let _ = load(&text, &[(&format!("RINGSIDE__{key}"), &value)]);
     }
+}
+
+#[test]
+fn who_may_ask_is_said_for_each_listener() {
+    let text = "[listener.main]\nsources = ['10.0.0.0/8']\ndialect_sources = {native = ['10.1.0.0/16']}\n\
+                [listener.pbx]\naddress = '127.0.0.1:0'\nscopes = []\nkeys = 'optional'\nkey_in_query = true\n\
+                tls = {certificate = 'a', key = 'b'}\n[data]\ndir = 'kept'";
+    let config = load(text, &[("RINGSIDE__LISTENER__PBX__SOURCES", "['::1']")]).unwrap();
+    let (main, pbx) = (&config.listener["main"], &config.listener["pbx"]);
+    assert!(!main.sources.admit("192.0.2.1".parse().unwrap()));
+    assert_eq!(main.dialect_sources.len(), 1);
+    assert_eq!((main.keys, main.key_in_query), (http::Demand::Auto, false));
+    assert_eq!((pbx.keys, pbx.key_in_query), (http::Demand::Optional, true));
+    assert!(!pbx.scopes.covers(&http::Need::Lookup) && main.scopes.covers(&http::Need::Lookup));
+    assert!(pbx.sources.admit("::1".parse().unwrap()) && !pbx.sources.admit("::2".parse().unwrap()));
+    assert_eq!(pbx.tls.key.as_deref(), Some(Path::new("b")));
+    assert_eq!(pbx.dialects, [http::Dialect::Native]);
+    assert_eq!(config.keys_file(), Path::new("kept/keys.json"));
 }

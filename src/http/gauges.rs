@@ -1,7 +1,12 @@
 //! What a scrape sees of the customers and their freshness, as of the moment of the scrape.
 
-use prometheus::IntGauge;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use prometheus::{IntGauge, IntGaugeVec};
+
+use super::keys::now_s;
+use super::settings::Policy;
 use crate::index::Index;
 use crate::metrics::{Metrics, MetricsError};
 use crate::replica::freshness::Reading;
@@ -20,6 +25,7 @@ pub(super) struct Gauges {
     connected: IntGauge,
     stale: IntGauge,
     age: IntGauge,
+    tls_ends: IntGaugeVec,
 }
 
 impl Gauges {
@@ -45,7 +51,25 @@ impl Gauges {
                 "ringside_feed_age_seconds",
                 "Seconds since every feed had applied all that its source had; -1 where there is none, or one never has.",
             )?,
+            tls_ends: metrics.gauges(
+                "ringside_http_tls_expires_seconds",
+                "Seconds until a listener's certificate ends; below 0 once it has.",
+                &["listener"],
+            )?,
         })
+    }
+
+    /// Shows how long the certificates of listeners will last.
+    pub(super) fn set_tls(&self, policies: &[(String, Arc<ArcSwap<Policy>>)]) {
+        self.tls_ends.reset();
+        let now = i64::try_from(now_s()).unwrap_or(i64::MAX);
+        for (name, policy) in policies {
+            if let Some(tls) = &policy.load().tls {
+                self.tls_ends
+                    .with_label_values(&[name])
+                    .set(tls.ends_s().saturating_sub(now));
+            }
+        }
     }
 
     pub(super) fn set(&self, index: &Index, freshness: &Reading, ready: bool) {

@@ -74,7 +74,8 @@ impl Worker {
                 for (socket, shared) in tcp {
                     listeners.spawn(serve(
                         socket,
-                        move || Answering::new(&shared),
+                        Arc::clone(&shared),
+                        move |peer| Answering::new(&shared, peer),
                         stop.clone(),
                         drain,
                     ));
@@ -82,7 +83,8 @@ impl Worker {
                 for (socket, shared) in unix {
                     listeners.spawn(serve(
                         socket,
-                        move || Answering::new(&shared),
+                        Arc::clone(&shared),
+                        move |peer| Answering::new(&shared, peer),
                         stop.clone(),
                         drain,
                     ));

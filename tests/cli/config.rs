@@ -95,6 +95,7 @@ fn help_lists_the_commands_and_nonsense_is_a_fault_of_usage() {
         "explain",
         "normalize",
         "status",
+        "key",
         "config",
         "completions",
     ] {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::program::{program, run, text, write};
 
 /// A server that was started, and is ended however the test ends.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     out: BufReader<ChildStdout>,
 }
@@ -18,7 +18,7 @@ impl Serving {
         Serving::spawn(program().args(arguments))
     }
 
-    fn spawn(command: &mut Command) -> Serving {
+    pub(crate) fn spawn(command: &mut Command) -> Serving {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -30,7 +30,7 @@ impl Serving {
     }
 
     /// Lines of the output up to the one that contains `last`.
-    fn until(&mut self, last: &str) -> Vec<String> {
+    pub(crate) fn until(&mut self, last: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         loop {
             let mut line = String::new();
@@ -63,6 +63,19 @@ impl Serving {
         );
     }
 
+    /// Tells it to stop, and gives back what it has logged.
+    pub(crate) fn log(mut self) -> String {
+        self.signal("-TERM");
+        let mut err = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut err)
+            .unwrap();
+        err
+    }
+
     /// Tells it to stop, and waits until it has; whether it ended well.
     fn stop(mut self, signal: &str) -> bool {
         self.signal(signal);
@@ -78,7 +91,7 @@ impl Drop for Serving {
 }
 
 /// What follows `before` in the first of `lines` that has it, up to a blank or a quotation mark.
-fn after<'a>(lines: &'a [String], before: &str) -> &'a str {
+pub(crate) fn after<'a>(lines: &'a [String], before: &str) -> &'a str {
     let line = lines.iter().find(|line| line.contains(before)).unwrap();
     let rest = &line[line.find(before).unwrap() + before.len()..];
     rest.split([' ', '\'', '"']).next().unwrap()

@@ -16,7 +16,10 @@ pub(crate) fn program() -> Command {
             command.env_remove(variable);
         }
     }
-    command.env("NO_COLOR", "1").env_remove("CARGO");
+    command
+        .env("NO_COLOR", "1")
+        .env_remove("CARGO")
+        .env_remove("RINGSIDE_KEY");
     command
 }
 

@@ -38,7 +38,7 @@ fn readiness_follows_its_latch() {
         (ready.status, ready.body.as_str()),
         (200, r#"{"ready":true,"reasons":[]}"#)
     );
-    assert_eq!(client.request("POST", "/readyz", "", b"").status, 405);
+    assert_eq!(client.post("/readyz", "application/json", b"").status, 405);
     assert_eq!(
         client.get("/v1/lookup?ani=1").json()["error"]["code"],
         "no_such_path"

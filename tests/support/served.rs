@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ringside::http::{
-    Admin, Bound, Extra, HttpError, Listener, Policy, Readiness, Running, Server, Settings,
+    Access, Admin, Bound, Extra, HttpError, Listener, Policy, Readiness, Running, Server, Settings,
 };
 
 use crate::support::{BATCH_MAX, Centre};
@@ -29,9 +29,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) fn listener(centre: &Centre, address: Option<SocketAddr>, unix: Option<PathBuf>) -> Listener {
-    let policy = Policy {
-        native: centre.native.clone(),
-    };
+    let policy = Policy::open(centre.native.clone());
     Listener {
         address,
         unix,
@@ -48,12 +46,37 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
         lookups: Arc::clone(&centre.meters),
         readiness: Arc::clone(readiness),
         extra,
+        access: Arc::default(),
     }
 }
 
 pub(crate) fn bind(centre: &Centre, listener: Listener) -> Result<Bound, HttpError> {
     let admin = admin(centre, &Arc::default(), None);
     Server::bind(settings(), vec![listener], admin, &centre.metrics)
+}
+
+/// The listener `name` on a free port, where `access` says who may ask.
+pub(crate) fn guarded(centre: &Centre, name: &str, access: Access) -> Listener {
+    let policy = Policy {
+        access,
+        ..Policy::open(centre.native.clone())
+    };
+    Listener {
+        address: Some(any_port()),
+        ..Listener::new(name, policy)
+    }
+}
+
+/// Serves `listeners`, with an administration where `access` says who may do what.
+pub(crate) fn serve_all(centre: &Centre, listeners: Vec<Listener>, access: Access) -> Running {
+    let admin = Admin {
+        access: Arc::new(Arc::new(access).into()),
+        ..admin(centre, &Arc::default(), None)
+    };
+    Server::bind(settings(), listeners, admin, &centre.metrics)
+        .unwrap()
+        .spawn()
+        .unwrap()
 }
 
 pub(crate) fn serve(centre: &Centre) -> Running {
