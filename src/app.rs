@@ -4,6 +4,7 @@ mod access;
 pub mod generations;
 mod scrub;
 mod signal;
+pub(crate) mod sources;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -16,7 +17,7 @@ use arc_swap::ArcSwap;
 use bytes::BytesMut;
 
 use crate::callers::explain::Explanation;
-use crate::callers::{self, Native, Reply, Source, Treatment, TreatmentError};
+use crate::callers::{self, Native, Reply, Sources, TreatmentError};
 use crate::config::Config;
 use crate::customer::Schema;
 use crate::customer::document::Limits;
@@ -105,9 +106,9 @@ impl App {
         let folder = Arc::new(folder.keeping(config.data.generations_kept));
         let snapshot = Arc::new(present(&folder)?);
         let has_customers = snapshot.header().generation > 0;
-        let (index, writer) = Index::new(snapshot, config.phones);
-
         let numbering = Numbering::new(&config.numbers)?;
+        let (index, writer) = Index::new(snapshot, sources::phones(config, &numbering));
+
         let limits = Limits {
             cases: config.customer.cases,
             interactions: config.customer.interactions,
@@ -131,7 +132,7 @@ impl App {
         let tenant = Arc::new(Tenant {
             name: TENANT.into(),
             index,
-            numbering: numbering.clone(),
+            numbering,
             freshness: Arc::clone(&freshness),
         });
 
@@ -151,15 +152,13 @@ impl App {
             readiness: Arc::clone(&readiness),
         };
         let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
-        let extra = extra(&tenant, Arc::clone(&generations));
         let http = bind(
             config,
             folder.folder(),
-            &numbering,
             &tenant,
             &readiness,
             &metrics,
-            extra,
+            Arc::clone(&generations),
         )?;
         Ok(App {
             http,
@@ -260,14 +259,13 @@ fn empty() -> Result<MappedSnapshot, SnapshotError> {
 fn bind(
     config: &Config,
     folder: &Folder,
-    numbering: &Numbering,
     tenant: &Arc<Tenant>,
     readiness: &Arc<Readiness>,
     metrics: &Arc<Metrics>,
-    extra: Extra,
+    generations: Arc<Generations>,
 ) -> Result<http::Bound, AppError> {
     let lookups = Arc::new(callers::Meters::register(metrics)?);
-    let treatment = Arc::new(Treatment::new(&config.treatment, numbering)?);
+    let sources = sources::sources(config, tenant, &lookups)?;
     let keys = Keys::open(&config.keys_file()).map_err(HttpError::from)?;
     let accesses = Accesses::load(config, &keys)?;
     accesses.log(config, &keys);
@@ -276,15 +274,9 @@ fn bind(
         .into_iter()
         .filter_map(|(name, (access, tls))| {
             let listener = config.listener.get(&name)?;
-            let source = Source {
-                tenant: Arc::clone(tenant),
-                numbering: numbering.for_source(listener.region, listener.mode),
-                answers: config.answers,
-                treatment: Arc::clone(&treatment),
-                meters: Arc::clone(&lookups),
-            };
+            let source = sources.listeners.get(&name)?;
             let policy = Policy {
-                native: Native::new(source, config.http.batch_max),
+                native: Native::new(source.clone(), config.http.batch_max),
                 access,
                 tls,
             };
@@ -302,27 +294,20 @@ fn bind(
         metrics: Arc::clone(metrics),
         lookups,
         readiness: Arc::clone(readiness),
-        extra: Some(extra),
+        extra: Some(extra(sources, generations)),
         access: Arc::new(ArcSwap::from_pointee(accesses.admin)),
     };
     Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
 }
 
-/// The administration's further pages.
-fn extra(tenant: &Arc<Tenant>, generations: Arc<Generations>) -> Extra {
-    let explaining = explaining(tenant);
-    Arc::new(move |call| generations.page(call).or_else(|| explaining(call)))
-}
-
-/// The administration's `/explain?ani=`: how a lookup comes to its answer.
-fn explaining(tenant: &Arc<Tenant>) -> Extra {
-    let tenant = Arc::clone(tenant);
+/// The administration's further pages: `/explain?ani=`, how a lookup comes to its answer, and those on generations.
+fn extra(sources: Sources, generations: Arc<Generations>) -> Extra {
     Arc::new(move |call| {
         if call.trimmed_path() != "/explain" {
-            return None;
+            return generations.page(call);
         }
         let mut body = BytesMut::new();
-        let reply = match Explanation::asked(call, &tenant) {
+        let reply = match Explanation::asked(call, &sources) {
             Ok(explanation) => {
                 body.extend_from_slice(&serde_json::to_vec(&explanation).unwrap_or_default());
                 Reply::json(200)

@@ -14,5 +14,7 @@ mod lookup;
 mod normalize;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/rules.rs"]
+mod rules;
 #[path = "cli/snapshot.rs"]
 mod snapshot;

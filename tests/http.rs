@@ -17,6 +17,8 @@ mod administration;
 mod formats;
 #[path = "http/lookup.rs"]
 mod lookup;
+#[path = "http/rules.rs"]
+mod rules;
 #[path = "http/sockets.rs"]
 mod sockets;
 #[path = "http/tls.rs"]

@@ -11,6 +11,8 @@ pub struct Call<'a> {
     pub query: &'a str,
     /// The content type of the body, where one was sent.
     pub content_type: Option<&'a str>,
+    /// The header `Diversion`, where one was sent: its lines joined by commas, the topmost first.
+    pub diversion: Option<&'a str>,
     /// The body, within the server's limit.
     pub body: &'a [u8],
 }

@@ -1,5 +1,6 @@
 //! Ringside's own dialect: `/v1/lookup` and `/v1/customers/{id}`.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -130,6 +131,10 @@ impl Native {
             }
         };
         parameters.read_form(call.query);
+        let diverted = parameters.diversion.as_ref().map(Written::as_str);
+        if diverted.is_none_or(str::is_empty) {
+            parameters.diversion = call.diversion.map(|header| Written::Text(Cow::Borrowed(header)));
+        }
         let format = chosen(
             "format",
             "json, flat, text or kv",
@@ -290,17 +295,18 @@ fn segment<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
         .filter(|rest| !rest.is_empty() && !rest.contains('/'))
 }
 
-fn request_of<'a>(parameters: &'a Parameters<'_>, ani: &'a str) -> Request<'a> {
+pub(super) fn request_of<'a>(parameters: &'a Parameters<'_>, ani: &'a str) -> Request<'a> {
     Request {
         ani,
         dnis: parameters.dnis.as_ref().map(Written::as_str),
         call_id: parameters.call_id.as_deref(),
         verstat: parameters.verstat.as_deref(),
+        diversion: parameters.diversion.as_ref().map(Written::as_str),
         region: parameters.region.as_deref(),
     }
 }
 
-fn check_region(parameters: &Parameters<'_>) -> Result<(), Refusal> {
+pub(super) fn check_region(parameters: &Parameters<'_>) -> Result<(), Refusal> {
     match parameters.region.as_deref().filter(|region| !region.is_empty()) {
         Some(region) if region.parse::<Region>().is_err() => Err(Refusal::unknown(
             "region",

@@ -261,6 +261,18 @@ pub(super) struct ExplainArguments {
     /// Region whose dialling rules read a number without a plus; ZZ for none
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<Region>,
+    /// Read numbers as this listener of the configuration does
+    #[arg(long, value_name = "NAME")]
+    pub(super) listener: Option<String>,
+    /// The dialled number, for treatment rules
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) dnis: Option<String>,
+    /// The network's word on the number: TN-Validation-Passed-A ...
+    #[arg(long, value_name = "WORD")]
+    pub(super) verstat: Option<String>,
+    /// Who diverted the call: a number, or the value of a header Diversion
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) diversion: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

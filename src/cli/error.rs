@@ -28,6 +28,9 @@ pub(super) enum CliError {
     /// The log's settings.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// What is asked for is refused, as a server would.
+    #[error(transparent)]
+    Refused(#[from] crate::callers::Refusal),
     /// A data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),

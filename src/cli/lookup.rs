@@ -111,10 +111,19 @@ fn claimed(answer: &Answer, snapshot: Option<&MappedSnapshot>, numbering: &Numbe
 /// The query of a question about one number.
 pub(super) fn query(ani: &str, region: Option<Region>) -> String {
     let mut query = format!("ani={}", utf8_percent_encode(ani, PLAIN));
-    if let Some(region) = region {
-        query.push_str(&format!("&region={region}"));
-    }
+    add(
+        &mut query,
+        "region",
+        region.map(|region| region.to_string()).as_deref(),
+    );
     query
+}
+
+/// Adds a parameter to `query`, where there is a value for it.
+pub(super) fn add(query: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        query.push_str(&format!("&{name}={}", utf8_percent_encode(value, PLAIN)));
+    }
 }
 
 #[cfg(test)]

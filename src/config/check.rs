@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::{Config, Tls};
-use crate::callers::TreatmentRule;
+use crate::callers::Treatment;
 use crate::feed::Kind;
+use crate::number::Numbering;
 use crate::telemetry;
 
 /// A value that its type allows and its meaning does not.
@@ -70,11 +71,8 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
             format!("{:?}", config.log.level),
         ));
     }
-    config
-        .treatment
-        .iter()
-        .enumerate()
-        .try_for_each(|(index, rule)| treatment(index, rule))
+    within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;
+    rules(config)
 }
 
 fn listeners(config: &Config) -> Result<(), Unfit> {
@@ -141,39 +139,16 @@ fn feeds(config: &Config) -> Result<(), Unfit> {
     })
 }
 
-fn treatment(index: usize, rule: &TreatmentRule) -> Result<(), Unfit> {
-    let path = |key: &str| format!("treatment[{index}]{key}");
-    let texts = [
-        (".label", &rule.label),
-        (".attribute", &rule.attribute),
-        (".equals", &rule.equals),
-        (".dnis", &rule.dnis),
-        (".verstat", &rule.verstat),
-        (".treatment", &rule.treatment),
-        (".queue", &rule.queue),
-    ];
-    // An empty value of an attribute is a value; an empty name is a slip.
-    if let Some((key, _)) = texts
-        .iter()
-        .find(|(key, text)| *key != ".equals" && text.as_deref() == Some(""))
-    {
-        return Err(Unfit::new(
-            path(key),
-            "a word; leave the key out for none",
-            "\"\"",
-        ));
-    }
-    if rule.equals.is_some() && rule.attribute.is_none() {
-        return Err(Unfit::new(path(".equals"), "`attribute` beside it", "none"));
-    }
-    if rule.treatment.is_none() && rule.queue.is_none() {
-        return Err(Unfit::new(
-            path(""),
-            "`treatment`, `queue` or both: what follows",
-            "neither",
-        ));
-    }
-    Ok(())
+/// Makes the rules for numbers and treatment as the service makes them.
+fn rules(config: &Config) -> Result<(), Unfit> {
+    let numbering = Numbering::new(&config.numbers).map_err(|error| {
+        // `aliases.from` is of one of the aliases: the list's place is the nearest that is known.
+        let list = error.key().split('.').next().unwrap_or_default();
+        Unfit::new(format!("numbers.{list}"), error.expected(), error.found())
+    })?;
+    Treatment::new(&config.treatment, &numbering)
+        .map(|_| ())
+        .map_err(|error| Unfit::new(error.path(), error.expected.clone(), error.found.clone()))
 }
 
 /// Names stand in paths, environment variables, metrics and logs.

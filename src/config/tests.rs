@@ -93,11 +93,19 @@ fn unknown_keys_are_told_with_line_path_and_nearest() {
         ),
         (
             "[phones]\nqqq = 1",
-            "ringside.toml:2: unknown key `phones.qqq`; known here: mode, owner, on_conflict",
+            "ringside.toml:2: unknown key `phones.qqq`; known here: mode, owner, on_conflict, shared_above",
         ),
         (
             "[[treatment]]\nqueue = 'a'\n[[treatment]]\nlable = 'VIP'",
             "ringside.toml:4: unknown key `treatment[1].lable`; did you mean `label`?",
+        ),
+        (
+            "[[treatment]]\nlast_agent = false\natestation = 'failed'",
+            "ringside.toml:3: unknown key `treatment[0].atestation`; did you mean `attestation`?",
+        ),
+        (
+            "[numbers]\nshared_line = []",
+            "ringside.toml:2: unknown key `numbers.shared_line`; did you mean `shared_lines`?",
         ),
         (
             "[feed.cim]\npol_ms = 1",
@@ -193,6 +201,24 @@ fn wrong_values_are_told_with_line_expected_and_found() {
             "ringside.toml:1: `treatment`: expected an array, found a table",
         ),
         (
+            "[[treatment]]\nqueue = 'a'\nattestation = 'fail'",
+            "ringside.toml:3: `treatment[0].attestation`: expected in this version one of \"failed\", \"absent\", \
+             \"passed\", \"full\", found \"fail\"",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nattestation = [\n'failed',\n'pass']",
+            "ringside.toml:5: `treatment[0].attestation[1]`: expected in this version one of \"failed\", \"absent\", \
+             \"passed\", \"full\", found \"pass\"",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\ndnis = 7",
+            "ringside.toml:3: `treatment[0].dnis`: expected text in quotation marks, or an array of it, found 7",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nfound = 'yes'",
+            "ringside.toml:3: `treatment[0].found`: expected true or false, found \"yes\"",
+        ),
+        (
             "log.level = 'inof'",
             "ringside.toml:1: `log.level`: expected off, error, warn, info, debug or trace, or \
           `target=level` with one of them, joined by commas, found \"inof\"",
@@ -245,7 +271,7 @@ fn values_that_do_not_fit_together_are_told() {
         ("[feed.'a__b']\n", "`feed.a__b`: expected a name of 1 to 32"),
         (
             "[[treatment]]\nlabel = 'VIP'",
-            "ringside.toml:1: `treatment[0]`: expected `treatment`, `queue` or both",
+            "ringside.toml:1: `treatment[0]`: expected `treatment`, `queue`, `last_agent_id`, `last_agent`, `may_greet` or",
         ),
         (
             "[[treatment]]\nqueue = ''",
@@ -255,6 +281,39 @@ fn values_that_do_not_fit_together_are_told() {
             "[[treatment]]\nqueue = 'a'\nequals = 'x'",
             "ringside.toml:3: `treatment[0].equals`: expected `attribute`",
         ),
+        (
+            "[[treatment]]\nqueue = 'a'\n[[treatment]]\nlabel = 'VIP'\n\nqueue = 'b'",
+            "ringside.toml:3: `treatment[1]`: expected a rule that is reached, found that treatment[0] holds whenever",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nmay_greet = true",
+            "ringside.toml:3: `treatment[0].may_greet`: expected false, or no key: a rule takes a permission away",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nattestation = 'failed'\nverstat = 'TN-Validation-Passed-A'",
+            "ringside.toml:3: `treatment[0].attestation`: expected what `verstat` amounts to",
+        ),
+        (
+            "[numbers]\nown_ranges = ['+1415-+14156']",
+            "ringside.toml:2: `numbers.own_ranges`: expected two numbers of as many digits as each other, each with its \
+             +, such as +14155550100-+14155550199, found \"+1415-+14156\"",
+        ),
+        (
+            "numbers.shared_lines = ['nobody']",
+            "ringside.toml:1: `numbers.shared_lines`: expected numbers that these very settings read, found \"nobody\": ",
+        ),
+        (
+            "[numbers]\nwithheld_words = ['x', '7']",
+            "ringside.toml:2: `numbers.withheld_words`: expected a word that begins with a letter, found \"7\"",
+        ),
+        (
+            "[[numbers.aliases]]\nfrom = '52'\nto = '+52'\ndigits = 10",
+            "ringside.toml:1: `numbers.aliases`: expected the beginning of a number",
+        ),
+        (
+            "phones.shared_above = 100001",
+            "expected a whole number from 0 to 100000, found 100001",
+        ),
         ("data.dir = ''", "ringside.toml:1: `data.dir`: expected a folder"),
         (
             "data.scrub_interval_s = 1",
@@ -263,10 +322,6 @@ fn values_that_do_not_fit_together_are_told() {
         (
             "data.overlay_max_mib = 0",
             "expected a whole number from 1 to 65536, found 0",
-        ),
-        (
-            "data.generations_kept = 0",
-            "expected a whole number from 1 to 100, found 0",
         ),
         (
             "sanity.moved_max_percent = 101",

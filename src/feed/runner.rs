@@ -186,7 +186,7 @@ impl Feeds {
                     }
                 }
                 Ok(Signal::Replace { snapshot, done }) => {
-                    self.replace(snapshot);
+                    self.replace(&snapshot);
                     // Whoever asked may have gone away.
                     let _gone = done.send(());
                 }
@@ -249,7 +249,7 @@ impl Feeds {
     }
 
     /// Feeds go on where `snapshot` says, as after a start: what came since its build began is applied over it.
-    fn replace(&mut self, snapshot: Arc<MappedSnapshot>) {
+    fn replace(&mut self, snapshot: &Arc<MappedSnapshot>) {
         let generation = snapshot.header().generation;
         self.replica.replace(snapshot);
         self.followed = follow(&self.settings, &self.replica);

@@ -294,6 +294,7 @@ fn refused(refusal: &Refusal) -> (Reply, Bytes) {
 impl Pages {
     fn page(&self, head: &Parts, body: &[u8]) -> (Reply, Bytes) {
         let call = Call {
+            diversion: None,
             method: head.method.as_str(),
             path: head.uri.path(),
             query: head.uri.query().unwrap_or_default(),

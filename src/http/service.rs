@@ -1,5 +1,6 @@
 //! From hyper's request to a call of a dialect, and from its reply to hyper's response.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -14,7 +15,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio_rustls::TlsAcceptor;
 
 use super::access::{Denial, Denials, Dialect};
@@ -144,6 +145,7 @@ impl Shared {
         denied: Option<&Denial>,
         out: &mut BytesMut,
     ) -> Response<Full<Bytes>> {
+        let diversion = diversion(request.headers());
         let call = Call {
             method: request.method().as_str(),
             path: request.uri().path(),
@@ -152,6 +154,7 @@ impl Shared {
                 .headers()
                 .get(CONTENT_TYPE)
                 .and_then(|value| value.to_str().ok()),
+            diversion: diversion.as_deref(),
             body,
         };
         let native = policy
@@ -215,6 +218,19 @@ impl Shared {
         self.meters.count(reply.status);
         response(reply, out.split().freeze())
     }
+}
+
+/// The header `Diversion`; one that has several lines, which SIP allows, as one list.
+fn diversion(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    // Display names may be in any language, which `to_str` would refuse.
+    let mut lines = headers
+        .get_all("diversion")
+        .iter()
+        .filter_map(|value| str::from_utf8(value.as_bytes()).ok());
+    let first = lines.next()?;
+    Some(lines.fold(Cow::Borrowed(first), |list, line| {
+        Cow::Owned(format!("{list},{line}"))
+    }))
 }
 
 /// The response that `reply` and its body make.

@@ -215,12 +215,12 @@ impl Replica {
 
     /// Takes up `snapshot` in place of everything, as a start over it would: what changes have brought since goes, and
     /// streams are to be resumed where it says. A merge that was begun is of no more use.
-    pub fn replace(&mut self, snapshot: Arc<MappedSnapshot>) {
+    pub fn replace(&mut self, snapshot: &Arc<MappedSnapshot>) {
         self.schema = snapshot.schema().clone();
         self.schema_from = None;
         self.streams = snapshot.streams().to_vec();
         self.merging = None;
-        self.writer.replace(snapshot);
+        self.writer.replace_all(snapshot);
         self.graves = Graves::new(self.writer.seq());
     }
 

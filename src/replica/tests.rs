@@ -39,6 +39,7 @@ fn replica() -> (Arc<Index>, Replica, StreamId) {
         mode: Mode::Unique,
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
+        shared_above: 0,
     };
     let (index, writer) = Index::new(Arc::new(MappedSnapshot::in_memory(bytes).unwrap()), ownership);
     let intake = Intake::new(Numbering::new(&Settings::builtin()).unwrap(), Limits::default());
@@ -469,7 +470,7 @@ fn a_merge_of_what_was_replaced_is_not_taken_up() {
     assert!(replica.install(Arc::clone(&earlier)));
     apply(&mut replica, stream, &upsert("b", 2));
     let late = merged(&mut replica).unwrap();
-    replica.replace(Arc::clone(&earlier));
+    replica.replace(&earlier);
     assert!(!replica.is_merging() && !replica.install(late));
     assert!(Arc::ptr_eq(&index.snapshot(), &earlier));
     assert_eq!(owner(&index, NUMBERS[0]).as_deref(), Some("a"));

@@ -104,7 +104,8 @@ fn requests_that_are_none_are_refused_and_change_nothing() {
     site.build(&site.people("0.csv", 0, 10, "v0"), &[]).ok();
     let server = site.serve();
     let post = |path: &str, body: &str| {
-        let answer = wire::tcp(server.admin).post(path, "application/json", body.as_bytes());
+        let answer =
+            wire::unix(&site.folder().join("admin.sock")).post(path, "application/json", body.as_bytes());
         let code = answer.json()["error"]["code"]
             .as_str()
             .unwrap_or_default()

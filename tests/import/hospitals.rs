@@ -81,6 +81,7 @@ fn every_hospital_is_found_by_its_number_however_it_is_written() {
             mode,
             owner: Owner::NewestClaim,
             on_conflict: OnConflict::Move,
+            shared_above: 0,
         };
         Index::new(Arc::clone(&snapshot), ownership).0
     };

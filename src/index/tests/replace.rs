@@ -7,6 +7,7 @@ const SHARED: Ownership = Ownership {
     mode: Mode::Shared,
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
+    shared_above: 0,
 };
 
 /// Two customers swap their two numbers, over and over, while everything is replaced by earlier and later states: no
@@ -42,7 +43,7 @@ fn a_replacement_is_never_seen_half_done() {
                     let merge = writer.seal().expect("something was written");
                     earlier.push(merged(&merge, round));
                 }
-                9 => writer.replace(Arc::clone(&earlier[earlier.len() / 2])),
+                9 => writer.replace_all(&earlier[earlier.len() / 2]),
                 _ => {}
             }
         }
@@ -63,7 +64,7 @@ fn seqs_go_on_behind_the_greater_one_and_overlays_are_gone() {
     let reached = writer.seq();
     assert!(reached > seq);
 
-    writer.replace(Arc::clone(&early));
+    writer.replace_all(&early);
     assert_eq!(
         (index.seq(), writer.seq()),
         (reached, reached),
@@ -74,11 +75,11 @@ fn seqs_go_on_behind_the_greater_one_and_overlays_are_gone() {
     assert!(writer.seal().is_none(), "there is nothing to merge");
 
     let (other, mut behind) = Index::new(empty(), SHARED);
-    behind.replace(early);
+    behind.replace_all(&early);
     assert_eq!((other.seq(), behind.seq()), (seq, seq), "nor behind the snapshot");
     // A reader that took the new state and, ahead of it becoming visible, the old seq.
     let state = other.state.load();
-    assert_eq!(View::new(&state, 0, SHARED).seq(), seq);
+    assert_eq!(View::new(&state, 0).seq(), seq);
     drop(state);
     swap(&mut behind, 1);
     assert_eq!(other.read(|view| view.find(1).map(ids)), ["b"]);
