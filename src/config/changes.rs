@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 78] = [
+const UPTAKE: [(&str, Uptake); 77] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -97,7 +97,6 @@ const UPTAKE: [(&str, Uptake); 78] = [
     ("phones.owner", Uptake::Live),
     ("phones.shared_above", Uptake::Live),
     ("sanity.ignore_below", Uptake::Live),
-    ("sanity.lost_max_percent", Uptake::Live),
     ("sanity.moved_max_percent", Uptake::Live),
     ("sanity.refused_max_percent", Uptake::Live),
     ("sanity.schema_removals", Uptake::Live),

@@ -42,19 +42,15 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     )?;
     within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
     within("data.generations_kept", config.data.generations_kept, 1..=100)?;
-    for (key, percent) in [
-        ("vanished_max_percent", config.sanity.vanished_max_percent),
-        ("moved_max_percent", config.sanity.moved_max_percent),
-        ("lost_max_percent", config.sanity.lost_max_percent),
-        ("refused_max_percent", config.sanity.refused_max_percent),
-    ] {
-        within(&format!("sanity.{key}"), percent, 0..=100)?;
-    }
+    let sanity = config.sanity;
     within(
-        "sanity.ignore_below",
-        config.sanity.ignore_below,
-        0..=1_000_000_000,
+        "sanity.vanished_max_percent",
+        sanity.vanished_max_percent,
+        0..=100,
     )?;
+    within("sanity.moved_max_percent", sanity.moved_max_percent, 0..=100)?;
+    within("sanity.refused_max_percent", sanity.refused_max_percent, 0..=100)?;
+    within("sanity.ignore_below", sanity.ignore_below, 0..=1_000_000_000)?;
     within("import.memory_mib", config.import.memory_mib, 64..=65_536)?;
     if config.data.dir.as_os_str().is_empty() {
         return Err(Unfit::new("data.dir", "a folder", "\"\""));
