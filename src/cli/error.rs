@@ -115,7 +115,8 @@ pub(super) enum CliError {
     Act(#[from] ActError),
     /// A generation that waits.
     #[error(
-        "generation {generation} is built and waits; generation {base} goes on being served. If it is right: `{program}          accept --dir {dir}`; if not: `{program} accept --drop --dir {dir}`"
+        "generation {generation} is built and waits; generation {base} goes on being served. If it is right: `{program} \
+         accept --dir {dir}`; if not: `{program} accept --drop --dir {dir}`"
     )]
     Held {
         /// Its number.
