@@ -57,6 +57,11 @@ impl<'a> Batch<'a> {
         self.anis.len() > SLICE
     }
 
+    /// Whether a slice of it has been answered.
+    pub fn has_begun(&self) -> bool {
+        self.next > 0
+    }
+
     /// Answers the next slice behind what `out` holds of the ones before.
     pub fn resume(mut self: Box<Self>, out: &mut BytesMut) -> Begun<'a> {
         // The schema may have changed since the slice before.

@@ -220,9 +220,12 @@ impl Shared {
                                     break self.overloaded(Overload::Busy, dialect, &call, &mut out);
                                 }
                             }
-                            // Everybody who is ready goes first: of a batch, too, one slice at a time.
-                            tokio::task::yield_now().await;
-                            let _said_to_requests = self.pulse.is_late();
+                            if batch.has_begun() {
+                                // Everybody who is ready goes first. Not so ahead of the first slice: what was
+                                // accepted just now would wait behind all that is accepted meanwhile.
+                                tokio::task::yield_now().await;
+                                let _said_to_requests = self.pulse.is_late();
+                            }
                             begun = Some(batch.resume(&mut out));
                         }
                     }
