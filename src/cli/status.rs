@@ -10,8 +10,9 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 23] = [
+const TOLD: [&str; 24] = [
     "age_ms",
+    "bodies",
     "connected",
     "connections",
     "contested",
@@ -100,6 +101,7 @@ fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
         ("found", found(status)),
         ("took", took(status)),
         ("connections", connections(status)),
+        ("bodies", bodies(status)),
         ("refused", refused(status)),
     ]
     .map(|(name, line)| (name.to_owned(), line.unwrap_or_default()))
@@ -215,6 +217,14 @@ fn connections(status: &Map<String, Value>) -> Option<String> {
         )),
         open => Some(format!("{} open", words::count(open.as_u64()?))),
     }
+}
+
+/// Memory that requests' bodies take; nothing where none does.
+fn bodies(status: &Map<String, Value>) -> Option<String> {
+    let bodies = status.get("bodies")?.as_object()?;
+    let bytes = number(bodies, "bytes").filter(|bytes| *bytes > 0)?;
+    let (bytes, max) = (words::bytes(bytes), words::bytes(number(bodies, "max")?));
+    Some(format!("{bytes} of {max} in memory"))
 }
 
 /// What was turned away since the start, of what is counted; nothing where nothing was.
