@@ -32,6 +32,7 @@ impl Numbering {
     ///
     /// Names the setting, what it takes and what was found.
     pub fn new(settings: &Settings) -> Result<Numbering, SettingsError> {
+        parse::prepare();
         let mut numbering = Numbering {
             rules: Arc::new(Rules::of(settings)?),
             source: Arc::new(Source::of(settings)?),

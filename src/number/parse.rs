@@ -1,10 +1,16 @@
 //! The parse: what libphonenumber says that a number is. Every number goes through [`parse`].
 
-use rlibphonenumber::{NotANumberError, PHONE_NUMBER_UTIL, ParseError};
+mod digits;
+mod extension;
+mod reference;
+mod steps;
+
 use thiserror::Error;
 
+use self::digits::Digits;
 use super::key::Key;
 use super::region::Region;
+use super::tables::tables;
 
 /// The reference refuses longer texts before it looks at them.
 const MAX_CHARACTERS: usize = 250;
@@ -54,39 +60,31 @@ impl Parsed {
     }
 }
 
+/// Compiles the tables, unless that is done. Milliseconds, so never while a number is looked up.
+pub(super) fn prepare() {
+    tables();
+}
+
 /// Parses a text exactly as the reference does. `region` is where a number without a plus was dialled.
+///
+/// Nearly everything is answered from tables, without allocating. Letters within a number, other scripts, parameters
+/// of URIs and texts that are no number are left to the reference.
+#[inline]
 pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
     if text.len() > MAX_CHARACTERS && text.chars().count() > MAX_CHARACTERS {
         return Err(ParseReason::TooLong);
     }
-    let number = PHONE_NUMBER_UTIL
-        .parse(text, region.to_library())
-        .map_err(reason)?;
-    let leading_zeros = if number.italian_leading_zero() {
-        u8::try_from(number.number_of_leading_zeros())
-    } else {
-        Ok(0)
-    };
-    match (u16::try_from(number.country_code), leading_zeros) {
-        (Ok(calling_code), Ok(leading_zeros)) if leading_zeros <= 17 => Ok(Parsed {
-            calling_code,
-            national: number.national_number,
-            leading_zeros,
-        }),
-        _ => Err(ParseReason::NotANumber),
+    match from_tables(text, region) {
+        Some(answer) => answer,
+        None => reference::parse(text, region),
     }
 }
 
-fn reason(error: ParseError) -> ParseReason {
-    match error {
-        ParseError::InvalidCountryCode => ParseReason::UnknownCallingCode,
-        ParseError::NotANumber(NotANumberError::FailedToParseNumberAsInt(_)) | ParseError::TooLongNsn => {
-            ParseReason::TooLong
-        }
-        ParseError::NotANumber(_) => ParseReason::NotANumber,
-        ParseError::TooShortAfterIdd => ParseReason::TooShortAfterPrefix,
-        ParseError::TooShortNsn => ParseReason::TooShort,
-    }
+/// The answer of the tables. `None` where they leave it to the reference.
+#[inline]
+fn from_tables(text: &str, region: Region) -> Option<Result<Parsed, ParseReason>> {
+    let digits = Digits::of(text)?;
+    steps::parse(tables(), &digits, region)
 }
 
 #[cfg(test)]

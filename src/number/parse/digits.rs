@@ -1,0 +1,183 @@
+//! The text of a number down to its digits, where that is all there is to it.
+//!
+//! What this reads is what libphonenumber reads from the same text: leading characters skipped, a plus, digits and
+//! separators, perhaps an extension, and characters at the end that no number has. Everything else, letters that stand
+//! for digits above all, is left to the reference.
+
+use super::extension;
+
+/// No more digits than this: a national number has 17 at most, with prefixes and codes before it some more.
+const MOST: usize = 40;
+/// With fewer, other rules apply.
+const LEAST: usize = 3;
+
+/// The digits of a written number, as values, and whether a plus was before them.
+#[derive(Debug)]
+pub(super) struct Digits {
+    values: [u8; MOST],
+    length: usize,
+    pub(super) plus: bool,
+}
+
+/// What a byte is within a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Digit,
+    Plus,
+    /// Skipped wherever it is.
+    Separator,
+    /// Begins what follows the digits: an extension, or characters that the end of a text may have.
+    Other,
+    /// May be a digit of another script.
+    Foreign,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut at = 128;
+    while at < 256 {
+        classes[at] = Class::Foreign;
+        at += 1;
+    }
+    at = 0;
+    while at < 10 {
+        classes[b'0' as usize + at] = Class::Digit;
+        at += 1;
+    }
+    classes[b'+' as usize] = Class::Plus;
+    // The `x` and the `~` are separators too, but they also begin extensions.
+    let separators = *b" -.()/[]*";
+    at = 0;
+    while at < separators.len() {
+        classes[separators[at] as usize] = Class::Separator;
+        at += 1;
+    }
+    classes
+};
+
+impl Digits {
+    /// `None` where the reference has to read the text.
+    #[inline]
+    pub(super) fn of(text: &str) -> Option<Digits> {
+        let mut rest = text.as_bytes();
+        let mut digits = Digits {
+            values: [0; MOST],
+            length: 0,
+            plus: false,
+        };
+        loop {
+            let (&byte, after) = rest.split_first()?;
+            match class(byte) {
+                Class::Digit => break,
+                Class::Plus => {
+                    digits.plus = true;
+                    rest = after;
+                    while let [b'+', after @ ..] = rest {
+                        rest = after;
+                    }
+                    break;
+                }
+                // Parameters of a URI may change what is read.
+                Class::Other if byte == b';' => return None,
+                Class::Other | Class::Separator => rest = after,
+                Class::Foreign => return None,
+            }
+        }
+        let number = rest;
+        while let Some((&byte, after)) = rest.split_first() {
+            match class(byte) {
+                Class::Digit => {
+                    *digits.values.get_mut(digits.length)? = byte - b'0';
+                    digits.length += 1;
+                }
+                Class::Separator => {}
+                Class::Plus | Class::Other => {
+                    if !can_follow(number, rest) {
+                        return None;
+                    }
+                    break;
+                }
+                Class::Foreign => return None,
+            }
+            rest = after;
+        }
+        (digits.length >= LEAST).then_some(digits)
+    }
+
+    #[inline]
+    pub(super) fn values(&self) -> &[u8] {
+        self.values.get(..self.length).unwrap_or_default()
+    }
+}
+
+#[inline]
+const fn class(byte: u8) -> Class {
+    CLASSES[byte as usize]
+}
+
+/// Whether the reference leaves this off behind the digits: it is no part of any number, or it is an extension.
+/// `number` is everything from the first digit or plus on.
+#[cold]
+fn can_follow(number: &[u8], rest: &[u8]) -> bool {
+    let end = rest
+        .iter()
+        .rposition(|byte| byte.is_ascii_alphanumeric() || *byte == b'#' || !byte.is_ascii())
+        .map_or(0, |at| at + 1);
+    let rest = rest.get(..end).unwrap_or_default();
+    // `… x302/x2303` are two numbers; the reference cuts the second off by looking for a slash before an x.
+    let may_be_two = number.contains(&b'/') && rest.contains(&b'x');
+    rest.is_empty() || !may_be_two && extension::is_one(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<String> {
+        let digits = Digits::of(text)?;
+        let plus = if digits.plus { "+" } else { "" };
+        let digits = digits.values().iter().map(|digit| char::from(b'0' + digit));
+        Some(plus.chars().chain(digits).collect())
+    }
+
+    #[test]
+    fn digits_are_found_between_what_is_no_part_of_them() {
+        for (text, digits) in [
+            ("+14155552671", "+14155552671"),
+            ("(415) 555-2671", "4155552671"),
+            ("++49 [30]/123.45*6", "+493012345 6"),
+            ("tel:+1-201-555-0123;ext=5", "+12015550123"),
+            ("\"Bob\" <+4930123456>;", "+4930123456"),
+            ("030 123456, x 12#", "030123456"),
+            ("030 123456,,", "030123456"),
+            ("\0+4930123456\0", "+4930123456"),
+            ("+4930123456+", "+4930123456"),
+        ] {
+            assert_eq!(read(text), Some(digits.replace(' ', "")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_mean_more_is_left() {
+        for text in [
+            "",
+            "+",
+            "12",
+            "1-800-FLOWERS",
+            "+14155552671#",
+            "12 x345",
+            "+49٣٠1234",
+            "x;123456",
+            "123+456",
+            "123456;phone-context=+1",
+            "(530) 583-6985 x302/x2303",
+            "(530)/ x2303",
+            "123\t456",
+            "123456 x 1 x 2",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read(&"1".repeat(40)), Some("1".repeat(40)));
+        assert_eq!(read(&"1".repeat(41)), None);
+    }
+}
