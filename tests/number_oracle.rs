@@ -18,8 +18,11 @@ use rlibphonenumber::{
 
 #[path = "number/maker.rs"]
 mod maker;
+#[path = "number/random.rs"]
+mod random;
 
-use maker::{Maker, Random};
+use maker::Maker;
+use random::Random;
 
 const COUNT: u64 = 60_000;
 const SEED: u64 = 20_261_121;

@@ -13,6 +13,7 @@ mod cpu;
 mod customers;
 mod lookup;
 mod machine;
+mod normalize;
 mod pairs;
 mod row;
 mod server;
@@ -43,6 +44,8 @@ enum Command {
     Cpu(cpu::Options),
     /// Row 9: exec to first correct answer. Needs `cargo build --release` first.
     Startup(startup::Options),
+    /// Row 15: reading written numbers beside the crates `phonenumber` and `rlibphonenumber`.
+    Normalize(normalize::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
     Baseline(baseline::Options),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Lookup(options) => lookup::measure(options),
         Command::Cpu(options) => cpu::measure(options),
         Command::Startup(options) => startup::measure(options),
+        Command::Normalize(options) => normalize::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::address::{Address, Form};
 use super::key::Key;
-use super::parse::{self, ParseReason};
+use super::parse::{self, ParseReason, Parsed};
 use super::reading::{Invalid, Outcome, Reading, Unstorable};
 use super::region::Region;
 use super::rules::{Rules, Source};
@@ -140,8 +140,19 @@ impl Numbering {
     ///
     /// Says why the text is no number.
     pub fn parse_raw(&self, written: &str, region: Option<&str>) -> Result<String, ParseReason> {
+        self.parse_digits(written, region)
+            .map(|digits| format!("+{digits}"))
+    }
+
+    /// [`Numbering::parse_raw`] without a text to put it in: the digits after the plus as one integer. No such number
+    /// begins with 0.
+    ///
+    /// # Errors
+    ///
+    /// Says why the text is no number.
+    pub fn parse_digits(&self, written: &str, region: Option<&str>) -> Result<u128, ParseReason> {
         let region = region.map_or(self.source.region, |text| text.parse().unwrap_or(Region::NONE));
-        parse::parse(written, region).map(|parsed| format!("+{}", parsed.digits()))
+        parse::parse(written, region).map(Parsed::digits)
     }
 
     /// Which rules applied to a written form, one line each. The lines contain the number.

@@ -107,4 +107,36 @@ mod tests {
     fn long_texts_are_refused_before_they_cost_time() {
         assert_eq!(parse(&"1".repeat(251), Region::NONE), Err(ParseReason::TooLong));
     }
+
+    const SAMPLE: &str = include_str!("../../tests/data/phone_sample.tsv");
+
+    /// What the sample has of numbers that the tables leave to the reference: letters for digits, parameters of URIs,
+    /// digits of rarer scripts, extensions behind other words, and much that is no number.
+    const LEFT: [&str; 11] = [
+        "ext_national",
+        "ext_plus",
+        "noise",
+        "random_after_cc",
+        "random_national",
+        "rfc3966_context",
+        "sep_national",
+        "sep_plus",
+        "special_ani",
+        "uni_digits_plus",
+        "vanity",
+    ];
+
+    #[test]
+    fn nearly_everything_is_answered_from_tables() {
+        let (mut answered, mut all) = (0, 0);
+        for line in SAMPLE.lines().skip(1) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let region = fields[1].parse().unwrap_or(Region::NONE);
+            let is_answered = from_tables(fields[0], region).is_some();
+            assert!(is_answered || LEFT.contains(&fields[3]), "{line}");
+            answered += u32::from(is_answered);
+            all += 1;
+        }
+        assert!(answered * 10 >= all * 9, "{answered} of {all}");
+    }
 }

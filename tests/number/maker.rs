@@ -3,17 +3,16 @@
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
-/// A generator of random numbers that needs no crate (splitmix64).
-pub struct Random(pub u64);
+use crate::random::Random;
 
 /// A written number, where it is dialled, and how it was made.
-pub struct Made {
-    pub text: String,
-    pub region: Option<Region>,
-    pub form: &'static str,
+pub(crate) struct Made {
+    pub(crate) text: String,
+    pub(crate) region: Option<Region>,
+    pub(crate) form: &'static str,
 }
 
-pub struct Maker {
+pub(crate) struct Maker {
     /// Regions with their calling codes and the national digits of their examples.
     regions: Vec<(Region, String, Vec<String>)>,
     /// Examples as people write them.
@@ -84,28 +83,11 @@ const FULL_WIDTH: [char; 10] = ['０', '１', '２', '３', '４', '５', '６',
 const ARABIC: [char; 10] = ['٠', '١', '٢', '٣', '٤', '٥', '٦', '٧', '٨', '٩'];
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// 0 up to, and without, the end.
-    pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
-    }
-
-    pub fn one_in(&mut self, times: usize) -> bool {
+    fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    pub fn digits(&mut self, count: usize) -> String {
+    fn digits(&mut self, count: usize) -> String {
         (0..count)
             .map(|_| char::from(b'0' + u8::try_from(self.below(10)).unwrap()))
             .collect()
@@ -113,7 +95,7 @@ impl Random {
 }
 
 impl Maker {
-    pub fn new() -> Maker {
+    pub(crate) fn new() -> Maker {
         let mut known: Vec<Region> = PHONE_NUMBER_UTIL.get_supported_regions().collect();
         known.sort_unstable();
         let mut formatted = Vec::new();
@@ -146,7 +128,7 @@ impl Maker {
         Maker { regions, formatted }
     }
 
-    pub fn make(&self, random: &mut Random) -> Made {
+    pub(crate) fn make(&self, random: &mut Random) -> Made {
         let (own, code, examples) = random.pick(&self.regions);
         let mut region = Some(*own);
         let (digits, mut form) = if random.one_in(8) {

@@ -28,8 +28,15 @@ enum Class {
     Separator,
     /// Begins what follows the digits: an extension, or characters that the end of a text may have.
     Other,
-    /// May be a digit of another script.
+    /// Begins a character that is not ASCII.
     Foreign,
+}
+
+/// What a character of another script is within a number.
+enum Foreign {
+    Digit(u8),
+    Plus,
+    Separator,
 }
 
 const CLASSES: [Class; 256] = {
@@ -80,7 +87,15 @@ impl Digits {
                 // Parameters of a URI may change what is read.
                 Class::Other if byte == b';' => return None,
                 Class::Other | Class::Separator => rest = after,
-                Class::Foreign => return None,
+                Class::Foreign => match foreign(rest)? {
+                    (Foreign::Separator, after) => rest = after,
+                    (Foreign::Plus, after) => {
+                        digits.plus = true;
+                        rest = after;
+                        break;
+                    }
+                    (Foreign::Digit(_), _) => break,
+                },
             }
         }
         let number = rest;
@@ -97,7 +112,19 @@ impl Digits {
                     }
                     break;
                 }
-                Class::Foreign => return None,
+                Class::Foreign => {
+                    let (character, behind) = foreign(rest)?;
+                    match character {
+                        Foreign::Digit(value) => {
+                            *digits.values.get_mut(digits.length)? = value;
+                            digits.length += 1;
+                        }
+                        Foreign::Separator => {}
+                        Foreign::Plus => return None,
+                    }
+                    rest = behind;
+                    continue;
+                }
             }
             rest = after;
         }
@@ -113,6 +140,41 @@ impl Digits {
 #[inline]
 const fn class(byte: u8) -> Class {
     CLASSES[byte as usize]
+}
+
+/// The character that the text begins with, and what is behind it. `None` for one that is rare in numbers.
+#[cold]
+fn foreign(text: &[u8]) -> Option<(Foreign, &[u8])> {
+    let length = match text.first()? {
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        _ => return None,
+    };
+    let (first, rest) = text.split_at_checked(length)?;
+    let first = str::from_utf8(first).ok()?.chars().next()?;
+    let zero = match first {
+        '\u{660}'..='\u{669}' => '\u{660}',
+        '\u{6f0}'..='\u{6f9}' => '\u{6f0}',
+        '\u{ff10}'..='\u{ff19}' => '\u{ff10}',
+        '\u{ff0b}' => return Some((Foreign::Plus, rest)),
+        // Dashes, blanks, full stop, slash and brackets of several widths, all separators to the reference.
+        '\u{2010}'..='\u{2015}'
+        | '\u{2212}'
+        | '\u{30fc}'
+        | '\u{ff0d}'..='\u{ff0f}'
+        | '\u{a0}'
+        | '\u{ad}'
+        | '\u{200b}'
+        | '\u{2060}'
+        | '\u{3000}'
+        | '\u{ff08}'
+        | '\u{ff09}'
+        | '\u{ff3b}'
+        | '\u{ff3d}' => return Some((Foreign::Separator, rest)),
+        _ => return None,
+    };
+    let value = u32::from(first) - u32::from(zero);
+    Some((Foreign::Digit(u8::try_from(value).ok()?), rest))
 }
 
 /// Whether the reference leaves this off behind the digits: it is no part of any number, or it is an extension.
@@ -152,6 +214,9 @@ mod tests {
             ("030 123456,,", "030123456"),
             ("\0+4930123456\0", "+4930123456"),
             ("+4930123456+", "+4930123456"),
+            ("＋４９（３０）٣٠۴-123", "+493030 4123"),
+            ("+49\u{2013}30\u{a0}12\u{2060}34", "+49301234"),
+            ("（０３０）1234", "0301234"),
         ] {
             assert_eq!(read(text), Some(digits.replace(' ', "")), "{text}");
         }
@@ -166,7 +231,8 @@ mod tests {
             "1-800-FLOWERS",
             "+14155552671#",
             "12 x345",
-            "+49٣٠1234",
+            "+49߀1234",
+            "＋＋4930",
             "x;123456",
             "123+456",
             "123456;phone-context=+1",
