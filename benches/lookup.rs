@@ -21,6 +21,7 @@ const OWNERSHIP: Ownership = Ownership {
     mode: Mode::Unique,
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
+    shared_above: 0,
 };
 
 fn key(nth: u64) -> u64 {

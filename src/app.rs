@@ -1,70 +1,48 @@
 //! The service: builds every part in order, binds before it serves, and gives back a handle that drains.
 
+mod access;
+mod error;
+mod generations;
+mod manager;
+mod pages;
+mod reload;
 mod scrub;
 mod signal;
+mod site;
+pub(crate) mod sources;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use arc_swap::ArcSwap;
 
-use crate::callers::explain::Explanation;
-use crate::callers::{self, Native, Reply, Source, Treatment, TreatmentError};
-use crate::config::Config;
+use crate::callers;
+use crate::config::{Config, Loaded};
 use crate::customer::Schema;
-use crate::customer::document::Limits;
-use crate::feed::{self, Compaction, FeedError, Feeds};
-use crate::http::{self, Extra, HttpError, Listener, Page, Policy, Readiness};
+use crate::feed::{self, Compaction, Feeds};
+use crate::http::{self, Cut, Hearts, HttpError, Keys, Listener, Readiness};
 use crate::index::Index;
 use crate::intake::Intake;
-use crate::metrics::{Metrics, MetricsError};
-use crate::number::{Numbering, SettingsError};
+use crate::metrics::Metrics;
+use crate::replica::generations::Generations;
 use crate::replica::{Counters, Freshness, Replica};
-use crate::snapshot::folder::{Folder, FolderError, Held, TENANT};
+use crate::snapshot::folder::{Folder, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
+use crate::telemetry::Log;
 use crate::tenant::Tenant;
+use reload::Reloader;
 use scrub::Scrubbing;
+use site::Site;
 
-pub use signal::until_told_to_stop;
-
-/// Why the service cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// The data folder.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The snapshot.
-    #[error("{}: {source}", path.display())]
-    Snapshot {
-        /// The snapshot's file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: SnapshotError,
-    },
-    /// The numbers' settings.
-    #[error("numbers.{0}")]
-    Numbers(#[from] SettingsError),
-    /// The treatment rules.
-    #[error(transparent)]
-    Treatment(#[from] TreatmentError),
-    /// Sockets and threads.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// The feeds.
-    #[error(transparent)]
-    Feed(#[from] FeedError),
-    /// Metrics registered twice: a fault of this program.
-    #[error(transparent)]
-    Metrics(#[from] MetricsError),
-    /// No thread is to be had, or signals cannot be heard.
-    #[error("cannot start: {0}; raise the limits of the user who runs this")]
-    System(#[from] std::io::Error),
-}
+pub use error::AppError;
+pub use generations::{Place, Publication};
+pub use reload::Reloaded;
+pub use signal::{Hangup, serve_until_told_to_stop};
+pub use site::Rules;
 
 /// A service that is built and bound, and does not serve yet.
 #[derive(Debug)]
@@ -73,6 +51,7 @@ pub struct App {
     feeds: Feeds,
     tenant: Arc<Tenant>,
     readiness: Arc<Readiness>,
+    reloader: Arc<Reloader>,
     scrub_within: Duration,
     metrics: Arc<Metrics>,
 }
@@ -84,30 +63,29 @@ pub struct Running {
     feeds: feed::Running,
     scrubbing: Scrubbing,
     tenant: Arc<Tenant>,
+    readiness: Arc<Readiness>,
+    reloader: Arc<Reloader>,
 }
 
 impl App {
-    /// Builds the service that `config` describes.
+    /// Builds the service that `loaded` describes, and that takes up what changes of it while it runs; `log`'s level
+    /// among it.
     ///
     /// # Errors
     /// The first part that cannot be built or bound, with what to do about it.
-    pub fn build(config: &Config) -> Result<App, AppError> {
+    pub fn build(loaded: Loaded, log: Log) -> Result<App, AppError> {
+        let config = &loaded.config;
+        let keys = Keys::open(&config.keys_file()).map_err(HttpError::from)?;
+        let rules = Rules::new(&loaded, &keys)?;
         let metrics = Arc::new(Metrics::new()?);
-        let folder = Arc::new(Folder::hold(config.data.dir.join(TENANT))?);
+        let folder = Folder::hold(config.data.dir.join(TENANT))?;
+        let folder = Arc::new(folder.keeping(config.data.generations_kept));
         let snapshot = Arc::new(present(&folder)?);
         let has_customers = snapshot.header().generation > 0;
-        let (index, writer) = Index::new(snapshot, config.phones);
+        let (index, writer) = Index::new(snapshot, sources::phones(config, &rules.numbering));
 
-        let numbering = Numbering::new(&config.numbers)?;
-        let limits = Limits {
-            cases: config.customer.cases,
-            interactions: config.customer.interactions,
-        };
-        let replica = Replica::new(
-            writer,
-            Intake::new(numbering.clone(), limits),
-            Counters::register(&metrics)?,
-        );
+        let intake = Intake::new(rules.numbering.clone(), site::limits(config));
+        let replica = Replica::new(writer, intake.clone(), Counters::register(&metrics)?);
         let feeds = followed(config);
         let freshness = Arc::new(Freshness::new(
             feeds.keys().map(String::as_str),
@@ -117,11 +95,12 @@ impl App {
         let compaction = Compaction {
             folder: Arc::clone(&folder),
             overlay_max_bytes: config.data.overlay_max_mib << 20,
+            memory_bytes: config.import.memory_mib << 20,
         };
         let tenant = Arc::new(Tenant {
             name: TENANT.into(),
             index,
-            numbering: numbering.clone(),
+            numbering: ArcSwap::from_pointee(rules.numbering.clone()),
             freshness: Arc::clone(&freshness),
         });
 
@@ -134,14 +113,71 @@ impl App {
                 "no snapshot and no feed: every lookup is a miss until one is built (`ringside snapshot build`)"
             );
         }
+        let has_feeds = !feeds.is_empty();
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
-        let http = bind(config, folder.folder(), &numbering, &tenant, &readiness, &metrics)?;
+        let generations = Arc::new(Generations::new(
+            Arc::clone(&folder),
+            config.phones,
+            config.sanity,
+        ));
+        let acts = generations::Pages {
+            generations: Arc::clone(&generations),
+            installer: feeds.installer(),
+            readiness: Arc::clone(&readiness),
+            has_feeds,
+        };
+        let scrub_within = Duration::from_secs(config.data.scrub_interval_s);
+        let lookups = Arc::new(callers::Meters::register(&metrics)?);
+        let sources = rules.sources(config, &tenant, &lookups);
+        rules.accesses.log(config, &keys);
+        let listeners: Vec<Listener> = config
+            .listener
+            .iter()
+            .filter_map(|(name, listener)| {
+                let policy = site::policy(config, name, &rules, &sources)?;
+                Some(Listener {
+                    address: listener.address,
+                    unix: listener.unix.clone(),
+                    ..Listener::new(name.as_str(), policy)
+                })
+            })
+            .collect();
+        let admin_access = Arc::new(ArcSwap::from_pointee(rules.accesses.admin.clone()));
+        let sources = Arc::new(ArcSwap::from_pointee(sources));
+        let site = Site {
+            tenant: Arc::clone(&tenant),
+            intake,
+            lookups: Arc::clone(&lookups),
+            listeners: listeners
+                .iter()
+                .map(|listener| (listener.name.clone(), Arc::clone(&listener.policy)))
+                .collect(),
+            sources: Arc::clone(&sources),
+            admin: Arc::clone(&admin_access),
+            generations,
+            keys,
+        };
+        let (address, http) = (config.admin.address, config.http);
+        let reloader = Reloader::new(site, loaded, log, &metrics)?;
+        let admin = http::Admin {
+            address,
+            unix: Some(folder.folder().socket()),
+            tenant: Arc::clone(&tenant),
+            metrics: Arc::clone(&metrics),
+            lookups,
+            readiness: Arc::clone(&readiness),
+            extra: Some(pages::pages(&sources, &reloader, acts)),
+            access: admin_access,
+            further: Some(pages::status(&reloader)),
+        };
+        let http = http::Server::bind(http, listeners, admin, &metrics)?;
         Ok(App {
             http,
             feeds,
             tenant,
             readiness,
-            scrub_within: Duration::from_secs(config.data.scrub_interval_s),
+            reloader,
+            scrub_within,
             metrics,
         })
     }
@@ -155,14 +191,28 @@ impl App {
             Arc::clone(&self.tenant.index),
             self.scrub_within,
             &self.metrics,
-            self.readiness,
+            Arc::clone(&self.readiness),
         )?;
         let feeds = self.feeds.spawn()?;
+        let http = self.http.spawn()?;
+        let snapshot = self.tenant.index.snapshot();
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            generation = snapshot.header().generation,
+            customers = snapshot.header().customers,
+            "serving"
+        );
+        for (address, listener) in http.addresses().iter().zip(http.names()) {
+            tracing::info!(listener, address, "listening");
+        }
+        tracing::info!(address = %http.admin_address(), "administering");
         Ok(Running {
-            http: self.http.spawn()?,
+            http,
             feeds,
             scrubbing,
             tenant: self.tenant,
+            readiness: self.readiness,
+            reloader: self.reloader,
         })
     }
 }
@@ -186,6 +236,43 @@ impl Running {
     /// Whose customers are served.
     pub fn tenant(&self) -> &Arc<Tenant> {
         &self.tenant
+    }
+
+    /// The listeners' names, in the order of [`Running::addresses`].
+    pub fn names(&self) -> Vec<&str> {
+        self.http.names()
+    }
+
+    /// Reads the configuration anew, and takes up what can be without a restart.
+    ///
+    /// # Errors
+    /// What is wrong with it; everything then stays as it was.
+    pub fn reload(&self) -> Result<Reloaded, AppError> {
+        self.reloader.reload()
+    }
+
+    /// What ends a drain at once, while it is under way on another thread.
+    pub fn cut(&self) -> Cut {
+        self.http.cut()
+    }
+
+    /// The hearts of the serving threads.
+    fn hearts(&self) -> &Hearts {
+        self.http.hearts()
+    }
+
+    /// How the service is, in one line.
+    fn status_line(&self) -> String {
+        let snapshot = self.tenant.index.snapshot();
+        let header = snapshot.header();
+        let reasons = self.readiness.reasons(&self.tenant.freshness.now(Instant::now()));
+        let customers = header.customers;
+        let served = format!("generation {}, {customers} customers", header.generation);
+        if reasons.is_empty() {
+            format!("ready; {served}")
+        } else {
+            format!("not ready: {}; {served}", reasons.join(", "))
+        }
     }
 
     /// Takes no more callers, finishes the requests that are open, stops the feeds, and ends.
@@ -227,71 +314,4 @@ fn empty() -> Result<MappedSnapshot, SnapshotError> {
     };
     let (bytes, _) = SnapshotWriter::new(Cursor::new(Vec::new()), 0)?.finish(&facts)?;
     MappedSnapshot::in_memory(bytes.into_inner())
-}
-
-fn bind(
-    config: &Config,
-    folder: &Folder,
-    numbering: &Numbering,
-    tenant: &Arc<Tenant>,
-    readiness: &Arc<Readiness>,
-    metrics: &Arc<Metrics>,
-) -> Result<http::Bound, AppError> {
-    let lookups = Arc::new(callers::Meters::register(metrics)?);
-    let treatment = Arc::new(Treatment::new(&config.treatment, numbering)?);
-    let listeners = config
-        .listener
-        .iter()
-        .filter(|(_, listener)| listener.enabled)
-        .map(|(name, listener)| {
-            let source = Source {
-                tenant: Arc::clone(tenant),
-                numbering: numbering.for_source(listener.region, listener.mode),
-                answers: config.answers,
-                treatment: Arc::clone(&treatment),
-                meters: Arc::clone(&lookups),
-            };
-            let policy = Policy {
-                native: Native::new(source, config.http.batch_max),
-            };
-            Listener {
-                address: listener.address,
-                unix: listener.unix.clone(),
-                ..Listener::new(name.as_str(), policy)
-            }
-        })
-        .collect();
-    let admin = http::Admin {
-        address: config.admin.address,
-        unix: Some(folder.socket()),
-        tenant: Arc::clone(tenant),
-        metrics: Arc::clone(metrics),
-        lookups,
-        readiness: Arc::clone(readiness),
-        extra: Some(explaining(tenant)),
-    };
-    Ok(http::Server::bind(config.http, listeners, admin, metrics)?)
-}
-
-/// The administration's `/explain?ani=`: how a lookup comes to its answer.
-fn explaining(tenant: &Arc<Tenant>) -> Extra {
-    let tenant = Arc::clone(tenant);
-    Arc::new(move |call| {
-        if call.trimmed_path() != "/explain" {
-            return None;
-        }
-        let mut body = BytesMut::new();
-        let reply = match Explanation::asked(call, &tenant) {
-            Ok(explanation) => {
-                body.extend_from_slice(&serde_json::to_vec(&explanation).unwrap_or_default());
-                Reply::json(200)
-            }
-            Err(refusal) => refusal.write(&mut body),
-        };
-        Some(Page {
-            status: reply.status,
-            content_type: reply.content_type,
-            body: body.to_vec(),
-        })
-    })
 }

@@ -1,6 +1,6 @@
 //! The command line: what a person types, and what is printed for people or machines.
 //!
-//! Exit codes: 0 done, 1 failed, 2 typed wrongly. Answers go to standard output; notes, progress and errors to
+//! Exit codes: 0 done, 1 failed, 2 typed wrongly, 3 an import waits to be accepted. Answers go to standard output; notes, progress and errors to
 //! standard error. A reader that stops reading (`| head`) ends a command quietly.
 
 mod arguments;
@@ -9,12 +9,15 @@ mod config;
 mod demo;
 mod error;
 mod explain;
+mod generations;
+mod key;
 mod lookup;
 mod normalize;
 mod number;
 mod output;
 mod program;
 mod progress;
+mod reload;
 mod serve;
 mod snapshot;
 mod status;
@@ -42,7 +45,7 @@ pub fn main() -> ExitCode {
             // What was printed before belongs before the error.
             drop(out);
             output::note(&error);
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
@@ -58,10 +61,16 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
             SnapshotCommand::Export(arguments) => snapshot::export::run(&arguments, out),
             SnapshotCommand::Diff(arguments) => snapshot::diff::run(&arguments, out),
         },
+        Command::Generations(arguments) => generations::list(&arguments, out),
+        Command::Accept(arguments) => generations::accept(&arguments, out),
+        Command::Rollback(arguments) => generations::roll_back(&arguments, out),
+        Command::Pin(arguments) => generations::pin(&arguments, out),
         Command::Lookup(arguments) => lookup::run(&arguments, out),
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Normalize(arguments) => normalize::run(&arguments, out),
         Command::Status(arguments) => status::run(&arguments, out),
+        Command::Key(command) => key::run(&command, out),
+        Command::Reload(arguments) => reload::run(&arguments, out),
         Command::Config(command) => config::run(&command, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);

@@ -4,26 +4,33 @@
 //! key or a value that this version does not know stops the start, because a mistyped time-out that is silently
 //! ignored is found on the worst day.
 
+mod changes;
 mod check;
 mod decode;
 mod error;
+mod loaded;
 mod sections;
 mod tree;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
+use crate::replica::judge::Sanity;
 use crate::{feed, http, index, number, telemetry};
 
+pub use changes::{Change, Uptake};
 pub use error::{ConfigError, Origin};
-pub use sections::{Admin, Customer, Data, Listener, Named};
+pub use loaded::Loaded;
+pub use sections::{Admin, Customer, Data, Import, Keys, Listener, Metrics, Named, Tls};
 
 use tree::Node;
 
 /// The defaults and their documentation.
 const DEFAULTS: &str = include_str!("../config/default.toml");
+/// Name of the file of keys in the data folder.
+pub const KEYS: &str = "keys.json";
 /// What our environment variables begin with, and what stands between two keys.
 const PREFIX: &str = "RINGSIDE__";
 const SEPARATOR: &str = "__";
@@ -39,8 +46,14 @@ pub struct Config {
     pub listener: Named<Listener>,
     /// Health, metrics and roles.
     pub admin: Admin,
+    /// Who may ask.
+    pub keys: Keys,
     /// What is kept on disk.
     pub data: Data,
+    /// Which imports pass unasked.
+    pub sanity: Sanity,
+    /// How snapshots are built.
+    pub import: Import,
     /// How written numbers are read.
     pub numbers: number::Settings,
     /// Who answers for a number that several customers list.
@@ -55,6 +68,8 @@ pub struct Config {
     pub http: http::Settings,
     /// The log.
     pub log: telemetry::Settings,
+    /// What is counted apart.
+    pub metrics: Metrics,
     /// What is kept of each customer.
     pub customer: Customer,
 }
@@ -69,32 +84,12 @@ impl Config {
         file: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
-        let defaults = Node::parse(DEFAULTS, None)?;
-        let mut tree = defaults.clone();
-        if let Some(file) = file {
-            let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Unreadable {
-                file: file.to_owned(),
-                source,
-            })?;
-            lay(&mut tree, &defaults, Node::parse(&text, Some(file))?);
-        }
-        // In the order of their names, so that the same environment always means the same: it has no order itself.
-        let mut variables: Vec<_> = env.filter(|(variable, _)| variable.starts_with(PREFIX)).collect();
-        variables.sort();
-        for (variable, value) in variables {
-            let node = of_variable(&variable, &value, &defaults);
-            lay(&mut tree, &defaults, node);
-        }
-        let config: Config = decode::decode(&tree)?;
-        check::check(&config).map_err(|unfit| ConfigError::Invalid {
-            origin: tree
-                .at(&unfit.path)
-                .map_or(Origin::Default, |node| node.origin.clone()),
-            path: unfit.path,
-            expected: unfit.expected,
-            found: unfit.found,
-        })?;
-        Ok(config)
+        Ok(Loaded::read(file, env)?.config)
+    }
+
+    /// The file of keys.
+    pub fn keys_file(&self) -> PathBuf {
+        self.keys.file.clone().unwrap_or_else(|| self.data.dir.join(KEYS))
     }
 
     /// The defaults with their documentation, as a file to start from.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use current::Current;
 pub use lock::FolderLock;
-pub use staged::{Staged, clean_stale, write_atomically};
+pub use staged::{Staged, clean_stale, move_file, scratch, working, write_atomically};
 
 /// What a durable step ran into.
 #[derive(Debug, thiserror::Error)]

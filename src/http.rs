@@ -7,15 +7,20 @@
 //! [`Running`].
 
 mod accept;
+mod access;
 mod admin;
 mod error;
+mod gate;
 mod gauges;
+mod keys;
+mod life;
 mod listener;
 mod meters;
 mod readiness;
 mod service;
 mod settings;
 mod status;
+mod tls;
 mod worker;
 
 use std::net::SocketAddr;
@@ -26,13 +31,20 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use admin::{Admin, Extra, Page};
+pub use access::{
+    Access, Activity, Agent, Ceiling, Demand, Dialect, Exposed, Identity, Need, Network, Scope, Sources,
+};
+pub use admin::{Admin, Extra, Further, Page};
 pub use error::HttpError;
+pub use keys::{Key, Keyring, Keys, KeysError, Rejected, Token, edit as edit_keys, now_s};
+pub use life::Hearts;
 pub use listener::ShortPath;
 pub use readiness::Readiness;
 pub use settings::{Listener, Policy, Settings};
+pub use tls::{Tls, TlsError, TlsFiles, trusting};
 
 use crate::metrics::Metrics;
+use life::Life;
 use listener::{Local, Sockets};
 use meters::Meters;
 use worker::Worker;
@@ -58,9 +70,15 @@ pub struct Running {
     readiness: Arc<Readiness>,
     workers: Stoppable,
     administration: Stoppable,
+    hearts: Arc<Hearts>,
+    cut: Cut,
     /// Unlinked when the server stops.
     unix: Vec<listener::UnixPath>,
 }
+
+/// Ends a drain at once: connections that are still open are cut.
+#[derive(Debug, Clone)]
+pub struct Cut(watch::Sender<bool>);
 
 /// Threads and how to end them.
 #[derive(Debug)]
@@ -90,7 +108,8 @@ impl Server {
             return Err(HttpError::NoListener);
         }
         let locals = sockets.iter().flat_map(Sockets::locals).collect();
-        let admin = admin.bind(locals, metrics)?;
+        let policies = sockets.iter().map(Sockets::policy).collect();
+        let admin = admin.bind(locals, policies, Arc::clone(&meters), metrics)?;
         Ok(Bound {
             settings,
             sockets,
@@ -138,11 +157,15 @@ impl Bound {
         for sockets in self.sockets {
             unix.extend(sockets.share(&mut workers)?);
         }
-        let administration = Stoppable::spawn(vec![("admin".to_owned(), self.admin.into_task()?)])?;
+        let hearts = Arc::new(Hearts::new(count + 1));
+        let (cut, _) = watch::channel(false);
+        let life = |nth| Life::new(&hearts, nth, &cut);
+        let administration = vec![("admin".to_owned(), self.admin.into_task(life(count))?)];
+        let administration = Stoppable::spawn(administration)?;
         let tasks = workers
             .into_iter()
             .enumerate()
-            .map(|(nth, worker)| Ok((format!("worker-{nth}"), worker.into_task()?)))
+            .map(|(nth, worker)| Ok((format!("worker-{nth}"), worker.into_task(life(nth))?)))
             .collect::<Result<Vec<_>, HttpError>>()?;
         Ok(Running {
             locals,
@@ -150,6 +173,8 @@ impl Bound {
             readiness,
             workers: Stoppable::spawn(tasks)?,
             administration,
+            hearts,
+            cut: Cut(cut),
             unix,
         })
     }
@@ -163,10 +188,10 @@ impl Running {
 
     /// Where every listener listens, as a person writes it: `http://127.0.0.1:7464`, `unix:/run/ringside.sock`.
     pub fn addresses(&self) -> Vec<String> {
-        let tcp = self
-            .locals
-            .iter()
-            .filter_map(|local| local.address.map(|address| format!("http://{address}")));
+        let tcp = self.locals.iter().filter_map(|local| {
+            let scheme = if local.is_tls { "https" } else { "http" };
+            Some(format!("{scheme}://{}", local.address?))
+        });
         let unix = self
             .locals
             .iter()
@@ -177,6 +202,23 @@ impl Running {
     /// The address of the administration.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// The hearts of the threads that serve.
+    pub fn hearts(&self) -> &Arc<Hearts> {
+        &self.hearts
+    }
+
+    /// What ends a drain at once.
+    pub fn cut(&self) -> Cut {
+        self.cut.clone()
+    }
+
+    /// The names of the listeners, in the order of [`Running::addresses`].
+    pub fn names(&self) -> Vec<&str> {
+        let tcp = self.locals.iter().filter(|local| local.address.is_some());
+        let unix = self.locals.iter().filter(|local| local.unix.is_some());
+        tcp.chain(unix).map(|local| local.name.as_str()).collect()
     }
 
     /// Takes no more connections, finishes the requests that are open within the configured time, and ends. The
@@ -192,6 +234,13 @@ impl Drop for Running {
         self.unix.clear();
         self.workers.end();
         self.administration.end();
+    }
+}
+
+impl Cut {
+    /// Cuts every connection, now or as soon as it is made.
+    pub fn now(&self) {
+        self.0.send_replace(true);
     }
 }
 

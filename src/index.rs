@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 
 pub use merge::Merge;
-pub use ownership::{Mode, OnConflict, Owner, Ownership};
+pub use ownership::{Mode, OnConflict, Owner, Ownership, Phones, Shared};
 pub use view::{Contest, Found, Records, Standing, Verdict, View};
 pub use writer::{Current, Writer};
 
@@ -32,6 +32,7 @@ pub(crate) struct State {
     pub(crate) snapshot: Arc<MappedSnapshot>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) streams: Arc<[Stream]>,
+    pub(crate) phones: Arc<Phones>,
 }
 
 /// The customers as readers see them.
@@ -39,12 +40,11 @@ pub(crate) struct State {
 pub struct Index {
     state: ArcSwap<State>,
     visible: AtomicU64,
-    ownership: Ownership,
 }
 
 impl Index {
-    /// An index over `snapshot`, and its one writer.
-    pub fn new(snapshot: Arc<MappedSnapshot>, ownership: Ownership) -> (Arc<Index>, Writer) {
+    /// An index over `snapshot`, and its one writer; `phones` are the rules of ownership, alone or with shared lines.
+    pub fn new(snapshot: Arc<MappedSnapshot>, phones: impl Into<Phones>) -> (Arc<Index>, Writer) {
         let seq = snapshot.header().seq;
         let schema = Arc::new(snapshot.schema().clone());
         let streams = snapshot.streams().into();
@@ -54,11 +54,11 @@ impl Index {
             snapshot,
             schema,
             streams,
+            phones: Arc::new(phones.into()),
         };
         let index = Arc::new(Index {
             state: ArcSwap::from_pointee(state),
             visible: AtomicU64::new(seq),
-            ownership,
         });
         (Arc::clone(&index), Writer::new(index, seq))
     }
@@ -71,7 +71,7 @@ impl Index {
             let state = self.state.load();
             // After the state, so that the seq that is told is never older than what the snapshot holds.
             let seq = self.visible.load(Ordering::Acquire);
-            if let Ok(answer) = read(&View::new(&state, seq, self.ownership)) {
+            if let Ok(answer) = read(&View::new(&state, seq)) {
                 return answer;
             }
         }
@@ -102,9 +102,14 @@ impl Index {
         )
     }
 
-    /// The rules of ownership.
-    pub fn ownership(&self) -> Ownership {
-        self.ownership
+    /// Replaces the rules of who answers; lookups that have begun finish under those that they began with.
+    pub fn set_phones(&self, phones: Phones) {
+        let phones = Arc::new(phones);
+        // The writer may replace another part of the state at the same time.
+        self.state.rcu(|state| State {
+            phones: Arc::clone(&phones),
+            ..State::clone(state)
+        });
     }
 }
 

@@ -3,14 +3,22 @@
 //! Imports and feeds both pass through here, so that a number that one of them stores is found however the other
 //! would have written it.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
 use crate::customer::document::Limits;
 use crate::customer::record::{self, Claim, Origin, TooLarge};
 use crate::customer::{Customer, Schema};
 use crate::number::{Key, Numbering, Unstorable};
 
-/// Makes records of customers. Cheap to clone, shared between threads.
+/// Makes records of customers. Cheap to clone, shared between threads; clones follow one another's [`Intake::replace`].
 #[derive(Debug, Clone)]
-pub struct Intake {
+pub struct Intake(Arc<ArcSwap<Plan>>);
+
+/// What customers are taken in by, replaced whole.
+#[derive(Debug)]
+struct Plan {
     numbering: Numbering,
     limits: Limits,
 }
@@ -38,17 +46,22 @@ pub struct Recorded {
 impl Intake {
     /// Reads numbers by `numbering`; `limits` say how many parts a customer keeps.
     pub fn new(numbering: Numbering, limits: Limits) -> Intake {
-        Intake { numbering, limits }
+        Intake(Arc::new(ArcSwap::from_pointee(Plan { numbering, limits })))
+    }
+
+    /// Reads numbers by `numbering` and keeps as many parts as `limits` say from the next customer on, in every clone.
+    pub fn replace(&self, numbering: Numbering, limits: Limits) {
+        self.0.store(Arc::new(Plan { numbering, limits }));
     }
 
     /// How many parts a customer keeps.
     pub fn limits(&self) -> Limits {
-        self.limits
+        self.0.load().limits
     }
 
     /// The numbering plan.
-    pub fn numbering(&self) -> &Numbering {
-        &self.numbering
+    pub fn numbering(&self) -> Numbering {
+        self.0.load().numbering.clone()
     }
 
     /// What `customer`, read under `schema`, claims: its distinct numbers in the order in which it first lists them.
@@ -60,11 +73,12 @@ impl Intake {
         schema: &Schema,
         since: impl Fn(Key) -> u64,
     ) -> (Vec<Claim>, Vec<Unclaimed>) {
+        let plan = self.0.load();
         let mut claims: Vec<Claim> = Vec::with_capacity(customer.phones.len());
         let mut unclaimed = Vec::new();
         for number in customer.numbers(schema) {
             let key =
-                match self
+                match plan
                     .numbering
                     .key_to_store(number.written.as_bytes(), number.region, number.extension)
                 {

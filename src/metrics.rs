@@ -7,6 +7,7 @@ mod name;
 mod process;
 
 use prometheus::core::Collector;
+use prometheus::proto::MetricType;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -43,7 +44,7 @@ pub enum MetricsError {
 
 /// A registry whose metrics' names are `ringside_<layer>_<nouns>_<ending>`.
 ///
-/// The layer is one of `http callers pop feed replica index overlay snapshot ha number customer process`. Counters
+/// The layer is one of `http callers pop feed replica index overlay snapshot ha number customer config process`. Counters
 /// end in `total`; gauges in `bytes`, `seconds`, `ratio`, `count` or `info`; histograms in `seconds` or `bytes`.
 #[derive(Debug)]
 pub struct Metrics {
@@ -126,6 +127,19 @@ impl Metrics {
         })
     }
 
+    /// The sum of what the metric `name` counts or gauges now, over all its labels; `None` where there is none of that
+    /// name, or it is a histogram.
+    pub fn sum(&self, name: &str) -> Option<f64> {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name)?;
+        let metrics = family.get_metric().iter();
+        match family.get_field_type() {
+            MetricType::COUNTER => Some(metrics.map(|metric| metric.get_counter().get_value()).sum()),
+            MetricType::GAUGE => Some(metrics.map(|metric| metric.get_gauge().get_value()).sum()),
+            _ => None,
+        }
+    }
+
     /// Every metric in the text format, version 0.0.4; the process is measured now.
     ///
     /// # Errors
@@ -195,10 +209,19 @@ mod tests {
             .with_label_values(&["main"])
             .observe(10.0);
 
+        assert_eq!(metrics.sum("ringside_http_answers_total"), Some(3.0));
+        assert_eq!(metrics.sum("ringside_overlay_size_bytes"), Some(12.0));
+        assert_eq!(metrics.sum("ringside_index_lookup_seconds"), None);
+        assert_eq!(metrics.sum("ringside_index_lookups_total"), None);
         let text = metrics.encode_text().unwrap();
         for line in [
             "ringside_http_answers_total{status=\"200\"} 3",
             "# HELP ringside_number_parses_total Numbers read.",
+            concat!(
+                "ringside_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "ringside_number_parses_total 1",
             "ringside_overlay_size_bytes 12",
             "ringside_snapshot_mapped_info{generation=\"7\"} 1",

@@ -11,6 +11,7 @@
 
 mod address;
 mod key;
+mod lines;
 mod numbering;
 mod parse;
 mod plan;

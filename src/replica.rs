@@ -5,6 +5,8 @@
 pub mod change;
 pub mod compaction;
 pub mod freshness;
+pub mod generations;
+pub mod judge;
 
 mod apply;
 mod graves;

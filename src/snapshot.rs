@@ -10,6 +10,7 @@ pub mod import;
 pub mod layout;
 pub mod map;
 pub mod scrub;
+pub mod sort;
 mod table;
 pub mod verify;
 pub mod writer;

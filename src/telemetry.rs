@@ -7,7 +7,9 @@
 mod redacted;
 mod reference;
 
+use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use tracing::Subscriber;
@@ -44,6 +46,14 @@ pub enum Format {
     Json,
 }
 
+/// The log of the process, whose level can be changed while it runs. The default is a log that nobody began: setting its
+/// level changes nothing.
+#[derive(Clone, Default)]
+pub struct Log(Option<Arc<SetLevel>>);
+
+/// Puts another filter in the place of the present one; false where the log has ended.
+type SetLevel = dyn Fn(EnvFilter) -> bool + Send + Sync;
+
 /// Why logging could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -68,22 +78,44 @@ impl Settings {
     }
 }
 
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Log")
+    }
+}
+
+impl Log {
+    /// Logs at `level` from now on, as [`Settings::level`] says it.
+    ///
+    /// # Errors
+    /// [`TelemetryError::Level`]; the level then stays.
+    pub fn set_level(&self, level: &str) -> Result<(), TelemetryError> {
+        let filter = filter(level)?;
+        if let Some(set) = &self.0
+            && !set(filter)
+        {
+            tracing::error!("the log's level could not be changed; it stays as it was");
+        }
+        Ok(())
+    }
+}
+
 /// Begins logging to standard error, for the whole process.
 ///
 /// # Errors
 /// The level cannot be read, or logging began before.
-pub fn init(settings: &Settings) -> Result<(), TelemetryError> {
+pub fn init(settings: &Settings) -> Result<Log, TelemetryError> {
     let colour = io::stderr().is_terminal();
-    subscriber(settings, io::stderr, colour)?
-        .try_init()
-        .map_err(|_| TelemetryError::Begun)
+    let (subscriber, log) = subscriber(settings, io::stderr, colour)?;
+    subscriber.try_init().map_err(|_| TelemetryError::Begun)?;
+    Ok(log)
 }
 
 fn subscriber<W>(
     settings: &Settings,
     writer: W,
     colour: bool,
-) -> Result<Box<dyn Subscriber + Send + Sync>, TelemetryError>
+) -> Result<(Box<dyn Subscriber + Send + Sync>, Log), TelemetryError>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -91,8 +123,18 @@ where
         .with_writer(writer)
         .with_env_filter(filter(&settings.level)?);
     Ok(match settings.format {
-        Format::Human => Box::new(lines.with_ansi(colour).finish()),
-        Format::Json => Box::new(lines.json().flatten_event(true).finish()),
+        Format::Human => {
+            let lines = lines.with_ansi(colour).with_filter_reloading();
+            let handle = lines.reload_handle();
+            let log = Log(Some(Arc::new(move |filter| handle.reload(filter).is_ok())));
+            (Box::new(lines.finish()), log)
+        }
+        Format::Json => {
+            let lines = lines.json().flatten_event(true).with_filter_reloading();
+            let handle = lines.reload_handle();
+            let log = Log(Some(Arc::new(move |filter| handle.reload(filter).is_ok())));
+            (Box::new(lines.finish()), log)
+        }
     })
 }
 
@@ -122,11 +164,11 @@ mod tests {
 
     use super::*;
 
-    /// A log that can be read back.
+    /// What was logged, to be read back.
     #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    struct Written(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Log {
+    impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -138,13 +180,13 @@ mod tests {
 
     /// What `act` logs under `settings`.
     fn logged(format: Format, level: &str, act: impl FnOnce()) -> String {
-        let log = Log::default();
+        let log = Written::default();
         let writer = log.clone();
         let settings = Settings {
             format,
             level: level.to_owned(),
         };
-        let subscriber = subscriber(&settings, move || writer.clone(), false).unwrap();
+        let (subscriber, _log) = subscriber(&settings, move || writer.clone(), false).unwrap();
         tracing::subscriber::with_default(subscriber, act);
         let bytes = log.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -168,6 +210,28 @@ mod tests {
             tracing::debug!(target: "ringside::feed::file", "shown");
             tracing::info!(target: "ringside::http", "hidden");
         });
+        assert!(text.contains("shown") && !text.contains("hidden"), "{text}");
+    }
+
+    #[test]
+    fn the_level_can_be_changed_and_a_misspelt_one_changes_nothing() {
+        let written = Written::default();
+        let writer = written.clone();
+        let settings = Settings {
+            format: Format::Json,
+            level: "warn".to_owned(),
+        };
+        let (subscriber, log) = subscriber(&settings, move || writer.clone(), false).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("hidden");
+            log.set_level("inof").unwrap_err();
+            tracing::info!("hidden");
+            log.set_level("info").unwrap();
+            tracing::info!("shown");
+            log.set_level("off").unwrap();
+            tracing::error!("hidden");
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         assert!(text.contains("shown") && !text.contains("hidden"), "{text}");
     }
 

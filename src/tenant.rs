@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::index::Index;
 use crate::number::Numbering;
 use crate::replica::Freshness;
@@ -14,8 +16,9 @@ pub struct Tenant {
     pub name: String,
     /// Its customers.
     pub index: Arc<Index>,
-    /// Its rules for reading numbers, under which its customers' numbers are stored.
-    pub numbering: Numbering,
+    /// Its rules for reading numbers, under which its customers' numbers are stored. Replaced whole when a changed
+    /// configuration is taken up.
+    pub numbering: ArcSwap<Numbering>,
     /// How fresh its customers are.
     pub freshness: Arc<Freshness>,
 }

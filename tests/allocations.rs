@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use bytes::BytesMut;
-use ringside::callers::{Call, Flag, TreatmentRule};
+use ringside::callers::{Call, Flag, TreatmentRule, Verstat};
 use serde_json::json;
 
 #[path = "support/centre.rs"]
@@ -75,11 +75,27 @@ fn plan() -> Plan {
             ada(),
             person("c-1", "First", json!(["+1 480 675 4111", "+1 480 675 4112"])),
             person("c-2", "Second", json!(["+1 480 675 4111"])),
+            // A shared line of one, and of two.
+            person("c-3", "Third", json!(["+1 480 675 4180", "+1 480 675 4181"])),
+            person("c-4", "Fourth", json!(["+1 480 675 4181"])),
         ],
+        shared_above: 5,
         rules: vec![
             TreatmentRule {
                 label: Some("blacklist".into()),
                 ..rule("refuse")
+            },
+            TreatmentRule {
+                found: Some(true),
+                attestation: Some(vec![Verstat::Failed]),
+                may_greet: Some(false),
+                ..rule("verify")
+            },
+            TreatmentRule {
+                label: Some("VIP".into()),
+                dnis: Some(vec!["+18005550100".into(), "hotline".into()]),
+                last_agent_id: Some("1001".into()),
+                ..rule("at once")
             },
             TreatmentRule {
                 flag: Some(Flag::DoNotCall),
@@ -108,20 +124,37 @@ fn a_lookup_allocates_nothing() {
         ("+14806754199", "\"reason\":\"unknown\""),
         ("+14806754111", "\"customer_id\":\"c-2\""),
         ("+14806754112", "\"not_owned\":[\"+14806754111\"]"),
+        ("+14806754180", "\"may_disclose\":false"),
+        ("+14806754181", "\"reason\":\"ambiguous\""),
     ] {
-        let parser = allocations(|| {
-            std::hint::black_box(centre.tenant.numbering.read(number, None));
-        });
-        for query in [
-            format!("ani={number}"),
-            format!("ani=%2B{}&nocache=1", &number[1..]),
-            format!("ani={number}&verstat=TN-Validation-Passed-A&call_id=7&format=json&onmiss=200"),
+        let reading = |written: &str| {
+            allocations(|| {
+                std::hint::black_box(centre.tenant.numbering.load().read(written, None));
+            })
+        };
+        let parser = reading(number);
+        for (query, parser) in [
+            (format!("ani={number}"), parser),
+            (format!("ani=%2B{}&nocache=1", &number[1..]), parser),
+            (
+                format!("ani={number}&verstat=TN-Validation-Passed-A&call_id=7&format=json&onmiss=200"),
+                parser,
+            ),
+            (
+                format!("ani={number}&dnis=hotel&diversion=+14806754110"),
+                parser + reading("hotel"),
+            ),
+            (
+                format!("ani=+18005550199&diversion={number}"),
+                parser + reading("+18005550199"),
+            ),
         ] {
             let call = Call {
                 method: "GET",
                 path: "/v1/lookup",
                 query: &query,
                 content_type: None,
+                diversion: None,
                 body: &[],
             };
             let mut buffer = BytesMut::with_capacity(1 << 14);

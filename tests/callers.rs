@@ -21,6 +21,7 @@ fn answer(method: &str, path: &str, query: &str, body: &[u8]) -> Option<(u16, &'
         path,
         query,
         content_type: None,
+        diversion: Some("<sip:+18005550199@pbx>, <sip:+14806754110@carrier>"),
         body,
     };
     let mut out = BytesMut::new();
@@ -37,11 +38,14 @@ fn query() -> impl Strategy<Value = String> {
         Just("onmiss".to_owned()),
         Just("region".to_owned()),
         Just("verstat".to_owned()),
+        Just("diversion".to_owned()),
         "\\PC{0,4}",
     ];
     let value = prop_oneof![
         "[+0-9%B ]{0,20}",
         "json|flat|text|kv",
+        "%2B18005550199",
+        "[<>\",;:@%0-9a-z+]{0,30}",
         "US|GB|ZZ|200|404",
         "(customer\\.)?(name|attributes\\.tier|ssn)",
         any::<String>(),

@@ -6,11 +6,17 @@
 mod config;
 #[path = "cli/demo.rs"]
 mod demo;
+#[path = "cli/key.rs"]
+mod key;
 #[path = "cli/lookup.rs"]
 mod lookup;
 #[path = "cli/normalize.rs"]
 mod normalize;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "cli/rules.rs"]
+mod rules;
+#[path = "support/serving.rs"]
+mod serving;
 #[path = "cli/snapshot.rs"]
 mod snapshot;

@@ -9,14 +9,20 @@ mod support;
 #[path = "support/wire.rs"]
 mod wire;
 
+#[path = "http/access.rs"]
+mod access;
 #[path = "http/administration.rs"]
 mod administration;
 #[path = "http/formats.rs"]
 mod formats;
 #[path = "http/lookup.rs"]
 mod lookup;
+#[path = "http/rules.rs"]
+mod rules;
 #[path = "http/sockets.rs"]
 mod sockets;
+#[path = "http/tls.rs"]
+mod tls;
 
 use served::{address, serve};
 use support::{Centre, Plan, centre};

@@ -12,6 +12,10 @@ mod faults;
 mod hospitals;
 #[path = "import/place.rs"]
 mod place;
+#[path = "import/repeats.rs"]
+mod repeats;
+#[path = "import/resume.rs"]
+mod resume;
 #[path = "import/round_trip.rs"]
 mod round_trip;
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use ringside::number::{Key, Mode, Numbering, Region, Settings, SourceSettings};
+use ringside::number::{Key, Mode, Numbering, Reason, Region, Settings, SourceSettings};
 
 #[test]
 fn a_source_may_have_rules_of_its_own() {
@@ -30,6 +30,39 @@ fn a_source_may_have_rules_of_its_own() {
             .to_string()
             .starts_with("area_code: expected")
     );
+}
+
+#[test]
+fn declared_numbers_are_read_in_any_form_and_told_by_the_trace() {
+    let numbering = Numbering::new(&Settings {
+        own_numbers: vec!["(800) 555-0199".to_owned(), "4000".to_owned()],
+        own_ranges: vec!["+14155550100-+14155550199".to_owned()],
+        shared_lines: vec!["415 555 0200".to_owned(), "+44 1632 960000".to_owned()],
+        extension_lengths: vec![4],
+        ..Settings::builtin()
+    })
+    .unwrap();
+    for (written, reason, told) in [
+        ("8005550199", Some(Reason::OwnNumber), Some("own_numbers")),
+        ("4000", Some(Reason::OwnNumber), Some("own_numbers")),
+        (
+            "sip:+14155550100@pbx",
+            Some(Reason::OwnNumber),
+            Some("+14155550100-+14155550199"),
+        ),
+        ("415-555-0199", Some(Reason::OwnNumber), Some("own_ranges")),
+        ("+14155550200", None, Some("shared_lines")),
+        ("+14155550099", None, None),
+    ] {
+        assert_eq!(numbering.read(written, None).reason(), reason, "{written}");
+        let trace = numbering.trace(written, None).join("\n");
+        match told {
+            Some(told) => assert!(trace.contains(told), "{trace}"),
+            None => assert!(!trace.contains("own_") && !trace.contains("shared"), "{trace}"),
+        }
+    }
+    let shared = [14_155_550_200, 441_632_960_000].map(|number| Key::e164(number).unwrap());
+    assert_eq!(numbering.shared_lines(), shared);
 }
 
 #[test]
@@ -77,6 +110,30 @@ fn settings_that_cannot_work_are_refused_by_name() {
             refused(|settings| settings.own_numbers.push("anonymous".to_owned())),
         ),
         (
+            "own_ranges",
+            refused(|settings| settings.own_ranges.push("+1415-+14159".to_owned())),
+        ),
+        // The legacy plan of Mexican mobile numbers is read as today's.
+        (
+            "own_ranges",
+            refused(|settings| {
+                settings
+                    .own_ranges
+                    .push("+5215512345600-+5215512345699".to_owned())
+            }),
+        ),
+        (
+            "shared_lines",
+            refused(|settings| settings.shared_lines.push("anonymous".to_owned())),
+        ),
+        (
+            "shared_lines",
+            refused(|settings| {
+                settings.own_ranges.push("+14155550100-+14155550199".to_owned());
+                settings.shared_lines.push("(415) 555-0150".to_owned());
+            }),
+        ),
+        (
             "outside_line_prefixes",
             refused(|settings| settings.outside_line_prefixes.push(String::new())),
         ),
@@ -116,6 +173,8 @@ fn settings_are_read_strictly() {
         extension_ranges = ["1000-1999"]
         emergency_numbers = ["112"]
         own_numbers = []
+        own_ranges = []
+        shared_lines = []
         outside_line_prefixes = []
         area_code = ""
         double_zero_is_plus = false

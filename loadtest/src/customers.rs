@@ -147,7 +147,8 @@ pub(crate) fn snapshot(
             streams: &streams,
         };
         writer.finish(&facts)?;
-        held.publish(staged)?;
+        let present = held.folder().present()?.unwrap_or_default();
+        held.publish(staged, present)?;
     }
     let snapshot = Snapshot::map(&path)?;
     Ok((path, snapshot))

@@ -37,6 +37,7 @@ const OWNERSHIP: Ownership = Ownership {
     mode: Mode::Unique,
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
+    shared_above: 0,
 };
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
@@ -57,6 +58,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         mode: Mode::Unique,
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
+        shared_above: 0,
     };
     let (index, _writer) = Index::new(Arc::clone(&snapshot), ownership);
     let chain = Chain {

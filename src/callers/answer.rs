@@ -7,7 +7,7 @@ use super::disclosure::Disclosure;
 use super::fields::{Fields, Key};
 use super::json;
 use super::meters::Outcome;
-use super::treatment::Decision;
+use super::treatment::{Decision, LastAgent};
 use crate::customer::Record;
 use crate::customer::record::Field;
 use crate::index::{Records, View};
@@ -150,9 +150,13 @@ impl Answer<'_, '_> {
             Key::Name => field(Field::Name),
             Key::Treatment => decided(|decision| &decision.treatment),
             Key::Queue => decided(|decision| &decision.queue),
-            Key::LastAgentId => field(Field::LastAgentId),
-            Key::MayGreet => Scalar::Bool(self.disclosure.may_greet),
-            Key::MayDisclose => Scalar::Bool(self.disclosure.may_disclose),
+            Key::LastAgentId => match self.decision.map(|decision| &decision.last_agent) {
+                None | Some(LastAgent::OfCustomer) => field(Field::LastAgentId),
+                Some(LastAgent::Nobody) => Scalar::Null,
+                Some(LastAgent::Fixed(id)) => Scalar::Text(id),
+            },
+            Key::MayGreet => Scalar::Bool(self.disclosure.greet.is_ok()),
+            Key::MayDisclose => Scalar::Bool(self.disclosure.disclose.is_ok()),
             Key::PopUrl => Scalar::Null,
             Key::Generation => Scalar::Integer(self.view.generation()),
             Key::Position => match &self.freshness.position {

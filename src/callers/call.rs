@@ -11,6 +11,8 @@ pub struct Call<'a> {
     pub query: &'a str,
     /// The content type of the body, where one was sent.
     pub content_type: Option<&'a str>,
+    /// The header `Diversion`, where one was sent: its lines joined by commas, the topmost first.
+    pub diversion: Option<&'a str>,
     /// The body, within the server's limit.
     pub body: &'a [u8],
 }
@@ -45,15 +47,20 @@ impl Reply {
 impl<'a> Call<'a> {
     /// The path with one slash at its start: callers that join a base and a path write two.
     pub fn trimmed_path(&self) -> &'a str {
-        let rest = self.path.trim_start_matches('/');
-        match self.path.len() - rest.len() {
-            0 | 1 => self.path,
-            slashes => &self.path[slashes - 1..],
-        }
+        trimmed(self.path)
     }
 
     /// Whether the method is `GET`, or `HEAD`, which is answered alike.
     pub fn is_get(&self) -> bool {
         matches!(self.method, "GET" | "HEAD")
+    }
+}
+
+/// `path` with one slash at its start, where it has several.
+pub fn trimmed(path: &str) -> &str {
+    let rest = path.trim_start_matches('/');
+    match path.len() - rest.len() {
+        0 | 1 => path,
+        slashes => &path[slashes - 1..],
     }
 }

@@ -1,27 +1,30 @@
 //! Whether a caller may be greeted by name, and told of their affairs: being identified is not being authenticated.
 
-use super::settings::Attestation;
+use super::settings::{Attestation, Verstat};
+use super::treatment::Decision;
 
-/// What the network says of the calling number (`verstat`, STIR/SHAKEN).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verstat {
-    /// Verification failed: the number is likely to be forged.
-    Failed,
-    /// Nobody vouches for the number.
-    Absent,
-    /// Someone vouches for the call, not for the number.
-    Passed,
-    /// The carrier vouches for the caller's right to the number.
-    Full,
-}
-
-/// What an answer permits.
+/// What an answer permits, or why it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Disclosure {
     /// Greet by name.
-    pub(super) may_greet: bool,
+    pub(super) greet: Result<(), Denied>,
     /// Speak of cases and the like.
-    pub(super) may_disclose: bool,
+    pub(super) disclose: Result<(), Denied>,
+}
+
+/// Why something is not permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// There is no one customer.
+    NoOne,
+    /// The number is likely to be forged.
+    Failed,
+    /// The number is not vouched for as far as is required.
+    NotVouchedFor,
+    /// Others use the number too.
+    Shared,
+    /// The treatment rule at this place, from 0.
+    Rule(usize),
 }
 
 impl Verstat {
@@ -52,26 +55,51 @@ impl Verstat {
     }
 }
 
+impl Denied {
+    /// Why, as a sentence without a full stop.
+    pub(super) fn words(self) -> String {
+        match self {
+            Denied::NoOne => "there is no one customer".to_owned(),
+            Denied::Failed => {
+                "the number's verification failed, and answers.require_attestation is set".to_owned()
+            }
+            Denied::NotVouchedFor => {
+                "the number is not attested as answers.require_attestation asks".to_owned()
+            }
+            Denied::Shared => "others use this line too".to_owned(),
+            Denied::Rule(index) => format!("treatment[{index}] takes it away"),
+        }
+    }
+}
+
 impl Disclosure {
     /// Nobody in particular was found.
     pub(super) const NONE: Disclosure = Disclosure {
-        may_greet: false,
-        may_disclose: false,
+        greet: Err(Denied::NoOne),
+        disclose: Err(Denied::NoOne),
     };
 
-    /// One customer was found, whose number others use too where `shared`.
-    pub(super) fn of_one(verstat: Verstat, required: Attestation, shared: bool) -> Disclosure {
-        let failed = verstat == Verstat::Failed;
-        let vouched = match required {
-            Attestation::None => true,
-            Attestation::NotFailed => !failed,
-            Attestation::A => verstat == Verstat::Full,
+    /// One customer was found, whose number others use too where `shared`. A rule can only take away.
+    pub(super) fn of_one(
+        verstat: Verstat,
+        required: Attestation,
+        shared: bool,
+        decision: Option<&Decision>,
+    ) -> Disclosure {
+        let unless = |is_denied: bool, why| if is_denied { Err(why) } else { Ok(()) };
+        let taken = |takes: fn(&Decision) -> bool| {
+            decision
+                .filter(|decision| takes(decision))
+                .map_or(Ok(()), |decision| Err(Denied::Rule(decision.index)))
         };
-        let may_greet = required == Attestation::None || !failed;
-        Disclosure {
-            may_greet,
-            may_disclose: may_greet && vouched && !shared,
-        }
+        let failed = required != Attestation::None && verstat == Verstat::Failed;
+        let vouched = required != Attestation::A || verstat == Verstat::Full;
+        let greet = unless(failed, Denied::Failed).and_then(|()| taken(|decision| decision.takes_greeting));
+        let disclose = greet
+            .and_then(|()| unless(!vouched, Denied::NotVouchedFor))
+            .and_then(|()| unless(shared, Denied::Shared))
+            .and_then(|()| taken(|decision| decision.takes_disclosing));
+        Disclosure { greet, disclose }
     }
 }
 
@@ -116,12 +144,37 @@ mod tests {
             (Verstat::Full, A, false, true, true),
             (Verstat::Failed, A, false, false, false),
         ] {
-            let found = Disclosure::of_one(verstat, required, shared);
+            let found = Disclosure::of_one(verstat, required, shared, Option::None);
             assert_eq!(
-                (found.may_greet, found.may_disclose),
+                (found.greet.is_ok(), found.disclose.is_ok()),
                 (greet, disclose),
                 "{verstat:?} {required:?} {shared}"
             );
         }
+    }
+
+    #[test]
+    fn a_rule_takes_away_and_the_first_reason_is_told() {
+        let rule = |takes_greeting, takes_disclosing| Decision {
+            index: 3,
+            takes_greeting,
+            takes_disclosing,
+            ..Decision::default()
+        };
+        let of = |decision: &Decision, verstat, shared| {
+            let found = Disclosure::of_one(verstat, Attestation::A, shared, Some(decision));
+            (found.greet, found.disclose)
+        };
+        use Denied::{Failed, NotVouchedFor, Rule, Shared};
+        let (full, failed) = (Verstat::Full, Verstat::Failed);
+        assert_eq!(of(&rule(false, false), full, false), (Ok(()), Ok(())));
+        assert_eq!(of(&rule(false, true), full, false), (Ok(()), Err(Rule(3))));
+        assert_eq!(of(&rule(true, false), full, false), (Err(Rule(3)), Err(Rule(3))));
+        assert_eq!(of(&rule(false, true), full, true), (Ok(()), Err(Shared)));
+        assert_eq!(
+            of(&rule(false, true), Verstat::Passed, true),
+            (Ok(()), Err(NotVouchedFor))
+        );
+        assert_eq!(of(&rule(true, true), failed, true), (Err(Failed), Err(Failed)));
     }
 }

@@ -1,26 +1,35 @@
 //! How a lookup came to its answer: how the number was read, who claims it, who answers and why the others do not.
 
+mod judged;
+
 use serde::Serialize;
 
 use super::call::Call;
+use super::diversion;
+use super::lookup::{Request, Source};
+use super::native::{check_region, request_of};
 use super::parameters::{Parameters, Written};
 use super::refusal::Refusal;
+use super::sources::Sources;
 use crate::customer::Record;
 use crate::customer::record::Field;
-use crate::index::{Contest, Mode, OnConflict, Owner, Ownership, Standing, Verdict, View};
-use crate::number::{Key, Numbering, Reading, display_national, region_of};
+use crate::index::{Contest, Mode, OnConflict, Owner, Ownership, Shared, Standing, Verdict, View};
+use crate::number::{Key, Reading, Reason, display_national, region_of};
 use crate::overlay::Superseded;
 use crate::snapshot::Stream;
-use crate::tenant::Tenant;
+
+pub use judged::{PermissionExplained, RuleExplained, TreatmentExplained};
 
 /// How one lookup came to its answer. Everything in it is for the operator's eyes: it holds numbers and names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The number as it was given.
     pub written: String,
-    /// The rules that applied, in their order.
+    /// The rules that applied, in their order; of the calling number, and then of who diverted the call.
     pub steps: Vec<String>,
-    /// The number that it was read as, `+14155552671`; `null` where it is none.
+    /// Whether who diverted the call is looked up, in place of our own number.
+    pub diverted: bool,
+    /// The number that is looked up, `+14155552671`; `null` where there is none.
     pub number: Option<String>,
     /// The number as people write it within its country.
     pub national: Option<String>,
@@ -39,8 +48,16 @@ pub struct Explanation {
     pub rules: Rules,
     /// Whether all who claim the number answer for it.
     pub shared: bool,
+    /// Why: `mode`, `shared_lines`, `shared_above` or `customer`, one of whom declares it.
+    pub shared_by: Option<&'static str>,
     /// Every claim, the strongest first.
     pub claims: Vec<ClaimExplained>,
+    /// How the caller is treated.
+    pub treatment: TreatmentExplained,
+    /// Whether the caller may be greeted by name.
+    pub may_greet: PermissionExplained,
+    /// Whether the caller may be told of the customer's affairs.
+    pub may_disclose: PermissionExplained,
 }
 
 /// The rules of ownership, in the words of the configuration.
@@ -52,6 +69,8 @@ pub struct Rules {
     pub owner: &'static str,
     /// `move` or `replace`.
     pub on_conflict: &'static str,
+    /// The most customers that may list a number before it is taken for shared; 0: any number.
+    pub shared_above: u32,
 }
 
 /// One customer's claim on the number.
@@ -80,11 +99,11 @@ pub struct ClaimExplained {
 }
 
 impl Explanation {
-    /// Explains what `call` asks for: `?ani=…&region=…`.
+    /// Explains what `call` asks for: `?ani=…`, the parameters of a lookup, and `listener=…`, as which it is read.
     ///
     /// # Errors
-    /// It is no GET, or asks for no number.
-    pub fn asked(call: &Call<'_>, tenant: &Tenant) -> Result<Explanation, Refusal> {
+    /// It is no GET, asks for no number, or names a region or a listener that there is not.
+    pub fn asked(call: &Call<'_>, sources: &Sources) -> Result<Explanation, Refusal> {
         if !call.is_get() {
             return Err(Refusal::Method { allow: "GET, HEAD" });
         }
@@ -95,27 +114,29 @@ impl Explanation {
             .as_ref()
             .map(Written::as_str)
             .ok_or(Refusal::Missing("ani"))?;
-        let region = parameters.region.as_deref().filter(|region| !region.is_empty());
-        let index = &tenant.index;
-        Ok(index.read(|view| Explanation::of(ani, region, &tenant.numbering, view, index.ownership())))
+        check_region(&parameters)?;
+        let source = sources.get(parameters.listener.as_deref())?;
+        let request = request_of(&parameters, ani);
+        Ok(source
+            .tenant
+            .index
+            .read(|view| Explanation::of(&request, source, view)))
     }
 
-    /// Explains what a lookup of `written` sees in `view`. `region` overrides the default region, as in a lookup.
+    /// Explains what a lookup of `request` at `source` sees in `view`.
     ///
     /// # Errors
     /// [`Superseded`], as all of a view's methods; call again with a fresh view.
-    pub fn of(
-        written: &str,
-        region: Option<&str>,
-        numbering: &Numbering,
-        view: &View<'_>,
-        ownership: Ownership,
-    ) -> Result<Explanation, Superseded> {
-        let reading = numbering.read(written, region);
+    pub fn of(request: &Request<'_>, source: &Source, view: &View<'_>) -> Result<Explanation, Superseded> {
+        let heard = source.hear(request);
+        let reading = &heard.reading;
+        let who = source.who(view, reading)?;
+        let judged = source.judge(view, &who, &heard);
+        let ownership = view.phones().ownership();
         let contest = match reading.key() {
             Some(key) => view.contest(key.raw())?,
             None => Contest {
-                shared: false,
+                shared: None,
                 standings: Vec::new(),
             },
         };
@@ -128,18 +149,28 @@ impl Explanation {
             key.map(|key| claim(standing, owner, &contest, key, ownership, view.streams()))
         };
         Ok(Explanation {
-            written: written.to_owned(),
-            steps: numbering.trace(written, region),
+            written: request.ani.to_owned(),
+            steps: steps(request, source),
+            diverted: heard.is_diverted,
             number: reading.number().map(|number| number.to_string()),
             national: reading.number().map(display_national),
             country: reading.number().and_then(region_of),
             valid: reading.is_valid(),
-            reason: reason(&reading, owner.is_some()),
+            reason: reason(reading, owner.is_some()),
             generation: view.generation(),
             seq: view.seq(),
             rules: Rules::of(ownership),
-            shared: contest.shared,
+            shared: contest.shared.is_some(),
+            shared_by: contest.shared.map(|shared| match shared {
+                Shared::Mode => "mode",
+                Shared::Line => "shared_lines",
+                Shared::Crowd => "shared_above",
+                Shared::Customer => "customer",
+            }),
             claims: contest.standings.iter().filter_map(explain).collect(),
+            treatment: TreatmentExplained::of(source, view, &who, &heard, &judged),
+            may_greet: PermissionExplained::of(judged.disclosure.greet),
+            may_disclose: PermissionExplained::of(judged.disclosure.disclose),
         })
     }
 }
@@ -159,8 +190,31 @@ impl Rules {
                 OnConflict::Move => "move",
                 OnConflict::Replace => "replace",
             },
+            shared_above: ownership.shared_above,
         }
     }
+}
+
+/// The rules that applied to the calling number and, where that is our own, to who diverted the call.
+fn steps(request: &Request<'_>, source: &Source) -> Vec<String> {
+    let numbering = &source.numbering;
+    let mut steps = numbering.trace(request.ani, request.region);
+    let Some(diversion) = request.diversion.filter(|diversion| !diversion.is_empty()) else {
+        return steps;
+    };
+    if numbering.read(request.ani, request.region).reason() != Some(Reason::OwnNumber) {
+        steps.push("the diversion does not matter: the calling number is not our own".to_owned());
+        return steps;
+    }
+    let mut last = "";
+    let found = diversion::behind(diversion, numbering, request.region, |entry, fate| {
+        last = entry.address;
+        steps.push(format!("diversion {last:?}: {}", fate.words()));
+    });
+    if found.is_some() {
+        steps.extend(numbering.trace(last, request.region));
+    }
+    steps
 }
 
 fn reason(reading: &Reading<'_>, found: bool) -> Option<&'static str> {
@@ -213,11 +267,14 @@ fn why(
     let others = contest.standings.len() > 1;
     match (standing.verdict, owner) {
         (Verdict::Owner, _) if !others => "the only claim".to_owned(),
-        (Verdict::Owner, _) if ownership.mode == Mode::Shared => {
-            "in mode shared all claimants answer".to_owned()
-        }
-        (Verdict::Owner, _) if contest.shared => {
-            "the number is declared shared: all claimants answer".to_owned()
+        (Verdict::Owner, _) if contest.shared.is_some() => {
+            let why = match contest.shared {
+                Some(Shared::Line) => "the line is one of numbers.shared_lines",
+                Some(Shared::Crowd) => "more customers than phones.shared_above list the number",
+                Some(Shared::Customer) => "the number is declared shared",
+                Some(Shared::Mode) | None => "in mode shared",
+            };
+            format!("{why}: all claimants answer")
         }
         (Verdict::Owner, _) => match ownership.owner {
             Owner::NewestClaim => "the newest claim of those that stand".to_owned(),

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{Ani, Answer, Who};
-use super::disclosure::{Disclosure, Verstat};
+use super::disclosure::Disclosure;
+use super::diversion;
 use super::meters::{Meters, Outcome};
-use super::settings::Answers;
-use super::treatment::Treatment;
+use super::settings::{Answers, Verstat};
+use super::treatment::{Caller, Decision, Dialled, Treatment};
 use crate::customer::Record;
 use crate::customer::record::Field;
 use crate::index::{Found, View};
-use crate::number::{self, Numbering, Reason};
+use crate::number::{self, Numbering, Reading, Reason};
 use crate::overlay::Superseded;
+use crate::replica::freshness;
 use crate::telemetry;
 use crate::tenant::Tenant;
 
@@ -28,6 +30,9 @@ pub struct Request<'a> {
     pub call_id: Option<&'a str>,
     /// The network's word on the calling number.
     pub verstat: Option<&'a str>,
+    /// Who diverted the call, as sent: a number, or the header `Diversion`. Matters where the calling number is one of
+    /// our own.
+    pub diversion: Option<&'a str>,
     /// The region that the calling number is read in, where it is not the source's.
     pub region: Option<&'a str>,
 }
@@ -47,6 +52,25 @@ pub struct Source {
     pub meters: Arc<Meters>,
 }
 
+/// What a request says, read by a source's rules.
+pub(super) struct Heard<'a> {
+    /// The number that is looked up.
+    pub(super) reading: Reading<'a>,
+    /// Whether that is who diverted the call, in place of the calling number.
+    pub(super) is_diverted: bool,
+    dialled: Dialled<'a>,
+    verstat: Option<&'a str>,
+    attested: Verstat,
+}
+
+/// What is decided of a caller, as of one view.
+pub(super) struct Judged<'s> {
+    /// What follows from the treatment rules.
+    pub(super) decision: Option<&'s Decision>,
+    /// What is permitted.
+    pub(super) disclosure: Disclosure,
+}
+
 impl Source {
     /// Looks `request` up in one view, hands the answer to `write`, and counts. `write` is called again, with another
     /// view, where the first one was superseded: it must then begin again.
@@ -56,24 +80,18 @@ impl Source {
         mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>,
     ) -> Outcome {
         let begun = Instant::now();
-        let reading = self.numbering.read(request.ani, request.region);
-        let verstat = request.verstat.filter(|text| !text.is_empty());
-        let dialled = self.treatment.dialled(&self.numbering, request.dnis);
+        let heard = self.hear(request);
+        let reading = &heard.reading;
         let freshness = self.tenant.freshness.now(begun);
         let outcome = self.tenant.index.read(|view| {
-            let who = self.who(view, &reading)?;
-            let one = who.one();
-            let shared = one
-                .zip(reading.key())
-                .is_some_and(|(record, key)| record.claim(key.raw()).is_some_and(|claim| claim.shared));
+            let who = self.who(view, reading)?;
+            let Judged { decision, disclosure } = self.judge(view, &who, &heard);
             let answer = Answer {
                 view,
-                ani: Ani::of(&reading, request.ani),
-                outcome: who.outcome(&reading),
-                decision: self.treatment.decide(one, view.schema(), dialled, verstat),
-                disclosure: one.map_or(Disclosure::NONE, |_| {
-                    Disclosure::of_one(Verstat::of(verstat), self.answers.require_attestation, shared)
-                }),
+                ani: Ani::of(reading, request.ani),
+                outcome: who.outcome(reading),
+                decision,
+                disclosure,
                 who,
                 key: reading.key(),
                 freshness: &freshness,
@@ -82,19 +100,83 @@ impl Source {
             write(&answer)?;
             Ok(answer.outcome)
         });
-        let took = begun.elapsed();
-        self.meters.count(outcome, took);
+        let took = self.meters.count(outcome, request.dnis, &self.numbering, begun);
         tracing::debug!(
             ani = %telemetry::number(request.ani),
             call_id = request.call_id.map(telemetry::reference).map(tracing::field::display),
             outcome = outcome.as_str(),
+            diverted = heard.is_diverted,
             micros = took.as_micros(),
             "lookup"
         );
         outcome
     }
 
-    fn who<'v>(&self, view: &'v View<'_>, reading: &number::Reading<'_>) -> Result<Who<'v>, Superseded> {
+    /// Hands a miss to `write` that says nothing of any number, for whoever may not ask. `write` may be called again, as by
+    /// [`Source::look_up`].
+    pub(super) fn disable(&self, mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>) {
+        let freshness = freshness::Reading {
+            position: None,
+            age_ms: None,
+            connected: false,
+            caught_up: false,
+            stale: true,
+        };
+        self.tenant.index.read(|view| {
+            write(&Answer {
+                view,
+                ani: Ani::None,
+                key: None,
+                who: Who::Nobody,
+                outcome: Outcome::Disabled,
+                decision: None,
+                disclosure: Disclosure::NONE,
+                freshness: &freshness,
+                matches_max: 1,
+            })
+        });
+        self.meters.count_disabled();
+    }
+
+    /// Reads `request`: the calling number, or who diverted the call where the calling number is our own.
+    pub(super) fn hear<'a>(&self, request: &Request<'a>) -> Heard<'a> {
+        let calling = self.numbering.read(request.ani, request.region);
+        let diverted = match (calling.reason(), request.diversion) {
+            (Some(Reason::OwnNumber), Some(diversion)) => {
+                diversion::behind(diversion, &self.numbering, request.region, |_, _| {})
+            }
+            _ => None,
+        };
+        let is_diverted = diverted.is_some();
+        let verstat = request.verstat.filter(|text| !text.is_empty());
+        // The network vouches for the number that called, and that is our own; a forged call stays a forged one.
+        let verstat = verstat.filter(|text| !is_diverted || Verstat::of(Some(text)) == Verstat::Failed);
+        Heard {
+            reading: diverted.unwrap_or(calling),
+            is_diverted,
+            dialled: self.treatment.dialled(&self.numbering, request.dnis),
+            verstat,
+            attested: Verstat::of(verstat),
+        }
+    }
+
+    /// What is decided of `who` called.
+    pub(super) fn judge(&self, view: &View<'_>, who: &Who<'_>, heard: &Heard<'_>) -> Judged<'_> {
+        let decision = self.treatment.decide(&heard.caller(view, who));
+        let disclosure = match (who.one(), heard.reading.key()) {
+            (Some(record), Some(key)) => {
+                let is_declared = record.claim(key.raw()).is_some_and(|claim| claim.shared);
+                let shared = is_declared || view.phones().is_shared_line(key.raw());
+                let required = self.answers.require_attestation;
+                Disclosure::of_one(heard.attested, required, shared, decision)
+            }
+            _ => Disclosure::NONE,
+        };
+        Judged { decision, disclosure }
+    }
+
+    /// Who has the number, as of `view`.
+    pub(super) fn who<'v>(&self, view: &'v View<'_>, reading: &Reading<'_>) -> Result<Who<'v>, Superseded> {
         let Some(key) = reading.key() else {
             return Ok(Who::Nobody);
         };
@@ -139,10 +221,24 @@ impl Source {
             .chain(attributes.into_iter().flat_map(BTreeMap::into_values))
             .any(|phone| match phone {
                 Phone::Plain(written) | Phone::Described { number: written } => {
-                    self.tenant.numbering.read(&written, None).sip_user() == Some(user)
+                    self.tenant.numbering.load().read(&written, None).sip_user() == Some(user)
                 }
                 Phone::Other(_) => false,
             })
+    }
+}
+
+impl Heard<'_> {
+    /// What treatment rules look at.
+    pub(super) fn caller<'c>(&'c self, view: &'c View<'_>, who: &'c Who<'_>) -> Caller<'c> {
+        Caller {
+            record: who.one(),
+            schema: view.schema(),
+            found: !matches!(who, Who::Nobody),
+            dialled: self.dialled,
+            verstat: self.verstat,
+            attested: self.attested,
+        }
     }
 }
 

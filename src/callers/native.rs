@@ -1,5 +1,6 @@
 //! Ringside's own dialect: `/v1/lookup` and `/v1/customers/{id}`.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -91,6 +92,30 @@ impl Native {
         }))
     }
 
+    /// Answers the lookup `call`, whose sender may not ask, as a miss, where that sender takes every body for a name;
+    /// `None` where it reads statuses, and for other paths.
+    pub fn disabled(&self, call: &Call<'_>, out: &mut BytesMut) -> Option<Reply> {
+        let path = call.trimmed_path();
+        if !matches!(path, "/v1/lookup" | "/v1/lookup/") && segment(path, "/v1/lookup/").is_none() {
+            return None;
+        }
+        let mut parameters = Parameters::default();
+        let _unreadable = posted::read(call, &mut parameters);
+        parameters.read_form(call.query);
+        let asked = parameters.format.as_deref()?;
+        let mut plain = Format::NAMES.into_iter().filter(|(_, format)| format.is_plain());
+        let (_, format) = plain.find(|(name, _)| asked.eq_ignore_ascii_case(name))?;
+        self.source.disable(|answer| {
+            out.clear();
+            match format {
+                Format::Text => answer.write_name(out),
+                _ => answer.write_pairs(&Fields::all(), out),
+            }
+            Ok(())
+        });
+        Some(format.reply(200))
+    }
+
     fn lookup(&self, call: &Call<'_>, in_path: Option<&str>, out: &mut BytesMut) -> Result<Reply, Refusal> {
         let mut parameters = Parameters {
             ani: in_path.map(Written::decoded),
@@ -106,6 +131,10 @@ impl Native {
             }
         };
         parameters.read_form(call.query);
+        let diverted = parameters.diversion.as_ref().map(Written::as_str);
+        if diverted.is_none_or(str::is_empty) {
+            parameters.diversion = call.diversion.map(|header| Written::Text(Cow::Borrowed(header)));
+        }
         let format = chosen(
             "format",
             "json, flat, text or kv",
@@ -266,17 +295,18 @@ fn segment<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
         .filter(|rest| !rest.is_empty() && !rest.contains('/'))
 }
 
-fn request_of<'a>(parameters: &'a Parameters<'_>, ani: &'a str) -> Request<'a> {
+pub(super) fn request_of<'a>(parameters: &'a Parameters<'_>, ani: &'a str) -> Request<'a> {
     Request {
         ani,
         dnis: parameters.dnis.as_ref().map(Written::as_str),
         call_id: parameters.call_id.as_deref(),
         verstat: parameters.verstat.as_deref(),
+        diversion: parameters.diversion.as_ref().map(Written::as_str),
         region: parameters.region.as_deref(),
     }
 }
 
-fn check_region(parameters: &Parameters<'_>) -> Result<(), Refusal> {
+pub(super) fn check_region(parameters: &Parameters<'_>) -> Result<(), Refusal> {
     match parameters.region.as_deref().filter(|region| !region.is_empty()) {
         Some(region) if region.parse::<Region>().is_err() => Err(Refusal::unknown(
             "region",

@@ -49,9 +49,12 @@ impl Answer<'_, '_> {
         });
     }
 
-    /// Writes the customer's name, or nothing.
+    /// Writes the customer's name, or nothing; nothing too where nobody may be greeted by it, since whoever reads this
+    /// has no other place to see that.
     pub(super) fn write_name(&self, out: &mut BytesMut) {
-        if let Some(name) = self.scalar(Key::Name) {
+        if self.disclosure.greet.is_ok()
+            && let Some(name) = self.scalar(Key::Name)
+        {
             out.extend_from_slice(shown(&name.text()).as_bytes());
         }
     }

@@ -1,6 +1,11 @@
 //! What a configuration says of answers.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::{SeqAccessDeserializer, StrDeserializer};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What an answer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -26,7 +31,21 @@ pub enum Attestation {
     A,
 }
 
-/// How a caller is to be treated: if all the conditions given hold, what follows.
+/// What the network says of a calling number (`verstat`, STIR/SHAKEN).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verstat {
+    /// Verification failed: the number is likely to be forged.
+    Failed,
+    /// Nobody vouches for the number.
+    Absent,
+    /// Someone vouches for the call, not for the number.
+    Passed,
+    /// The carrier vouches for the caller's right to the number.
+    Full,
+}
+
+/// How a caller is to be treated: if all the conditions given hold, what follows, of which there is something.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TreatmentRule {
@@ -38,14 +57,28 @@ pub struct TreatmentRule {
     pub attribute: Option<String>,
     /// … with this value.
     pub equals: Option<String>,
-    /// Condition: this number was dialled.
-    pub dnis: Option<String>,
-    /// Condition: the network's word on the calling number.
+    /// Condition: one of these numbers was dialled.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub dnis: Option<Vec<String>>,
+    /// Condition: the network's word on the calling number, as it is sent.
     pub verstat: Option<String>,
+    /// Condition: what that word amounts to is one of these.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub attestation: Option<Vec<Verstat>>,
+    /// Condition: whether anybody was found, one customer or several.
+    pub found: Option<bool>,
     /// What follows: the treatment's name.
     pub treatment: Option<String>,
     /// What follows: the queue's name.
     pub queue: Option<String>,
+    /// What follows: the agent to route to, instead of the one who spoke with the customer last.
+    pub last_agent_id: Option<String>,
+    /// What follows, `false` alone: no agent to route to.
+    pub last_agent: Option<bool>,
+    /// What follows, `false` alone: no greeting by name, and so no disclosing.
+    pub may_greet: Option<bool>,
+    /// What follows, `false` alone: nothing of the customer's affairs is disclosed.
+    pub may_disclose: Option<bool>,
 }
 
 /// A customer's flag.
@@ -56,4 +89,31 @@ pub enum Flag {
     DoNotCall,
     /// No text messages.
     DoNotSms,
+}
+
+/// Reads a value, or a list of values.
+fn one_or_more<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct OneOrMore<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMore<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("text in quotation marks, or an array of it")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            T::deserialize(StrDeserializer::new(text)).map(|one| vec![one])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Vec<T>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(items))
+        }
+    }
+
+    deserializer.deserialize_any(OneOrMore(PhantomData)).map(Some)
 }

@@ -2,13 +2,13 @@
 //!
 //! What rules look for is written as records write it when the rules are made, so that a lookup compares bytes.
 
-use memchr::memmem::Finder;
+mod rule;
+mod sense;
 
-use super::attributes;
-use super::settings::{Flag, TreatmentRule};
-use crate::customer::record::Field;
+use super::settings::{TreatmentRule, Verstat};
 use crate::customer::{Record, Schema};
 use crate::number::{Key, Numbering};
+use rule::Rule;
 
 /// The rules, ready for lookups.
 #[derive(Debug, Clone)]
@@ -17,25 +17,47 @@ pub struct Treatment {
     needs_dnis: bool,
 }
 
-/// A rule that says nothing, or half of something.
+/// A rule that says nothing, contradicts itself, or is never reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("treatment[{index}]: expected {expected}, found {found}; correct the rule")]
+#[error("{}: expected {expected}, found {found}; correct the rule", self.path())]
 pub struct TreatmentError {
     /// The rule's place, from 0.
     pub index: usize,
+    /// The key at fault; empty: the rule as a whole.
+    pub key: &'static str,
     /// What a rule needs.
-    pub expected: &'static str,
+    pub expected: String,
     /// What was there.
-    pub found: &'static str,
+    pub found: String,
 }
 
 /// What follows from a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Decision {
+    /// The rule's place, from 0.
+    pub(super) index: usize,
     /// The treatment's name.
     pub(super) treatment: Option<Box<str>>,
     /// The queue's name.
     pub(super) queue: Option<Box<str>>,
+    /// Which agent is named as the last one.
+    pub(super) last_agent: LastAgent,
+    /// Whether nobody is greeted by name.
+    pub(super) takes_greeting: bool,
+    /// Whether nothing is disclosed.
+    pub(super) takes_disclosing: bool,
+}
+
+/// Which agent an answer names as the last one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum LastAgent {
+    /// The one who spoke with the customer last.
+    #[default]
+    OfCustomer,
+    /// Nobody.
+    Nobody,
+    /// This one.
+    Fixed(Box<str>),
 }
 
 /// The dialled number as rules compare it.
@@ -45,38 +67,46 @@ pub(super) struct Dialled<'a> {
     key: Option<Key>,
 }
 
-#[derive(Debug, Clone)]
-struct Rule {
-    /// `{"name":"VIP"`: labels begin with their names, and no text can hold these bytes unescaped.
-    label: Option<Finder<'static>>,
-    flag: Option<Finder<'static>>,
-    attribute: Option<(String, Option<Value>)>,
-    dnis: Option<(String, Option<Key>)>,
-    verstat: Option<String>,
-    decision: Decision,
-}
-
-/// An attribute's value as a JSON text, and as it stands for those that are none (`true`).
-#[derive(Debug, Clone)]
-struct Value {
-    quoted: String,
-    bare: String,
+/// What rules look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Caller<'a> {
+    /// The customer, where it is one.
+    pub(super) record: Option<&'a Record<'a>>,
+    /// The present schema.
+    pub(super) schema: &'a Schema,
+    /// Whether anybody was found.
+    pub(super) found: bool,
+    /// The dialled number.
+    pub(super) dialled: Dialled<'a>,
+    /// The network's word on the number.
+    pub(super) verstat: Option<&'a str>,
+    /// What that word amounts to.
+    pub(super) attested: Verstat,
 }
 
 impl Treatment {
     /// Makes the rules; `numbering` reads their dialled numbers.
     ///
     /// # Errors
-    /// A rule from which nothing follows, or a value without its attribute.
+    /// A rule from which nothing follows, whose conditions contradict each other, or that an earlier one hides.
     pub fn new(rules: &[TreatmentRule], numbering: &Numbering) -> Result<Treatment, TreatmentError> {
-        let rules = rules
-            .iter()
-            .enumerate()
-            .map(|(index, rule)| Rule::new(index, rule, numbering))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut made: Vec<Rule> = Vec::with_capacity(rules.len());
+        for (index, settings) in rules.iter().enumerate() {
+            sense::check(index, settings)?;
+            let rule = Rule::new(index, settings, numbering);
+            if let Some(before) = made.iter().position(|before| before.covers(&rule)) {
+                return Err(TreatmentError {
+                    index,
+                    key: "",
+                    expected: "a rule that is reached".to_owned(),
+                    found: format!("that treatment[{before}] holds whenever it does; put it above that one"),
+                });
+            }
+            made.push(rule);
+        }
         Ok(Treatment {
-            needs_dnis: rules.iter().any(|rule| rule.dnis.is_some()),
-            rules,
+            needs_dnis: made.iter().any(Rule::needs_dnis),
+            rules: made,
         })
     }
 
@@ -91,110 +121,27 @@ impl Treatment {
         }
     }
 
-    /// What follows for a call, from `record`'s customer where there is one.
-    pub(super) fn decide(
-        &self,
-        record: Option<&Record<'_>>,
-        schema: &Schema,
-        dialled: Dialled<'_>,
-        verstat: Option<&str>,
-    ) -> Option<&Decision> {
+    /// What follows for `caller`.
+    pub(super) fn decide(&self, caller: &Caller<'_>) -> Option<&Decision> {
         self.rules
             .iter()
-            .find(|rule| rule.holds(record, schema, dialled, verstat))
-            .map(|rule| &rule.decision)
+            .find(|rule| rule.holds(caller))
+            .map(Rule::decision)
+    }
+
+    /// Each rule's conditions that fail for `caller`, as sentences without a full stop; none where the rule holds.
+    pub(super) fn failing(&self, caller: &Caller<'_>) -> impl Iterator<Item = Vec<String>> {
+        self.rules.iter().map(|rule| rule.failing(caller))
     }
 }
 
-impl Rule {
-    fn new(index: usize, rule: &TreatmentRule, numbering: &Numbering) -> Result<Rule, TreatmentError> {
-        let refuse = |expected, found| {
-            Err(TreatmentError {
-                index,
-                expected,
-                found,
-            })
-        };
-        if rule.treatment.is_none() && rule.queue.is_none() {
-            return refuse("`treatment`, `queue` or both", "neither");
-        }
-        if rule.equals.is_some() && rule.attribute.is_none() {
-            return refuse("`attribute` beside `equals`", "none");
-        }
-        let value = rule.equals.as_ref().map(|equals| Value {
-            quoted: quoted(equals),
-            bare: equals.clone(),
-        });
-        Ok(Rule {
-            label: rule
-                .label
-                .as_ref()
-                .map(|label| finder(format!("{{\"name\":{}", quoted(label)))),
-            flag: rule.flag.map(|flag| {
-                finder(match flag {
-                    Flag::DoNotCall => "\"do_not_call\":true".to_owned(),
-                    Flag::DoNotSms => "\"do_not_sms\":true".to_owned(),
-                })
-            }),
-            attribute: rule.attribute.clone().map(|key| (key, value)),
-            dnis: rule
-                .dnis
-                .clone()
-                .map(|dnis| (dnis.clone(), numbering.read(&dnis, None).number())),
-            verstat: rule.verstat.clone(),
-            decision: Decision {
-                treatment: rule.treatment.as_deref().map(Box::from),
-                queue: rule.queue.as_deref().map(Box::from),
-            },
-        })
-    }
-
-    fn holds(
-        &self,
-        record: Option<&Record<'_>>,
-        schema: &Schema,
-        dialled: Dialled<'_>,
-        verstat: Option<&str>,
-    ) -> bool {
-        let finds = |finder: &Finder<'_>, field| {
-            record
-                .and_then(|record| record.field(field))
-                .is_some_and(|json| finder.find(json).is_some())
-        };
-        self.label
-            .as_ref()
-            .is_none_or(|label| finds(label, Field::Labels))
-            && self.flag.as_ref().is_none_or(|flag| finds(flag, Field::Flags))
-            && self.attribute.as_ref().is_none_or(|(key, value)| {
-                record
-                    .and_then(|record| attributes::value(record, schema, key))
-                    .is_some_and(|found| value.as_ref().is_none_or(|value| value.is(found)))
-            })
-            && self
-                .dnis
-                .as_ref()
-                .is_none_or(|(text, key)| match (key, dialled.key) {
-                    (Some(key), Some(dialled)) => *key == dialled,
-                    _ => !dialled.text.is_empty() && text == dialled.text,
-                })
-            && self
-                .verstat
-                .as_ref()
-                .is_none_or(|word| verstat.is_some_and(|verstat| verstat.trim().eq_ignore_ascii_case(word)))
+impl TreatmentError {
+    /// The key's full path in the configuration, `treatment[2].label`.
+    pub fn path(&self) -> String {
+        let dot = if self.key.is_empty() { "" } else { "." };
+        format!("treatment[{}]{dot}{}", self.index, self.key)
     }
 }
 
-impl Value {
-    fn is(&self, token: &[u8]) -> bool {
-        token == self.quoted.as_bytes() || token == self.bare.as_bytes()
-    }
-}
-
-fn finder(needle: String) -> Finder<'static> {
-    Finder::new(&needle).into_owned()
-}
-
-/// `text` as records write it.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Server;
+use super::words;
+use crate::http::Scope;
 use crate::number::Region;
 use crate::snapshot::import;
 
@@ -25,6 +28,14 @@ pub(super) enum Command {
     /// Build, look at, check, export and compare snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// Show the generations that there are, and an import that waits to be accepted
+    Generations(GenerationsArguments),
+    /// Publish the import that waits, or drop it
+    Accept(AcceptArguments),
+    /// Serve an earlier generation again
+    Rollback(RollbackArguments),
+    /// Keep a generation however many come after
+    Pin(PinArguments),
     /// Ask who is calling, and read the answer as a person does
     Lookup(LookupArguments),
     /// Say how a number was read, what matched, and which claims lost and why
@@ -33,6 +44,11 @@ pub(super) enum Command {
     Normalize(NormalizeArguments),
     /// Ask a running server how it is
     Status(StatusArguments),
+    /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Have a running server take up its changed configuration, as SIGHUP does, and say what needs a restart
+    Reload(ReloadArguments),
     /// The configuration: its documented defaults, a check, snippets for callers
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -110,11 +126,58 @@ pub(super) struct BuildArguments {
     /// The data folder to build in; the server's `data.dir`
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
+    /// Publish it whatever it changes, without waiting to be accepted
+    #[arg(long)]
+    pub(super) accept: bool,
+    /// Replace the customers though a feed keeps them as their source has them; the feed goes on from where it is
+    #[arg(long)]
+    pub(super) replace: bool,
     /// Print the summary as JSON, and no progress
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) config: ConfigFile,
+}
+
+/// Whose generations.
+#[derive(Debug, Args)]
+pub(super) struct GenerationsArguments {
+    /// The data folder, through the service that holds it where one does; without it the configured one
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcceptArguments {
+    /// Drop it instead
+    #[arg(long)]
+    pub(super) drop: bool,
+    #[command(flatten)]
+    pub(super) of: GenerationsArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RollbackArguments {
+    /// The generation to serve; without it the one before the present one
+    pub(super) generation: Option<u64>,
+    #[command(flatten)]
+    pub(super) of: GenerationsArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PinArguments {
+    /// The generation to keep
+    pub(super) generation: u64,
+    /// Let it go instead, when its time comes
+    #[arg(long)]
+    pub(super) remove: bool,
+    #[command(flatten)]
+    pub(super) of: GenerationsArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -168,7 +231,7 @@ pub(super) struct LookupArguments {
     /// Look in this snapshot file or data folder; without it and --server, in the configured data folder
     #[arg(long, value_name = "PATH", conflicts_with = "server")]
     pub(super) snapshot: Option<PathBuf>,
-    /// Ask this server: http://HOST:PORT or unix:/PATH
+    /// Ask this server: http://HOST:PORT, https://HOST:PORT or unix:/PATH
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<Server>,
     /// Region whose dialling rules read a number without a plus; ZZ for none
@@ -177,6 +240,8 @@ pub(super) struct LookupArguments {
     /// Print the answer as callers get it
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) credentials: Credentials,
     #[command(flatten)]
     pub(super) config: ConfigFile,
 }
@@ -195,9 +260,23 @@ pub(super) struct ExplainArguments {
     /// Region whose dialling rules read a number without a plus; ZZ for none
     #[arg(long, value_name = "REGION")]
     pub(super) region: Option<Region>,
+    /// Read numbers as this listener of the configuration does
+    #[arg(long, value_name = "NAME")]
+    pub(super) listener: Option<String>,
+    /// The dialled number, for treatment rules
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) dnis: Option<String>,
+    /// The network's word on the number: TN-Validation-Passed-A ...
+    #[arg(long, value_name = "WORD")]
+    pub(super) verstat: Option<String>,
+    /// Who diverted the call: a number, or the value of a header Diversion
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) diversion: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) credentials: Credentials,
     #[command(flatten)]
     pub(super) config: ConfigFile,
 }
@@ -231,7 +310,98 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
+    pub(super) credentials: Credentials,
+    #[command(flatten)]
     pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReloadArguments {
+    /// The server's administration address, http://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    pub(super) admin: Option<Server>,
+    /// The server's data folder, whose socket is asked; without it and --admin the configured one
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) credentials: Credentials,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+/// How a server is convinced, and convinces.
+#[derive(Debug, Args)]
+pub(super) struct Credentials {
+    /// For https: certificates in PEM that the server's must lead to
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
+    /// A file with the key to show; without it the variable RINGSIDE_KEY, without that none
+    #[arg(long, value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key, and print it this once; a running server takes it up
+    Add(KeyAddArguments),
+    /// Show which keys there are, what they allow and until when
+    List(KeyListArguments),
+    /// Revoke a key, or all keys of a name; a running server takes that up
+    Revoke(KeyRevokeArguments),
+}
+
+/// Whose keys.
+#[derive(Debug, Args)]
+pub(super) struct KeyPlace {
+    /// The server's data folder, with keys.json in it; without it the configured one
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub(super) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyAddArguments {
+    /// Whose key it is; a second key of a name does not end the first
+    pub(super) name: String,
+    /// What it allows: lookup, feed, ring, desktop:AGENT, desktop:*, admin; may be given several times
+    #[arg(long, value_name = "SCOPE", required = true)]
+    pub(super) scope: Vec<Scope>,
+    /// How long it counts, such as 90d or 12h; without this for ever
+    #[arg(long, value_name = "TIME", value_parser = words::span)]
+    pub(super) expires: Option<Duration>,
+    /// End the older keys of this name after this time, such as 24h; 0s at once
+    #[arg(long, value_name = "TIME", value_parser = words::span)]
+    pub(super) replaces_after: Option<Duration>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: KeyPlace,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyListArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: KeyPlace,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyRevokeArguments {
+    /// A key's id, or a name, whose keys are all meant
+    #[arg(value_name = "NAME|ID")]
+    pub(super) which: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) place: KeyPlace,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,9 +1,11 @@
-//! One request to a running server, over TCP or a Unix socket.
+//! One request to a running server, over TCP, TLS or a Unix socket.
 
 use std::fmt::{self, Display, Formatter};
+use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +15,12 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::http::ShortPath;
+use super::arguments::Credentials;
+use crate::http::{ShortPath, TlsError, trusting};
+use crate::telemetry::Redacted;
 
 /// How long a person waits for an answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,8 +37,25 @@ pub(super) enum Server {
         /// Host and port.
         authority: String,
     },
+    /// `https://HOST:PORT`.
+    Tls {
+        /// Host and port.
+        authority: String,
+    },
     /// `unix:/PATH`.
     Unix(PathBuf),
+}
+
+/// The variable with the key to show. The key itself is never an argument: everybody can read those.
+const KEY: &str = "RINGSIDE_KEY";
+/// The longest file of a key that is read, in bytes.
+const KEY_FILE_MAX: u64 = 4096;
+
+/// What is shown to a server and asked of it.
+#[derive(Default)]
+pub(super) struct Trust {
+    key: Option<Redacted<String>>,
+    connector: Option<TlsConnector>,
 }
 
 /// Why there is no answer.
@@ -57,9 +80,56 @@ pub(super) enum ClientError {
         status: StatusCode,
         message: String,
     },
+    /// https without anything to check the server by.
+    #[error(
+        "{server}: expected --ca FILE with https, found none; name the certificates that the server's leads to"
+    )]
+    NoCa { server: Server },
+    /// The certificates of --ca.
+    #[error(transparent)]
+    Ca(#[from] TlsError),
+    /// The key's file.
+    #[error("{}: expected a file with one key, found {found}; write the key into it, and nothing else", file.display())]
+    KeyFile { file: PathBuf, found: String },
     /// No runtime for the connection.
     #[error("cannot start a connection: {0}")]
     Runtime(std::io::Error),
+}
+
+impl Trust {
+    /// What `credentials` and the environment say.
+    ///
+    /// # Errors
+    /// A file that they name cannot be used.
+    pub(super) fn of(credentials: &Credentials) -> Result<Trust, ClientError> {
+        let key = match &credentials.key_file {
+            Some(file) => Some(key_in(file)?),
+            None => std::env::var(KEY).ok().filter(|key| !key.trim().is_empty()),
+        };
+        let connector = credentials.ca.as_deref().map(trusting).transpose()?;
+        Ok(Trust {
+            key: key.map(|key| Redacted::new(key.trim().to_owned())),
+            connector: connector.map(|config| TlsConnector::from(Arc::new(config))),
+        })
+    }
+}
+
+fn key_in(file: &Path) -> Result<String, ClientError> {
+    let unfit = |found: String| ClientError::KeyFile {
+        file: file.to_owned(),
+        found,
+    };
+    let opened = std::fs::File::open(file).map_err(|error| unfit(error.to_string()))?;
+    let mut key = String::new();
+    opened
+        .take(KEY_FILE_MAX)
+        .read_to_string(&mut key)
+        .map_err(|error| unfit(error.to_string()))?;
+    match key.split_whitespace().count() {
+        1 => Ok(key),
+        0 => Err(unfit("an empty one".to_owned())),
+        _ => Err(unfit("several words".to_owned())),
+    }
 }
 
 impl Server {
@@ -70,12 +140,12 @@ impl Server {
         }
     }
 
-    /// The body of the answer to `GET path_and_query`.
+    /// The body of the answer to `GET path_and_query`, showing and asking for what `trust` says.
     ///
     /// # Errors
-    /// There is none, or its status is not 200.
-    pub(super) fn get(&self, path_and_query: &str) -> Result<Bytes, ClientError> {
-        self.ask(Method::GET, path_and_query, Bytes::new(), TIMEOUT)
+    /// There is none, its status is not 200, or the server is not to be trusted.
+    pub(super) fn get(&self, path_and_query: &str, trust: &Trust) -> Result<Bytes, ClientError> {
+        self.ask(Method::GET, path_and_query, Bytes::new(), TIMEOUT, trust)
     }
 
     /// The body of the answer to `POST path` with the JSON `body`, an act that may take as long as it needs.
@@ -83,16 +153,29 @@ impl Server {
     /// # Errors
     /// There is none, or its status is not 200.
     pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Bytes, ClientError> {
-        self.ask(Method::POST, path, body.to_string().into(), ACT_TIMEOUT)
+        self.ask(
+            Method::POST,
+            path,
+            body.to_string().into(),
+            ACT_TIMEOUT,
+            &Trust::default(),
+        )
     }
 
-    fn ask(&self, method: Method, path: &str, body: Bytes, timeout: Duration) -> Result<Bytes, ClientError> {
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        timeout: Duration,
+        trust: &Trust,
+    ) -> Result<Bytes, ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(ClientError::Runtime)?;
         runtime.block_on(async {
-            tokio::time::timeout(timeout, self.request(method, path, body))
+            tokio::time::timeout(timeout, self.request(method, path, body, trust))
                 .await
                 .unwrap_or_else(|_| {
                     Err(ClientError::Late {
@@ -103,7 +186,13 @@ impl Server {
         })
     }
 
-    async fn request(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        trust: &Trust,
+    ) -> Result<Bytes, ClientError> {
         let unreachable = |source| ClientError::Unreachable {
             server: self.clone(),
             source,
@@ -111,12 +200,29 @@ impl Server {
         match self {
             Server::Tcp { authority } => {
                 let stream = TcpStream::connect(authority).await.map_err(unreachable)?;
-                self.exchange(stream, authority, method, path, body).await
+                self.exchange(stream, authority, method, path, body, trust).await
+            }
+            Server::Tls { authority } => {
+                let connector = trust
+                    .connector
+                    .as_ref()
+                    .ok_or_else(|| ClientError::NoCa { server: self.clone() })?;
+                let host = authority
+                    .rsplit_once(':')
+                    .map_or(authority.as_str(), |(host, _)| host);
+                let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+                let name = ServerName::try_from(host).map_err(|error| {
+                    unreachable(std::io::Error::new(std::io::ErrorKind::InvalidInput, error))
+                })?;
+                let stream = TcpStream::connect(authority).await.map_err(unreachable)?;
+                let stream = connector.connect(name, stream).await.map_err(unreachable)?;
+                self.exchange(stream, authority, method, path, body, trust).await
             }
             Server::Unix(socket) => {
                 let short = ShortPath::of(socket).map_err(unreachable)?;
                 let stream = UnixStream::connect(&short.path).await.map_err(unreachable)?;
-                self.exchange(stream, "localhost", method, path, body).await
+                self.exchange(stream, "localhost", method, path, body, trust)
+                    .await
             }
         }
     }
@@ -128,6 +234,7 @@ impl Server {
         method: Method,
         path: &str,
         body: Bytes,
+        trust: &Trust,
     ) -> Result<Bytes, ClientError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -141,7 +248,11 @@ impl Server {
             .map_err(|error| broken(error.to_string()))?;
         // Ends with the runtime, once the answer is there.
         tokio::spawn(connection);
-        let request = Request::builder()
+        let mut request = Request::builder();
+        if let Some(key) = &trust.key {
+            request = request.header(hyper::header::AUTHORIZATION, format!("Bearer {}", key.expose()));
+        }
+        let request = request
             .method(method)
             .uri(path)
             .header(hyper::header::CONTENT_TYPE, "application/json")
@@ -193,7 +304,7 @@ impl FromStr for Server {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Server, String> {
-        let unfit = || format!("expected http://HOST:PORT or unix:/PATH, found {text:?}");
+        let unfit = || format!("expected http://HOST:PORT, https://HOST:PORT or unix:/PATH, found {text:?}");
         if let Some(path) = text.strip_prefix("unix:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.is_empty() {
@@ -202,18 +313,21 @@ impl FromStr for Server {
                 Ok(Server::Unix(PathBuf::from(path)))
             };
         }
-        let rest = match text.split_once("://") {
-            Some(("http", rest)) => rest,
+        let (rest, is_tls) = match text.split_once("://") {
+            Some(("http", rest)) => (rest, false),
+            Some(("https", rest)) => (rest, true),
             Some(_) => return Err(unfit()),
-            None => text,
+            None => (text, false),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = authority.rsplit_once(':').ok_or_else(unfit)?;
         if host.is_empty() || host.contains('/') || port.parse::<u16>().is_err() {
             return Err(unfit());
         }
-        Ok(Server::Tcp {
-            authority: authority.to_owned(),
+        let authority = authority.to_owned();
+        Ok(match is_tls {
+            true => Server::Tls { authority },
+            false => Server::Tcp { authority },
         })
     }
 }
@@ -222,6 +336,7 @@ impl Display for Server {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Server::Tcp { authority } => write!(f, "http://{authority}"),
+            Server::Tls { authority } => write!(f, "https://{authority}"),
             Server::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -231,7 +346,7 @@ impl Display for Server {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
-    use std::io::{Read, Write};
+    use std::io::Write;
     use std::net::TcpListener;
     use std::os::unix::net::UnixListener;
     use std::thread;
@@ -260,7 +375,7 @@ mod tests {
                 "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
             )
         });
-        assert_eq!(server.get("/v1/lookup?ani=1").unwrap(), "{}");
+        assert_eq!(server.get("/v1/lookup?ani=1", &Trust::default()).unwrap(), "{}");
         let asked = answering.join().unwrap();
         assert!(asked.starts_with("GET /v1/lookup?ani=1 HTTP/1.1\r\n"), "{asked}");
 
@@ -273,7 +388,10 @@ mod tests {
             let answer = format!("HTTP/1.1 404 Not Found\r\ncontent-length: {length}\r\n\r\n{body}");
             answer_once(listener.accept().unwrap().0, &answer)
         });
-        let error = Server::Unix(path).get("/explain?ani=1").unwrap_err().to_string();
+        let error = Server::Unix(path)
+            .get("/explain?ani=1", &Trust::default())
+            .unwrap_err()
+            .to_string();
         answering.join().unwrap();
         assert!(
             error.contains("/explain: expected status 200, found 404 Not Found: no such page"),
@@ -287,7 +405,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server::at(listener.local_addr().unwrap());
         let answering = thread::spawn(move || answer_once(listener.accept().unwrap().0, "220 mail\r\n"));
-        let error = server.get("/").unwrap_err().to_string();
+        let error = server.get("/", &Trust::default()).unwrap_err().to_string();
         answering.join().unwrap();
         assert!(error.contains("expected an HTTP answer"), "{error}");
     }
@@ -297,6 +415,7 @@ mod tests {
         for (text, shown) in [
             ("http://127.0.0.1:7464", "http://127.0.0.1:7464"),
             ("http://[::1]:7464/", "http://[::1]:7464"),
+            ("https://pbx.example:7464", "https://pbx.example:7464"),
             ("localhost:7464", "http://localhost:7464"),
             ("unix:/run/ringside.sock", "unix:/run/ringside.sock"),
             ("unix:///run/ringside.sock", "unix:/run/ringside.sock"),
@@ -306,7 +425,7 @@ mod tests {
         }
         for text in [
             "",
-            "https://host:1",
+            "ftp://host:1",
             "http://host",
             "http://:1",
             "unix:",

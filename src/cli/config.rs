@@ -5,20 +5,27 @@ use std::io::Write;
 
 use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
-use super::output::{Output, Style};
-use crate::app::AppError;
-use crate::callers::Treatment;
-use crate::config::{Config, environment};
-use crate::number::Numbering;
+use super::output::{Output, Style, note};
+use crate::app::Rules;
+use crate::config::{Config, Loaded, environment};
+use crate::snapshot::Snapshot;
+use crate::snapshot::folder::Folder;
 
 pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliError> {
     match command {
         ConfigCommand::Default => out.write_all(Config::default_text().as_bytes())?,
         ConfigCommand::Check { file } => {
             // With the environment, as `serve` sees the file here; a fault names which of them it is in.
-            let config = Config::load(Some(file), environment())?;
-            let numbering = Numbering::new(&config.numbers)?;
-            Treatment::new(&config.treatment, &numbering).map_err(AppError::from)?;
+            let loaded = Loaded::read(Some(file), environment())?;
+            let config = &loaded.config;
+            for warning in Rules::check(&loaded)?.warnings() {
+                note(warning);
+            }
+            for (path, hint) in unknown_attributes(config) {
+                note(format_args!(
+                    "warning: {path}: the present schema has no such attribute{hint}"
+                ));
+            }
             let name = format!("{}: ", file.display());
             let variables: BTreeSet<String> = environment()
                 .map(|(variable, _)| variable)
@@ -37,6 +44,34 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
         ConfigCommand::Example { caller } => out.write_all(example(*caller).as_bytes())?,
     }
     Ok(())
+}
+
+/// Attributes that treatment rules name and the customers of the data folder do not have, each with what its name may
+/// have been meant to be. The schema belongs to the customers, and may come after the rules: so none is a fault.
+fn unknown_attributes(config: &Config) -> Vec<(String, String)> {
+    let snapshot = Folder::of_tenant(&config.data.dir)
+        .current()
+        .ok()
+        .flatten()
+        .and_then(|path| Snapshot::map(&path).ok());
+    let Some(snapshot) = snapshot else {
+        return Vec::new();
+    };
+    let schema = snapshot.schema();
+    let named = config.treatment.iter().enumerate();
+    let named = named.filter_map(|(index, rule)| Some((index, rule.attribute.as_deref()?)));
+    named
+        .filter(|(_, key)| schema.position(key).is_none())
+        .map(|(index, key)| {
+            let known = schema.attributes.iter().map(|attribute| attribute.key.as_str());
+            let nearest = known
+                .map(|known| (strsim::jaro_winkler(known, key), known))
+                .filter(|(likeness, _)| *likeness >= 0.75)
+                .max_by(|(one, _), (other, _)| one.total_cmp(other));
+            let hint = nearest.map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"));
+            (format!("treatment[{index}].attribute"), hint)
+        })
+        .collect()
 }
 
 fn example(caller: Caller) -> &'static str {
@@ -79,6 +114,8 @@ mod tests {
             "User=ringside",
             "RuntimeDirectory=ringside",
             "StateDirectory=ringside",
+            "Type=notify-reload",
+            "WatchdogSec=10",
         ] {
             assert!(set(line), "{line}");
         }

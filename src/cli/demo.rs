@@ -19,14 +19,14 @@ use super::arguments::DemoArguments;
 use super::error::CliError;
 use super::output::{self, Output, Style};
 use super::{serve, words};
-use crate::app::{self, Running};
-use crate::config::Config;
+use crate::app::{self, Hangup};
+use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
 use crate::intake::Intake;
 use crate::number::Numbering;
 use crate::snapshot::folder::Folder;
 use crate::snapshot::import::{self, Format, Input, Mapping, Summary};
-use crate::telemetry;
+use crate::telemetry::{self, Log};
 
 /// How the attributes of the invented customers are typed.
 const MAPPING: &str = include_str!("demo/mapping.toml");
@@ -37,24 +37,22 @@ pub(super) fn run(arguments: &DemoArguments, out: &mut Output) -> Result<(), Cli
         return demo.lines(demo.addresses).print(false, out);
     }
     // Signals are heard from before anything is built, so that nothing stays behind.
-    let (demo, running) = app::until_told_to_stop(|| -> Result<(Demo, Running), CliError> {
+    app::serve_until_told_to_stop(Hangup::Stop, || -> Result<_, CliError> {
         let demo = Demo::build(arguments, out)?;
-        let running = serve::start(&demo.config)?;
-        let listener = serve::listener_address(&running, &demo.config).unwrap_or(demo.addresses.0);
+        let running = serve::start(demo.loaded.clone(), demo.log.clone())?;
+        let listener = serve::listener_address(&running, &demo.loaded.config).unwrap_or(demo.addresses.0);
         demo.lines((listener, running.admin_address())).print(true, out)?;
         out.styled(Style::Dim, "Ctrl-C ends it.")?;
         std::io::Write::flush(out)?;
-        Ok((demo, running))
-    })?;
-    running.drain();
-    drop(demo);
-    Ok(())
+        Ok((running, demo))
+    })
 }
 
 /// A demonstration that is built.
 struct Demo {
     folder: DemoFolder,
-    config: Config,
+    loaded: Loaded,
+    log: Log,
     people: People,
     /// Callers' and the administration's, as configured.
     addresses: (SocketAddr, SocketAddr),
@@ -66,9 +64,10 @@ impl Demo {
         let addresses = (free_address(arguments.port), free_address(arguments.admin_port));
         let file = folder.write_config(addresses.0, addresses.1)?;
         // The file alone: an environment meant for another server must not lead the demonstration to its data.
-        let config = Config::load(Some(&file), std::iter::empty())?;
+        let loaded = Loaded::read(Some(&file), std::iter::empty())?;
+        let config = &loaded.config;
         // The lines to paste should stand alone; what goes wrong is told all the same.
-        telemetry::init(&telemetry::Settings {
+        let log = telemetry::init(&telemetry::Settings {
             level: "warn".to_owned(),
             ..config.log.clone()
         })?;
@@ -77,7 +76,7 @@ impl Demo {
         folder.write("mapping.toml", MAPPING.as_bytes())?;
         folder.write("changes.ndjson", b"")?;
         let customers = folder.write_documents(&people.documents)?;
-        let summary = import(&folder, &config, numbering, &customers)?;
+        let summary = import(&folder, config, numbering, &customers)?;
         let built = format!("Built {}", words::counted(summary.customers, "customer"));
         let where_to = format!(
             " in {} countries with {} in {:.1} s: {}",
@@ -89,7 +88,8 @@ impl Demo {
         out.pieces(&[(Style::Bold, &built), (Style::Plain, &where_to)])?;
         Ok(Demo {
             folder,
-            config,
+            loaded,
+            log,
             people,
             addresses,
         })
@@ -122,7 +122,16 @@ fn import(
     let input = Input::open(customers, Format::Ndjson).map_err(failed)?;
     let held = Folder::hold(Folder::of_tenant(&config.data.dir).dir())?;
     let intake = Intake::new(numbering, limits);
-    import::build(input, &mapping, &intake, &held, words::now_ms(), |_| {}).map_err(failed)
+    import::build_and_publish(
+        input,
+        &mapping,
+        &intake,
+        &held,
+        words::now_ms(),
+        config.import.memory_mib << 20,
+        |_| {},
+    )
+    .map_err(failed)
 }
 
 /// `port` on this machine; a free one where somebody has it already.

@@ -2,12 +2,16 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use super::client::ClientError;
 use crate::app::AppError;
+use crate::callers::TreatmentError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
+use crate::http::KeysError;
 use crate::number::SettingsError;
+use crate::replica::generations::GenerationsError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
 use crate::snapshot::import::{ImportError, MappingError};
@@ -22,9 +26,18 @@ pub(super) enum CliError {
     /// The configuration's rules for numbers.
     #[error("numbers.{0}")]
     Numbers(#[from] SettingsError),
+    /// The configuration's treatment rules.
+    #[error(transparent)]
+    Treatment(#[from] TreatmentError),
+    /// A changed configuration that a server has refused.
+    #[error("{0}\nThe server goes on with the configuration that it had.")]
+    Reload(String),
     /// The log's settings.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
+    /// What is asked for is refused, as a server would.
+    #[error(transparent)]
+    Refused(#[from] crate::callers::Refusal),
     /// A data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -69,6 +82,33 @@ pub(super) enum CliError {
         /// What to type next.
         again: String,
     },
+    /// An act on generations.
+    #[error(transparent)]
+    Generations(#[from] GenerationsError),
+    /// An import that would change too much, and waits.
+    #[error(
+        "generation {generation} waits to be accepted, and what was served is served still, because\n  {reasons}\nLook at it with \
+         `{inspect}`; then `{accept}`, or `{accept} --drop`"
+    )]
+    Waits {
+        /// Its serial number.
+        generation: u64,
+        /// Why.
+        reasons: String,
+        /// What to type to look at it.
+        inspect: String,
+        /// What to type to accept it.
+        accept: String,
+    },
+    /// An import that a feed would overrule.
+    #[error(
+        "expected no feed, found one configured that keeps the customers as their source has them; have it send the \
+         customers, or replace them all the same with --replace"
+    )]
+    Feed,
+    /// Keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// A server.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -128,6 +168,14 @@ impl From<serde_json::Error> for CliError {
 }
 
 impl CliError {
+    /// What the command exits with: 3 where something waits for a person, 1 where it failed.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            CliError::Waits { .. } => ExitCode::from(3),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
     /// Whether the reader of standard output has gone away, which is its good right.
     pub(super) fn is_broken_pipe(&self) -> bool {
         let source = match self {

@@ -2,25 +2,35 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::arguments::ExplainArguments;
+use super::client::Trust;
 use super::error::CliError;
-use super::lookup::query;
+use super::lookup::{add, query};
 use super::output::{Output, Style};
 use super::{number, snapshot, words};
+use crate::app::{AppError, sources};
 use crate::callers::explain::Explanation;
+use crate::callers::{Call, Meters};
 use crate::config::{Config, environment};
 use crate::index::Index;
+use crate::metrics::Metrics;
 use crate::number::{Key, Numbering};
+use crate::replica::Freshness;
 use crate::snapshot::MappedSnapshot;
+use crate::snapshot::folder::TENANT;
+use crate::tenant::Tenant;
 
 pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
     let mut found_in = None;
+    let query = asked(arguments);
     let explained = match &arguments.admin {
         Some(admin) => {
-            let body = admin.get(&format!("/explain?{}", query(&arguments.ani, arguments.region)))?;
+            let trust = Trust::of(&arguments.credentials)?;
+            let body = admin.get(&format!("/explain?{query}"), &trust)?;
             serde_json::from_slice(&body).map_err(|source| CliError::Answer {
                 server: admin.to_string(),
                 expected: "an explanation",
@@ -31,7 +41,7 @@ pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), 
             let path = arguments.snapshot.as_deref().unwrap_or(&config.data.dir);
             let (path, snapshot) = snapshot::open(path)?;
             let (_, snapshot) = found_in.insert((path, Arc::new(snapshot)));
-            serde_json::to_value(local(arguments, &config, Arc::clone(snapshot))?)?
+            serde_json::to_value(local(&query, &config, Arc::clone(snapshot))?)?
         }
     };
     if arguments.json {
@@ -46,29 +56,51 @@ pub(super) fn run(arguments: &ExplainArguments, out: &mut Output) -> Result<(), 
     }
 }
 
-fn local(
-    arguments: &ExplainArguments,
-    config: &Config,
-    snapshot: Arc<MappedSnapshot>,
-) -> Result<Explanation, CliError> {
-    let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
-    let (index, _writer) = Index::new(snapshot, config.phones);
-    Ok(index.read(|view| Explanation::of(&arguments.ani, None, &numbering, view, config.phones)))
+/// The query that asks for what the arguments ask for.
+fn asked(arguments: &ExplainArguments) -> String {
+    let mut query = query(&arguments.ani, arguments.region);
+    for (name, value) in [
+        ("listener", &arguments.listener),
+        ("dnis", &arguments.dnis),
+        ("verstat", &arguments.verstat),
+        ("diversion", &arguments.diversion),
+    ] {
+        add(&mut query, name, value.as_deref());
+    }
+    query
+}
+
+/// What a server of this configuration would say to `query`, of `snapshot` alone.
+fn local(query: &str, config: &Config, snapshot: Arc<MappedSnapshot>) -> Result<Explanation, CliError> {
+    let numbering = Numbering::new(&config.numbers)?;
+    let (index, _writer) = Index::new(snapshot, sources::phones(config, &numbering));
+    let tenant = Arc::new(Tenant {
+        name: TENANT.to_owned(),
+        index,
+        numbering: ArcSwap::from_pointee(numbering),
+        freshness: Arc::new(Freshness::without_feed()),
+    });
+    let metrics = Metrics::new().map_err(AppError::from)?;
+    let meters = Arc::new(Meters::register(&metrics).map_err(AppError::from)?);
+    let sources = sources::sources(config, &tenant, &meters)?;
+    let call = Call {
+        method: "GET",
+        path: "/explain",
+        query,
+        content_type: None,
+        diversion: None,
+        body: &[],
+    };
+    Ok(Explanation::asked(&call, &sources)?)
 }
 
 /// Reads the JSON, not the type: the server may be of another version.
 fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
-    let text = |value: &Value, key: &str| match &value[key] {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    let list = |key: &str| explained[key].as_array().map(Vec::as_slice).unwrap_or_default();
     out.styled(
         Style::Bold,
         format_args!("{:?} was read so", text(explained, "written")),
     )?;
-    for step in list("steps") {
+    for step in list(explained, "steps") {
         out.line(format_args!("  {}", step.as_str().unwrap_or_default()))?;
     }
     let number = text(explained, "number");
@@ -88,7 +120,64 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         text(rules, "owner"),
         text(rules, "on_conflict"),
     ))?;
-    let claims = list("claims");
+    claims(explained, out)?;
+    judged(explained, out)
+}
+
+/// The value of `key` as text; nothing for null.
+fn text(value: &Value, key: &str) -> String {
+    match &value[key] {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
+    value[key].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// How the caller is treated, rule by rule; a server of an older version says nothing of it.
+fn judged(explained: &Value, out: &mut Output) -> Result<(), CliError> {
+    let treatment = &explained["treatment"];
+    if treatment.is_null() {
+        return Ok(());
+    }
+    let rules = list(treatment, "rules");
+    out.gap()?;
+    out.styled(Style::Bold, words::counted(rules.len() as u64, "treatment rule"))?;
+    for rule in rules {
+        let name = format!("  treatment[{}] ", text(rule, "index"));
+        let decides = rule["index"] == treatment["decided_by"];
+        let fails: Vec<&str> = list(rule, "fails").iter().filter_map(Value::as_str).collect();
+        let (style, verdict) = match (decides, fails.is_empty()) {
+            (true, _) => (Style::Good, "decides".to_owned()),
+            (false, true) => (Style::Dim, "holds, behind the one that decides".to_owned()),
+            (false, false) => (Style::Dim, format!("does not hold; {}", fails.join("; "))),
+        };
+        out.pieces(&[(Style::Plain, &name), (style, &verdict)])?;
+    }
+    let permission = |key: &str| {
+        let permission = &explained[key];
+        let allowed = permission["allowed"].as_bool().unwrap_or_default();
+        format!(
+            "{}: {}",
+            if allowed { "yes" } else { "no" },
+            text(permission, "why")
+        )
+    };
+    out.table(&[
+        ("treatment", text(treatment, "treatment")),
+        ("queue", text(treatment, "queue")),
+        ("last agent", text(treatment, "last_agent_id")),
+        ("may greet", permission("may_greet")),
+        ("may disclose", permission("may_disclose")),
+    ])?;
+    Ok(())
+}
+
+fn claims(explained: &Value, out: &mut Output) -> Result<(), CliError> {
+    let claims = list(explained, "claims");
     if claims.is_empty() {
         let reason = text(explained, "reason");
         out.gap()?;

@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use self::answer::Answer;
 use self::phones::Claimed;
 use super::arguments::LookupArguments;
+use super::client::Trust;
 use super::error::CliError;
 use super::output::Output;
 use super::{snapshot, words};
@@ -34,7 +35,10 @@ pub(super) fn run(arguments: &LookupArguments, out: &mut Output) -> Result<(), C
     let query = query(&arguments.ani, arguments.region);
     let (body, source, snapshot) = match &arguments.server {
         Some(server) => {
-            let body = server.get(&format!("/v1/lookup?{query}"))?;
+            let body = server.get(
+                &format!("/v1/lookup?{query}"),
+                &Trust::of(&arguments.credentials)?,
+            )?;
             (body, server.to_string(), None)
         }
         None => {
@@ -107,10 +111,19 @@ fn claimed(answer: &Answer, snapshot: Option<&MappedSnapshot>, numbering: &Numbe
 /// The query of a question about one number.
 pub(super) fn query(ani: &str, region: Option<Region>) -> String {
     let mut query = format!("ani={}", utf8_percent_encode(ani, PLAIN));
-    if let Some(region) = region {
-        query.push_str(&format!("&region={region}"));
-    }
+    add(
+        &mut query,
+        "region",
+        region.map(|region| region.to_string()).as_deref(),
+    );
     query
+}
+
+/// Adds a parameter to `query`, where there is a value for it.
+pub(super) fn add(query: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        query.push_str(&format!("&{name}={}", utf8_percent_encode(value, PLAIN)));
+    }
 }
 
 #[cfg(test)]

@@ -5,31 +5,29 @@ use std::net::SocketAddr;
 use super::arguments::ServeArguments;
 use super::error::CliError;
 use super::output::Output;
-use crate::app::{self, App, Running};
-use crate::config::{Config, environment};
-use crate::telemetry;
+use crate::app::{self, App, Hangup, Running};
+use crate::config::{Config, Loaded, environment};
+use crate::telemetry::{self, Log};
 
 pub(super) fn run(arguments: &ServeArguments, out: &mut Output) -> Result<(), CliError> {
-    let config = Config::load(arguments.config.file.as_deref(), environment())?;
-    telemetry::init(&config.log)?;
-    let running = app::until_told_to_stop(|| -> Result<Running, CliError> {
-        let running = start(&config)?;
+    let loaded = Loaded::read(arguments.config.file.as_deref(), environment())?;
+    let log = telemetry::init(&loaded.config.log)?;
+    app::serve_until_told_to_stop(Hangup::of_service(), || -> Result<_, CliError> {
+        let running = start(loaded, log)?;
         // Whoever started the service with its output closed wants it to serve all the same.
         let _ = announce(&running, out);
-        Ok(running)
-    })?;
-    running.drain();
-    Ok(())
+        Ok((running, ()))
+    })
 }
 
-/// Starts the service that `config` describes.
-pub(super) fn start(config: &Config) -> Result<Running, CliError> {
-    Ok(App::build(config)?.spawn()?)
+/// Starts the service that `loaded` describes, which writes to `log`.
+pub(super) fn start(loaded: Loaded, log: Log) -> Result<Running, CliError> {
+    Ok(App::build(loaded, log)?.spawn()?)
 }
 
 fn announce(running: &Running, out: &mut Output) -> std::io::Result<()> {
-    for address in running.addresses() {
-        out.line(format_args!("listening on {address}"))?;
+    for (address, name) in running.addresses().iter().zip(running.names()) {
+        out.line(format_args!("listening on {address} (listener {name})"))?;
     }
     out.line(format_args!(
         "administration on http://{}",

@@ -1,4 +1,6 @@
-//! Sizes, counts and times as people read them.
+//! Sizes, counts and times as people read and write them.
+
+use std::time::Duration;
 
 /// `1234567` as `1,234,567`.
 pub(super) fn count(count: u64) -> String {
@@ -89,6 +91,21 @@ pub(super) fn duration(seconds: u64) -> String {
     }
 }
 
+/// A length of time as typed: `90d`, `24h`, `30m`, `45s`, `2w`; at most 100 years.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    const UNITS: [(char, u64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
+    const MOST: u64 = 100 * 366 * 86_400;
+    let unfit = || format!("expected a time such as 90d, 24h, 30m or 45s, at most 100 years; found {text:?}");
+    let (unit, length) = UNITS
+        .into_iter()
+        .find(|(unit, _)| text.ends_with(*unit))
+        .ok_or_else(unfit)?;
+    let digits = text.strip_suffix(unit).unwrap_or_default();
+    let number: u64 = digits.parse().map_err(|_| unfit())?;
+    let seconds = number.checked_mul(length).filter(|seconds| *seconds <= MOST);
+    seconds.map(Duration::from_secs).ok_or_else(unfit)
+}
+
 /// Now, in milliseconds since 1970.
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
@@ -126,6 +143,21 @@ mod tests {
         assert_eq!(before(3 * 86_400).as_deref(), Some("3 days ago"));
         assert_eq!(before(-7200).as_deref(), Some("in 2 hours"));
         assert_eq!(ago("yesterday", now), None);
+        let spans = ["90d", "24h", "0s", "2w"].map(|text| span(text).map(|span| span.as_secs()));
+        assert_eq!(spans, [Ok(7_776_000), Ok(86_400), Ok(0), Ok(1_209_600)]);
+        for text in [
+            "",
+            "d",
+            "90",
+            "-1d",
+            "1.5h",
+            "40000d",
+            "99999999999999999999s",
+            "1 d",
+            "é",
+        ] {
+            assert!(span(text).is_err(), "{text:?}");
+        }
         assert_eq!((duration(271), duration(3723)), ("4:31".into(), "1:02:03".into()));
     }
 }

@@ -1,11 +1,16 @@
 //! What types cannot say: ranges, and keys that need or exclude one another.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
-use super::Config;
-use crate::callers::TreatmentRule;
+use super::{Config, Tls};
+use crate::callers::Treatment;
 use crate::feed::Kind;
+use crate::number::Numbering;
 use crate::telemetry;
+
+/// The most dialled numbers that metrics name: each is a series of its own.
+const DNIS_MAX: usize = 100;
 
 /// A value that its type allows and its meaning does not.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +41,21 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
         60..=2_592_000,
     )?;
     within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
+    within("data.generations_kept", config.data.generations_kept, 1..=100)?;
+    for (key, percent) in [
+        ("vanished_max_percent", config.sanity.vanished_max_percent),
+        ("moved_max_percent", config.sanity.moved_max_percent),
+        ("lost_max_percent", config.sanity.lost_max_percent),
+        ("refused_max_percent", config.sanity.refused_max_percent),
+    ] {
+        within(&format!("sanity.{key}"), percent, 0..=100)?;
+    }
+    within(
+        "sanity.ignore_below",
+        config.sanity.ignore_below,
+        0..=1_000_000_000,
+    )?;
+    within("import.memory_mib", config.import.memory_mib, 64..=65_536)?;
     if config.data.dir.as_os_str().is_empty() {
         return Err(Unfit::new("data.dir", "a folder", "\"\""));
     }
@@ -58,18 +78,22 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
             format!("{:?}", config.log.level),
         ));
     }
-    config
-        .treatment
-        .iter()
-        .enumerate()
-        .try_for_each(|(index, rule)| treatment(index, rule))
+    if config.metrics.dnis.len() > DNIS_MAX {
+        return Err(Unfit::new(
+            "metrics.dnis",
+            format!("at most {DNIS_MAX} numbers"),
+            config.metrics.dnis.len().to_string(),
+        ));
+    }
+    within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;
+    rules(config)
 }
 
 fn listeners(config: &Config) -> Result<(), Unfit> {
     let mut taken = vec![("admin.address".to_owned(), config.admin.address)];
     for (name, listener) in &config.listener {
         named("listener", name)?;
-        let path = |key| format!("listener.{name}.{key}");
+        let path = |key: &str| format!("listener.{name}.{key}");
         if !listener.enabled {
             continue;
         }
@@ -80,6 +104,7 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
                 "neither",
             ));
         }
+        tls(&listener.tls, listener.address.is_some(), path)?;
         let Some(address) = listener.address.filter(|address| address.port() != 0) else {
             continue;
         };
@@ -99,6 +124,21 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
     Ok(())
 }
 
+fn tls(tls: &Tls, has_address: bool, path: impl Fn(&str) -> String) -> Result<(), Unfit> {
+    let is_given = |file: &Option<PathBuf>| file.is_some();
+    let (expected, key) = match (
+        is_given(&tls.certificate),
+        is_given(&tls.key),
+        is_given(&tls.client_ca),
+    ) {
+        (true, false, _) => ("the file of the certificate's private key", "tls.key"),
+        (false, true, _) | (false, _, true) => ("the file of the listener's certificate", "tls.certificate"),
+        (true, true, _) if !has_address => ("an address: TLS is for TCP", "address"),
+        _ => return Ok(()),
+    };
+    Err(Unfit::new(path(key), expected, "\"\""))
+}
+
 fn feeds(config: &Config) -> Result<(), Unfit> {
     config.feed.iter().try_for_each(|(name, feed)| {
         named("feed", name)?;
@@ -113,39 +153,16 @@ fn feeds(config: &Config) -> Result<(), Unfit> {
     })
 }
 
-fn treatment(index: usize, rule: &TreatmentRule) -> Result<(), Unfit> {
-    let path = |key: &str| format!("treatment[{index}]{key}");
-    let texts = [
-        (".label", &rule.label),
-        (".attribute", &rule.attribute),
-        (".equals", &rule.equals),
-        (".dnis", &rule.dnis),
-        (".verstat", &rule.verstat),
-        (".treatment", &rule.treatment),
-        (".queue", &rule.queue),
-    ];
-    // An empty value of an attribute is a value; an empty name is a slip.
-    if let Some((key, _)) = texts
-        .iter()
-        .find(|(key, text)| *key != ".equals" && text.as_deref() == Some(""))
-    {
-        return Err(Unfit::new(
-            path(key),
-            "a word; leave the key out for none",
-            "\"\"",
-        ));
-    }
-    if rule.equals.is_some() && rule.attribute.is_none() {
-        return Err(Unfit::new(path(".equals"), "`attribute` beside it", "none"));
-    }
-    if rule.treatment.is_none() && rule.queue.is_none() {
-        return Err(Unfit::new(
-            path(""),
-            "`treatment`, `queue` or both: what follows",
-            "neither",
-        ));
-    }
-    Ok(())
+/// Makes the rules for numbers and treatment as the service makes them.
+fn rules(config: &Config) -> Result<(), Unfit> {
+    let numbering = Numbering::new(&config.numbers).map_err(|error| {
+        // `aliases.from` is of one of the aliases: the list's place is the nearest that is known.
+        let list = error.key().split('.').next().unwrap_or_default();
+        Unfit::new(format!("numbers.{list}"), error.expected(), error.found())
+    })?;
+    Treatment::new(&config.treatment, &numbering)
+        .map(|_| ())
+        .map_err(|error| Unfit::new(error.path(), error.expected.clone(), error.found.clone()))
 }
 
 /// Names stand in paths, environment variables, metrics and logs.

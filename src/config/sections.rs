@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::value::StringDeserializer;
 use serde::de::{Deserializer, Error, Unexpected};
 
+use crate::http::{Ceiling, Demand, Dialect, Sources};
 use crate::number::{Mode, Region};
 
 /// Listeners or feeds by their names.
@@ -31,6 +32,44 @@ pub struct Listener {
     /// How the numbers that arrive here are written; `numbers.mode` where `None`.
     #[serde(deserialize_with = "optional")]
     pub mode: Option<Mode>,
+    /// What is spoken here.
+    pub dialects: Vec<Dialect>,
+    /// What may be done here at all, whoever asks.
+    pub scopes: Ceiling,
+    /// Whence one may come; Unix sockets are not concerned.
+    pub sources: Sources,
+    /// Whence one may come further, for each dialect.
+    pub dialect_sources: BTreeMap<Dialect, Sources>,
+    /// Whether a request needs a key.
+    pub keys: Demand,
+    /// Whether `?key=` counts.
+    pub key_in_query: bool,
+    /// What makes connections over TCP secret.
+    pub tls: Tls,
+}
+
+/// The files of TLS.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, with what leads to its root; no TLS where `None`.
+    #[serde(deserialize_with = "optional_path")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    #[serde(deserialize_with = "optional_path")]
+    pub key: Option<PathBuf>,
+    /// Whose client certificates are demanded; none are where `None`.
+    #[serde(deserialize_with = "optional_path")]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// The file of keys; `keys.json` in the data folder where `None`.
+    #[serde(deserialize_with = "optional_path")]
+    pub file: Option<PathBuf>,
 }
 
 /// Health, metrics and roles.
@@ -40,6 +79,10 @@ pub struct Admin {
     /// TCP address; port 0 takes a free one.
     #[serde(deserialize_with = "address")]
     pub address: SocketAddr,
+    /// Whence one may come.
+    pub sources: Sources,
+    /// Whether a page that is not for everybody needs a key.
+    pub keys: Demand,
 }
 
 /// What is kept on disk.
@@ -52,6 +95,24 @@ pub struct Data {
     pub scrub_interval_s: u64,
     /// Size of the overlay at which it is compacted, MiB, 1–65 536.
     pub overlay_max_mib: u64,
+    /// Generations that stay, the present one among them, 1–100.
+    pub generations_kept: usize,
+}
+
+/// How snapshots are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// Memory of a build or a compaction, beside what is mapped, MiB, 64–65 536.
+    pub memory_mib: u64,
+}
+
+/// What is counted apart.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Dialled numbers whose lookups are counted by name, at most 100, in any written form.
+    pub dnis: Vec<String>,
 }
 
 /// What is kept of each customer.

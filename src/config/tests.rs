@@ -93,11 +93,19 @@ fn unknown_keys_are_told_with_line_path_and_nearest() {
         ),
         (
             "[phones]\nqqq = 1",
-            "ringside.toml:2: unknown key `phones.qqq`; known here: mode, owner, on_conflict",
+            "ringside.toml:2: unknown key `phones.qqq`; known here: mode, owner, on_conflict, shared_above",
         ),
         (
             "[[treatment]]\nqueue = 'a'\n[[treatment]]\nlable = 'VIP'",
             "ringside.toml:4: unknown key `treatment[1].lable`; did you mean `label`?",
+        ),
+        (
+            "[[treatment]]\nlast_agent = false\natestation = 'failed'",
+            "ringside.toml:3: unknown key `treatment[0].atestation`; did you mean `attestation`?",
+        ),
+        (
+            "[numbers]\nshared_line = []",
+            "ringside.toml:2: unknown key `numbers.shared_line`; did you mean `shared_lines`?",
         ),
         (
             "[feed.cim]\npol_ms = 1",
@@ -160,12 +168,55 @@ fn wrong_values_are_told_with_line_expected_and_found() {
              found \"mongodb\"",
         ),
         (
+            "[listener.main]\nsources = ['::1', '10.1.2.3/8']",
+            "ringside.toml:2: `listener.main.sources`: expected a network, found 10.1.2.3/8, an address inside of \
+             10.0.0.0/8; write the network, or 10.1.2.3/32 for that address alone",
+        ),
+        (
+            "[listener.main]\nscopes = ['lookup', 'desk']",
+            "ringside.toml:2: `listener.main.scopes`: expected what is done on a listener, one of lookup, feed, \
+             ring, desktop; found \"desk\"; did you mean \"desktop\"?",
+        ),
+        (
+            "[listener.main]\nscopes = ['admin']",
+            "ringside.toml:2: `listener.main.scopes`: expected one of lookup, feed, ring, desktop, found \
+             \"admin\"; administration has an address of its own, [admin]",
+        ),
+        (
+            "[listener.main]\ndialects = ['natve']",
+            "ringside.toml:2: `listener.main.dialects`: expected a dialect of this version, one of native; found \
+             \"natve\"; did you mean \"native\"?",
+        ),
+        (
+            "[listener.main]\nkeys = 'never'",
+            "ringside.toml:2: `listener.main.keys`: expected in this version one of \"required\", \"optional\", \
+             \"auto\", found \"never\"",
+        ),
+        (
             "phones.mode = 3",
             "ringside.toml:1: `phones.mode`: expected one of \"unique\", \"shared\", found 3",
         ),
         (
             "[treatment]\nlabel = 'x'",
             "ringside.toml:1: `treatment`: expected an array, found a table",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nattestation = 'fail'",
+            "ringside.toml:3: `treatment[0].attestation`: expected in this version one of \"failed\", \"absent\", \
+             \"passed\", \"full\", found \"fail\"",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nattestation = [\n'failed',\n'pass']",
+            "ringside.toml:5: `treatment[0].attestation[1]`: expected in this version one of \"failed\", \"absent\", \
+             \"passed\", \"full\", found \"pass\"",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\ndnis = 7",
+            "ringside.toml:3: `treatment[0].dnis`: expected text in quotation marks, or an array of it, found 7",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nfound = 'yes'",
+            "ringside.toml:3: `treatment[0].found`: expected true or false, found \"yes\"",
         ),
         (
             "log.level = 'inof'",
@@ -193,6 +244,18 @@ fn values_that_do_not_fit_together_are_told() {
             "`listener.main.address`: expected an address of its own (admin.address has the same)",
         ),
         (
+            "[listener.main.tls]\ncertificate = 'a.pem'",
+            "`listener.main.tls.key`: expected the file of the certificate's private key, found \"\"",
+        ),
+        (
+            "[listener.main.tls]\nclient_ca = 'a.pem'",
+            "`listener.main.tls.certificate`: expected the file of the listener's certificate, found \"\"",
+        ),
+        (
+            "[listener.main]\naddress = ''\nunix = '/run/x'\n[listener.main.tls]\ncertificate = 'a'\nkey = 'b'",
+            "`listener.main.address`: expected an address: TLS is for TCP, found \"\"",
+        ),
+        (
             "[listener.main]\nenabled = false",
             "`listener.main.enabled`: expected one listener enabled",
         ),
@@ -208,7 +271,7 @@ fn values_that_do_not_fit_together_are_told() {
         ("[feed.'a__b']\n", "`feed.a__b`: expected a name of 1 to 32"),
         (
             "[[treatment]]\nlabel = 'VIP'",
-            "ringside.toml:1: `treatment[0]`: expected `treatment`, `queue` or both",
+            "ringside.toml:1: `treatment[0]`: expected `treatment`, `queue`, `last_agent_id`, `last_agent`, `may_greet` or",
         ),
         (
             "[[treatment]]\nqueue = ''",
@@ -218,6 +281,39 @@ fn values_that_do_not_fit_together_are_told() {
             "[[treatment]]\nqueue = 'a'\nequals = 'x'",
             "ringside.toml:3: `treatment[0].equals`: expected `attribute`",
         ),
+        (
+            "[[treatment]]\nqueue = 'a'\n[[treatment]]\nlabel = 'VIP'\n\nqueue = 'b'",
+            "ringside.toml:3: `treatment[1]`: expected a rule that is reached, found that treatment[0] holds whenever",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nmay_greet = true",
+            "ringside.toml:3: `treatment[0].may_greet`: expected false, or no key: a rule takes a permission away",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nattestation = 'failed'\nverstat = 'TN-Validation-Passed-A'",
+            "ringside.toml:3: `treatment[0].attestation`: expected what `verstat` amounts to",
+        ),
+        (
+            "[numbers]\nown_ranges = ['+1415-+14156']",
+            "ringside.toml:2: `numbers.own_ranges`: expected two numbers of as many digits as each other, each with its \
+             +, such as +14155550100-+14155550199, found \"+1415-+14156\"",
+        ),
+        (
+            "numbers.shared_lines = ['nobody']",
+            "ringside.toml:1: `numbers.shared_lines`: expected numbers that these very settings read, found \"nobody\": ",
+        ),
+        (
+            "[numbers]\nwithheld_words = ['x', '7']",
+            "ringside.toml:2: `numbers.withheld_words`: expected a word that begins with a letter, found \"7\"",
+        ),
+        (
+            "[[numbers.aliases]]\nfrom = '52'\nto = '+52'\ndigits = 10",
+            "ringside.toml:1: `numbers.aliases`: expected the beginning of a number",
+        ),
+        (
+            "phones.shared_above = 100001",
+            "expected a whole number from 0 to 100000, found 100001",
+        ),
         ("data.dir = ''", "ringside.toml:1: `data.dir`: expected a folder"),
         (
             "data.scrub_interval_s = 1",
@@ -226,6 +322,10 @@ fn values_that_do_not_fit_together_are_told() {
         (
             "data.overlay_max_mib = 0",
             "expected a whole number from 1 to 65536, found 0",
+        ),
+        (
+            "import.memory_mib = 63",
+            "expected a whole number from 64 to 65536, found 63",
         ),
         (
             "answers.matches_max = 0",
@@ -373,4 +473,22 @@ proptest! {
     fn no_text_and_no_variable_ends_the_process(text in "[a-z\\[\\].=\" \n0-9'{},_-]{0,60}", key in "[A-Za-z_]{0,20}", value in ".{0,20}") {
         let _ = load(&text, &[(&format!("RINGSIDE__{key}"), &value)]);
     }
+}
+
+#[test]
+fn who_may_ask_is_said_for_each_listener() {
+    let text = "[listener.main]\nsources = ['10.0.0.0/8']\ndialect_sources = {native = ['10.1.0.0/16']}\n\
+                [listener.pbx]\naddress = '127.0.0.1:0'\nscopes = []\nkeys = 'optional'\nkey_in_query = true\n\
+                tls = {certificate = 'a', key = 'b'}\n[data]\ndir = 'kept'";
+    let config = load(text, &[("RINGSIDE__LISTENER__PBX__SOURCES", "['::1']")]).unwrap();
+    let (main, pbx) = (&config.listener["main"], &config.listener["pbx"]);
+    assert!(!main.sources.admit("192.0.2.1".parse().unwrap()));
+    assert_eq!(main.dialect_sources.len(), 1);
+    assert_eq!((main.keys, main.key_in_query), (http::Demand::Auto, false));
+    assert_eq!((pbx.keys, pbx.key_in_query), (http::Demand::Optional, true));
+    assert!(!pbx.scopes.covers(&http::Need::Lookup) && main.scopes.covers(&http::Need::Lookup));
+    assert!(pbx.sources.admit("::1".parse().unwrap()) && !pbx.sources.admit("::2".parse().unwrap()));
+    assert_eq!(pbx.tls.key.as_deref(), Some(Path::new("b")));
+    assert_eq!(pbx.dialects, [http::Dialect::Native]);
+    assert_eq!(config.keys_file(), Path::new("kept/keys.json"));
 }

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::DurableError;
 
-/// Name of the lock file in the folder.
-const NAME: &str = "LOCK";
 /// The longest command line that is told to who finds the folder in use, in characters.
 const LONGEST_HOLDER: usize = 300;
 
@@ -20,6 +18,9 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
+    /// Name of the lock file in the folder.
+    pub const NAME: &str = "LOCK";
+
     /// Takes the lock of `dir`, which must exist, at once or not at all.
     ///
     /// # Errors
@@ -31,7 +32,7 @@ impl FolderLock {
             .write(true)
             .create(true)
             .truncate(false)
-            .open(dir.join(NAME))
+            .open(dir.join(FolderLock::NAME))
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -168,7 +169,7 @@ mod tests {
             Err(DurableError::Locked { .. })
         ));
         drop(first);
-        assert_eq!(fs::read(dir.path().join(NAME)).unwrap(), b"");
+        assert_eq!(fs::read(dir.path().join(FolderLock::NAME)).unwrap(), b"");
         FolderLock::acquire(dir.path()).unwrap();
     }
 
@@ -190,9 +191,9 @@ mod tests {
     #[test]
     fn a_longer_signature_leaves_no_tail() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(NAME), vec![b'x'; 10_000]).unwrap();
+        fs::write(dir.path().join(FolderLock::NAME), vec![b'x'; 10_000]).unwrap();
         let _lock = FolderLock::acquire(dir.path()).unwrap();
-        let signed = fs::read_to_string(dir.path().join(NAME)).unwrap();
+        let signed = fs::read_to_string(dir.path().join(FolderLock::NAME)).unwrap();
         assert!(
             signed.starts_with(&format!("{} ", std::process::id())) && !signed.contains("xxx"),
             "{signed}"

@@ -10,6 +10,8 @@ use super::DurableError;
 
 /// Customers' data is nobody's business but the owner's and the group's (backup, inspection).
 const MODE: u32 = 0o640;
+/// Bytes that are written at a time.
+const WRITE_BYTES: usize = 1 << 16;
 
 /// A big file being written; dropped before [`publish`](Staged::publish), it is removed.
 #[derive(Debug)]
@@ -26,38 +28,13 @@ impl Staged {
     /// # Errors
     /// The folder is missing, not writable or full, or `target` ends in no file name.
     pub fn create(target: &Path) -> Result<Staged, DurableError> {
-        // Two staged files for one target may exist at once, and process ids recur (in a container they are
-        // nearly constant), so the name is counted up until it is free.
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let Some(name) = target.file_name().and_then(|name| name.to_str()) else {
-            let source = io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the path ends in no readable file name",
-            );
-            return Err(DurableError::new("create", target, source));
-        };
-        loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let staged = target.with_file_name(format!(".{name}.tmp-{}.{count}", std::process::id()));
-            match OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .mode(MODE)
-                .open(&staged)
-            {
-                Ok(file) => {
-                    let writer = Some(BufWriter::new(file));
-                    return Ok(Staged {
-                        writer,
-                        staged,
-                        target: target.to_owned(),
-                    });
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(DurableError::new("create", target, error)),
-            }
-        }
+        let (file, staged) =
+            create_new(target).map_err(|error| DurableError::new("create", target, error))?;
+        Ok(Staged {
+            writer: Some(BufWriter::with_capacity(WRITE_BYTES, file)),
+            staged,
+            target: target.to_owned(),
+        })
     }
 
     /// Where to write. It also seeks, so that a header can be filled in last.
@@ -112,6 +89,79 @@ impl Drop for Staged {
             remove(&self.staged);
         }
     }
+}
+
+/// Opens a new file beside `target` under a name that [`clean_stale`] knows.
+fn create_new(target: &Path) -> io::Result<(File, PathBuf)> {
+    // Two staged files for one target may exist at once, and process ids recur (in a container they are
+    // nearly constant), so the name is counted up until it is free.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let Some(name) = target.file_name().and_then(|name| name.to_str()) else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the path ends in no readable file name",
+        ));
+    };
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let staged = target.with_file_name(format!(".{name}.tmp-{}.{count}", std::process::id()));
+        match OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(MODE)
+            .open(&staged)
+        {
+            Ok(file) => return Ok((file, staged)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A file in `dir` without a name, for reading and writing, which is gone once it is closed, in whatever way the
+/// process ends.
+///
+/// # Errors
+/// The folder is missing, not writable or full.
+pub fn scratch(dir: &Path) -> io::Result<File> {
+    let (file, staged) = create_new(&dir.join("scratch"))?;
+    fs::remove_file(&staged)?;
+    Ok(file)
+}
+
+/// Opens the file `path` for reading and writing, made where it is missing: one that another process goes on with after a
+/// crash. Of its bytes the first `keep` stay; where it has fewer, all do.
+///
+/// # Errors
+/// The folder is missing, not writable or full.
+pub fn working(path: &Path, keep: u64) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(MODE)
+        .open(path)?;
+    if file.metadata()?.len() > keep {
+        file.set_len(keep)?;
+    }
+    Ok(file)
+}
+
+/// Gives the file `from`, whose bytes are durable, the name `to` in a folder of the same file system, and makes that
+/// durable.
+///
+/// # Errors
+/// The folder is not writable or on another file system; the file is then where it was, unless only the last step,
+/// making the new name durable, failed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place that the others are sent to"
+)]
+pub fn move_file(from: &Path, to: &Path) -> Result<(), DurableError> {
+    fs::rename(from, to).map_err(|error| DurableError::new("move a file to", to, error))?;
+    sync_folder(folder_of(to))
 }
 
 /// Writes `path` whole or not at all: `write` fills a staged file, which then takes the name.

@@ -12,7 +12,7 @@ use super::{Kind, Settings};
 use crate::index::Merge;
 use crate::replica::compaction::{self, Choice, CompactionError};
 use crate::replica::{Freshness, Replica};
-use crate::snapshot::folder::Held;
+use crate::snapshot::folder::{FolderError, Held};
 use crate::snapshot::{MappedSnapshot, Stream};
 
 /// How long a merge that failed is left alone before the next one is tried.
@@ -25,6 +25,8 @@ pub struct Compaction {
     pub folder: Arc<Held>,
     /// Bytes of the overlay at which it is merged.
     pub overlay_max_bytes: u64,
+    /// Memory that a compaction may take, bytes.
+    pub memory_bytes: u64,
 }
 
 /// Why feeds cannot start.
@@ -44,12 +46,38 @@ pub struct Feeds {
     replica: Replica,
     freshness: Arc<Freshness>,
     compaction: Compaction,
+    settings: BTreeMap<String, Settings>,
+    signals: (Sender<Signal>, Receiver<Signal>),
 }
 
 /// What the thread is told.
 enum Signal {
     Stop,
+    /// Begin anew with this snapshot.
+    Replace(Arc<MappedSnapshot>, Sender<()>),
+    /// Say where every stream is, as of what is visible.
+    Streams(Sender<Vec<Stream>>),
     Merged(Result<Arc<MappedSnapshot>, CompactionError>),
+}
+
+/// Replaces what is served by another snapshot, on the thread that writes it.
+#[derive(Debug, Clone)]
+pub struct Installer(Sender<Signal>);
+
+impl Installer {
+    /// Has lookups answered from `snapshot` alone, and the feeds go on from where it says; returns once that is so. Whether
+    /// it is: the service may be about to stop.
+    pub fn install(&self, snapshot: Arc<MappedSnapshot>) -> bool {
+        let (done, is_done) = channel();
+        self.0.send(Signal::Replace(snapshot, done)).is_ok() && is_done.recv().is_ok()
+    }
+
+    /// The streams that are followed, each with where to resume it; `None` where the service is about to stop.
+    pub fn streams(&self) -> Option<Vec<Stream>> {
+        let (say, said) = channel();
+        self.0.send(Signal::Streams(say)).ok()?;
+        said.recv().ok()
+    }
 }
 
 /// Running feeds.
@@ -76,18 +104,19 @@ impl Feeds {
         freshness: Arc<Freshness>,
         compaction: Compaction,
     ) -> Feeds {
-        let now = Instant::now();
-        let followed = settings
-            .iter()
-            .filter(|(_, feed)| feed.kind == Kind::File)
-            .map(|(name, feed)| Followed::new(name, feed, &replica, now))
-            .collect();
         Feeds {
-            followed,
+            followed: follow(settings, &replica),
             replica,
             freshness,
             compaction,
+            settings: settings.clone(),
+            signals: channel(),
         }
+    }
+
+    /// What replaces the snapshot that is served, once the feeds run.
+    pub fn installer(&self) -> Installer {
+        Installer(self.signals.0.clone())
     }
 
     /// Runs them on a thread of their own.
@@ -95,16 +124,15 @@ impl Feeds {
     /// # Errors
     /// No thread is to be had.
     pub fn spawn(self) -> Result<Running, FeedError> {
-        let (signals, received) = channel();
-        let to_self = signals.clone();
+        let signals = self.signals.0.clone();
         let thread = std::thread::Builder::new()
             .name("feeds".into())
-            .spawn(move || self.run(&received, &to_self))
+            .spawn(move || self.run())
             .map_err(FeedError::Thread)?;
         Ok(Running { signals, thread })
     }
 
-    fn run(mut self, signals: &Receiver<Signal>, to_self: &Sender<Signal>) {
+    fn run(mut self) {
         let mut merge: Option<JoinHandle<()>> = None;
         let mut merge_after = Instant::now();
         loop {
@@ -121,9 +149,13 @@ impl Feeds {
                 self.has_rotated(),
             );
             if merge.is_none() && now >= merge_after && choice == Choice::Merge {
-                merge = self.start_merge(to_self, &mut merge_after);
+                merge = self.start_merge(&mut merge_after);
             }
-            match signals.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            match self
+                .signals
+                .1
+                .recv_timeout(next.saturating_duration_since(Instant::now()))
+            {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Signal::Merged(merged)) => {
                     if let Some(worker) = merge.take() {
@@ -133,11 +165,30 @@ impl Feeds {
                         merge_after = Instant::now() + RETRY_AFTER;
                     }
                 }
+                Ok(Signal::Replace(snapshot, done)) => {
+                    tracing::info!(
+                        generation = snapshot.header().generation,
+                        "serving another generation; feeds go on from where it was made"
+                    );
+                    self.replica.begin_anew(snapshot);
+                    for name in self.settings.keys() {
+                        self.freshness.lost(name);
+                    }
+                    self.followed = follow(&self.settings, &self.replica);
+                    // Whoever asked may have gone; it is done all the same.
+                    let _gone = done.send(());
+                }
+                Ok(Signal::Streams(say)) => {
+                    for followed in &mut self.followed {
+                        followed.keep_places(&mut self.replica);
+                    }
+                    let _gone = say.send(self.replica.followed(self.settings.keys()));
+                }
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         if merge.is_none() && self.has_rotated() {
-            merge = self.start_merge(to_self, &mut merge_after);
+            merge = self.start_merge(&mut merge_after);
         }
         if let Some(worker) = merge {
             let _panicked = worker.join();
@@ -148,16 +199,17 @@ impl Feeds {
         self.followed.iter().any(Followed::has_rotated)
     }
 
-    fn start_merge(&mut self, to_self: &Sender<Signal>, merge_after: &mut Instant) -> Option<JoinHandle<()>> {
+    fn start_merge(&mut self, merge_after: &mut Instant) -> Option<JoinHandle<()>> {
         for followed in &mut self.followed {
             followed.keep_places(&mut self.replica);
         }
         let (merge, streams) = self.replica.seal()?;
         tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
-        let (folder, done) = (Arc::clone(&self.compaction.folder), to_self.clone());
+        let (folder, done) = (Arc::clone(&self.compaction.folder), self.signals.0.clone());
+        let memory = self.compaction.memory_bytes;
         let work = move || {
             // A merge that dies must be tried again like one that fails, or none would ever follow it.
-            let merged = catch_unwind(AssertUnwindSafe(|| merge_now(&merge, &streams, &folder)))
+            let merged = catch_unwind(AssertUnwindSafe(|| merge_now(&merge, &streams, &folder, memory)))
                 .unwrap_or(Err(CompactionError::Panicked));
             // Where the feeds have stopped meanwhile, the generation is there for the next start.
             let _stopped = done.send(Signal::Merged(merged));
@@ -175,12 +227,21 @@ impl Feeds {
 
     fn finish_merge(&mut self, merged: Result<Arc<MappedSnapshot>, CompactionError>) -> bool {
         match merged {
+            // What is served has been replaced since it began.
+            Ok(_) if !self.replica.is_merging() => true,
             Ok(snapshot) => {
                 tracing::info!(
                     generation = snapshot.header().generation,
                     "serving the next generation"
                 );
                 self.replica.install(snapshot);
+                true
+            }
+            Err(CompactionError::Folder(FolderError::Moved { found, .. })) => {
+                tracing::info!(
+                    found,
+                    "a merge is dropped: another generation has been published meanwhile"
+                );
                 true
             }
             Err(error) => {
@@ -192,10 +253,22 @@ impl Feeds {
     }
 }
 
+/// The files that `settings` follow, from where `replica` knows them.
+fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Followed> {
+    let now = Instant::now();
+    settings
+        .iter()
+        .filter(|(_, feed)| feed.kind == Kind::File)
+        .map(|(name, feed)| Followed::new(name, feed, replica, now))
+        .collect()
+}
+
 fn merge_now(
     merge: &Merge,
     streams: &[Stream],
     folder: &Held,
+    memory_bytes: u64,
 ) -> Result<Arc<MappedSnapshot>, CompactionError> {
-    compaction::compact(merge, streams, folder, jiff::Timestamp::now().as_millisecond())
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    compaction::compact(merge, streams, folder, now_ms, memory_bytes)
 }

@@ -58,6 +58,7 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
         mode: Mode::Unique,
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
+        shared_above: 0,
     };
     let (index, writer) = Index::new(snapshot(&data), ownership);
     let intake = Intake::new(
@@ -78,6 +79,7 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
     let compaction = Compaction {
         folder: Arc::new(Folder::hold(&data).unwrap()),
         overlay_max_bytes,
+        memory_bytes: 64 << 20,
     };
     let running = Feeds::new(&settings, replica, Arc::clone(&freshness), compaction)
         .spawn()

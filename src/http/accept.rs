@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::HEAD_TIMEOUT;
+use super::gate::{self, Gate, Peer};
 
 /// The longest head of a request, in bytes.
 const HEAD_MAX_BYTES: usize = 64 << 10;
@@ -29,34 +31,35 @@ pub(super) trait Accept: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection.
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// The next connection, and who is at its other end.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
 }
 
 impl Accept for TcpListener {
     type Stream = tokio::net::TcpStream;
 
-    async fn accept(&self) -> io::Result<Self::Stream> {
-        let (stream, _) = TcpListener::accept(self).await?;
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+        let (stream, address) = TcpListener::accept(self).await?;
         // A small answer must not wait for the acknowledgement of the one before.
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok((stream, Peer::at(address)))
     }
 }
 
 impl Accept for UnixListener {
     type Stream = tokio::net::UnixStream;
 
-    async fn accept(&self) -> io::Result<Self::Stream> {
-        Ok(UnixListener::accept(self).await?.0)
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+        Ok((UnixListener::accept(self).await?.0, Peer::default()))
     }
 }
 
-/// Serves the connections of `listener`, each with a service of its own, until `stop` says so; then finishes what is
-/// open, within `drain`.
+/// Serves the connections of `listener` that `gate` lets in, each with a service of its own, until `stop` says so; then
+/// finishes what is open, within `drain`.
 pub(super) async fn serve<A, S>(
     listener: A,
-    make_service: impl Fn() -> S,
+    gate: Arc<impl Gate>,
+    make_service: impl Fn(Peer) -> S + Clone + Send + 'static,
     mut stop: watch::Receiver<bool>,
     drain: Duration,
 ) where
@@ -70,9 +73,11 @@ pub(super) async fn serve<A, S>(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(stream) => {
-                    connections.spawn(connection(stream, make_service(), stop.clone()));
+                Ok((stream, peer)) if gate::lets_in(&*gate, &peer) => {
+                    let gate = Arc::clone(&gate);
+                    connections.spawn(arrived(stream, peer, gate, make_service.clone(), stop.clone()));
                 }
+                Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted; raise the limit on open files if this goes on");
                     tokio::time::sleep(PAUSE).await;
@@ -107,6 +112,29 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
         && error.is_panic()
     {
         tracing::error!(%error, "a connection ended in a panic");
+    }
+}
+
+/// Serves a connection, made secret first where that is asked for.
+async fn arrived<I, S>(
+    stream: I,
+    mut peer: Peer,
+    gate: Arc<impl Gate>,
+    make_service: impl Fn(Peer) -> S,
+    mut stop: watch::Receiver<bool>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = std::convert::Infallible>,
+{
+    let Some(acceptor) = gate.tls().filter(|_| peer.is_remote()) else {
+        return connection(stream, make_service(peer), stop).await;
+    };
+    let secured = tokio::select! {
+        secured = gate::secure(&*gate, acceptor, stream, &mut peer, HEAD_TIMEOUT) => secured,
+        () = stopped(&mut stop) => None,
+    };
+    if let Some(stream) = secured {
+        connection(stream, make_service(peer), stop).await;
     }
 }
 

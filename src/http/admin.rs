@@ -1,5 +1,7 @@
 //! Administration: health, metrics and status, on a thread of its own.
 
+mod authority;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -10,6 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -19,13 +22,19 @@ use hyper::service::Service;
 use hyper::{Method, Request, Response};
 use serde_json::json;
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio_rustls::TlsAcceptor;
 
 use super::accept::serve;
+use super::access::{Access, Denials};
 use super::error::HttpError;
+use super::gate::{Gate, Peer};
 use super::gauges::Gauges;
+use super::life::Life;
 use super::listener::{self, Local, UnixPath};
+use super::meters::Meters;
 use super::readiness::Readiness;
 use super::service::response;
+use super::settings::Policy;
 use super::status::{Rates, Status};
 use super::worker::runtime;
 use super::{Metrics, Task};
@@ -38,10 +47,14 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// The longest body of an act, in bytes, and the time in which it has to arrive.
 const BODY_MAX_BYTES: usize = 1 << 20;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is read of the body of an act that is refused, in bytes: as much as clients send, so that they see the refusal.
+const REFUSED_BODY_MAX: usize = 16 << 10;
 /// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
 const MODE: u32 = 0o600;
-const OURS: &str = "/livez, /readyz, /electable, /metrics, /status";
-const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain";
+const KNOWN: &str =
+    "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys";
+/// The act that has the file of keys read again.
+const RELOAD_KEYS: &str = "/reload-keys";
 
 /// Further pages of the administration; `None` where the path is none of them. A `GET` is answered on the
 /// administration's thread and must be quick; a `POST`, an act, runs on a thread of its own and may take its time.
@@ -74,7 +87,14 @@ pub struct Admin {
     pub readiness: Arc<Readiness>,
     /// Pages of others, asked after our own.
     pub extra: Option<Extra>,
+    /// Who may see what over TCP; everything is allowed over the Unix socket.
+    pub access: Arc<ArcSwap<Access>>,
+    /// What others have to say in `/status`.
+    pub further: Option<Further>,
 }
+
+/// Further members of `/status`, as of now.
+pub type Further = Arc<dyn Fn() -> serde_json::Map<String, serde_json::Value> + Send + Sync>;
 
 /// An administration that is bound and not served yet.
 #[derive(Debug)]
@@ -88,6 +108,8 @@ pub(super) struct Bound {
 struct Pages {
     admin: Admin,
     locals: Vec<Local>,
+    policies: Vec<(String, Arc<ArcSwap<Policy>>)>,
+    meters: Arc<Meters>,
     begun: Instant,
     rates: Mutex<Rates>,
     gauges: Gauges,
@@ -108,7 +130,13 @@ impl fmt::Debug for Pages {
 }
 
 impl Admin {
-    pub(super) fn bind(self, locals: Vec<Local>, metrics: &Metrics) -> Result<Bound, HttpError> {
+    pub(super) fn bind(
+        self,
+        locals: Vec<Local>,
+        policies: Vec<(String, Arc<ArcSwap<Policy>>)>,
+        meters: Arc<Meters>,
+        metrics: &Metrics,
+    ) -> Result<Bound, HttpError> {
         let (address, sockets) = listener::tcp("admin", self.address, 1)?;
         let unix = self.unix.clone();
         let unix = unix.map(|path| listener::unix("admin", path, MODE)).transpose()?;
@@ -120,6 +148,8 @@ impl Admin {
             pages: Arc::new(Pages {
                 admin: self,
                 locals,
+                policies,
+                meters,
                 begun: Instant::now(),
                 rates: Mutex::default(),
                 gauges,
@@ -141,7 +171,7 @@ impl Bound {
     ///
     /// # Errors
     /// Where the system gives no runtime.
-    pub(super) fn into_task(self) -> Result<Task, HttpError> {
+    pub(super) fn into_task(self, life: Life) -> Result<Task, HttpError> {
         let runtime = runtime()?;
         let guard = runtime.enter();
         let sockets = self
@@ -158,19 +188,21 @@ impl Bound {
         drop(guard);
         let pages = self.pages;
         Ok(Box::new(move |stop| {
-            runtime.block_on(async move {
+            runtime.block_on(life.lead(async move {
                 let sampling = tokio::spawn(sample(Arc::clone(&pages)));
                 let mut listeners = JoinSet::new();
-                let service = move || Administering(Arc::clone(&pages));
+                let gate = Arc::clone(&pages);
+                let service = move |peer| Administering(Arc::clone(&pages), peer);
                 for socket in sockets {
-                    listeners.spawn(serve(socket, service.clone(), stop.clone(), DRAIN));
+                    let gate = Arc::clone(&gate);
+                    listeners.spawn(serve(socket, gate, service.clone(), stop.clone(), DRAIN));
                 }
                 if let Some(unix) = unix {
-                    listeners.spawn(serve(unix, service, stop, DRAIN));
+                    listeners.spawn(serve(unix, gate, service, stop, DRAIN));
                 }
                 while listeners.join_next().await.is_some() {}
                 sampling.abort();
-            });
+            }));
             drop(path);
         }))
     }
@@ -187,7 +219,7 @@ async fn sample(pages: Arc<Pages>) {
     }
 }
 
-struct Administering(Arc<Pages>);
+struct Administering(Arc<Pages>, Peer);
 
 impl Service<Request<Incoming>> for Administering {
     type Response = Response<Full<Bytes>>;
@@ -195,32 +227,61 @@ impl Service<Request<Incoming>> for Administering {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let pages = Arc::clone(&self.0);
+        let (pages, peer) = (Arc::clone(&self.0), self.1.clone());
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let page = if head.method == Method::POST {
-                match whole(body).await {
-                    Ok(body) => spawn_blocking(move || pages.page(&head, &body))
-                        .await
-                        .unwrap_or_else(|_| refused(&Refusal::Internal)),
-                    Err(refusal) => refused(&refusal),
+            let head = Arc::new(head);
+            let visitor = authority::check(&pages.admin.access.load(), &peer, &head);
+            let is_act = head.method == Method::POST;
+            let page = match &visitor {
+                Err(denial) => {
+                    pages.meters.denials.note(denial, &peer, None);
+                    if is_act {
+                        let _whatever = whole(body, REFUSED_BODY_MAX).await;
+                    }
+                    let mut out = BytesMut::new();
+                    let reply = denial.write(&mut out);
+                    (reply, out.freeze())
                 }
-            } else {
-                pages.page(&head, &[])
+                Ok(_) if is_act => match whole(body, BODY_MAX_BYTES).await {
+                    Ok(body) => {
+                        let head = Arc::clone(&head);
+                        spawn_blocking(move || pages.page(&head, &body))
+                            .await
+                            .unwrap_or_else(|_| refused(&Refusal::Internal))
+                    }
+                    Err(refusal) => refused(&refusal),
+                },
+                Ok(_) => pages.page(&head, &[]),
             };
+            if is_act {
+                authority::audit(&head, &peer, visitor.as_ref().ok(), page.0.status);
+            }
             Ok(response(page.0, page.1))
         })
     }
 }
 
-/// All of an act's body.
-async fn whole(body: Incoming) -> Result<Bytes, Refusal> {
-    let body = Limited::new(body, BODY_MAX_BYTES).collect();
+impl Gate for Pages {
+    fn admits(&self, peer: &Peer) -> bool {
+        self.admin.access.load().admits(peer)
+    }
+
+    fn tls(&self) -> Option<TlsAcceptor> {
+        None
+    }
+
+    fn denials(&self) -> &Denials {
+        &self.meters.denials
+    }
+}
+
+/// All of an act's body, `most` bytes.
+async fn whole(body: Incoming, most: usize) -> Result<Bytes, Refusal> {
+    let body = Limited::new(body, most).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(Refusal::TooLarge { most: BODY_MAX_BYTES })
-        }
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::TooLarge { most }),
         Ok(Err(_)) => Err(Refusal::Body {
             expected: "a whole body",
             found: "a part of one".to_owned(),
@@ -240,6 +301,7 @@ fn refused(refusal: &Refusal) -> (Reply, Bytes) {
 impl Pages {
     fn page(&self, head: &Parts, body: &[u8]) -> (Reply, Bytes) {
         let call = Call {
+            diversion: None,
             method: head.method.as_str(),
             path: head.uri.path(),
             query: head.uri.query().unwrap_or_default(),
@@ -254,9 +316,14 @@ impl Pages {
 
     fn answer(&self, call: &Call<'_>) -> Result<(Reply, Bytes), Refusal> {
         let path = call.trimmed_path();
-        let is_ours = OURS.split(", ").any(|known| known == path);
-        if is_ours && !call.is_get() {
+        if authority::OPEN.contains(&path) && !call.is_get() {
             return Err(Refusal::Method { allow: "GET, HEAD" });
+        }
+        if path == RELOAD_KEYS {
+            return match call.method {
+                "POST" => Ok(self.reload_keys()),
+                _ => Err(Refusal::Method { allow: "POST" }),
+            };
         }
         let admin = &self.admin;
         let freshness = admin.tenant.freshness.now(Instant::now());
@@ -286,8 +353,13 @@ impl Pages {
                     freshness: &freshness,
                     reasons: &reasons,
                     uptime: self.begun.elapsed(),
+                    counted: &|name| admin.metrics.sum(name),
                 };
-                (200, status.to_json(&self.rates()))
+                let mut status = status.to_json(&self.rates());
+                if let (Some(members), Some(further)) = (status.as_object_mut(), &admin.further) {
+                    members.extend(further());
+                }
+                (200, status)
             }
             "/metrics" => return self.metrics(&freshness, reasons.is_empty()),
             _ => {
@@ -303,8 +375,28 @@ impl Pages {
         Ok((Reply::json(status), body.to_string().into()))
     }
 
+    fn reload_keys(&self) -> (Reply, Bytes) {
+        let access = self.admin.access.load();
+        let (status, body) = match access.keys.reload() {
+            Ok(count) => {
+                tracing::info!(keys = count, "the keys were read again");
+                (200, json!({"keys": count, "file": access.keys.file()}))
+            }
+            Err(error) => {
+                tracing::error!(%error, "the keys stay as they were");
+                let message = format!("{error}; the keys stay as they were");
+                (
+                    409,
+                    json!({"error": {"code": "keys_unreadable", "message": message}}),
+                )
+            }
+        };
+        (Reply::json(status), body.to_string().into())
+    }
+
     fn metrics(&self, freshness: &Reading, ready: bool) -> Result<(Reply, Bytes), Refusal> {
         self.gauges.set(&self.admin.tenant.index, freshness, ready);
+        self.gauges.set_tls(&self.policies);
         let text = self.admin.metrics.encode_text().map_err(|error| {
             tracing::error!(%error, "the metrics could not be written");
             Refusal::Internal

@@ -4,6 +4,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::access::Exposed;
+use super::keys::KeysError;
+use super::tls::TlsError;
 use crate::metrics::MetricsError;
 
 /// Why the server could not start.
@@ -66,6 +69,20 @@ pub enum HttpError {
     /// The system gives no thread or no runtime.
     #[error("cannot start a serving thread: {0}; raise the limits on threads and open files")]
     Thread(#[source] io::Error),
+    /// Other machines would be answered whoever they are.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// A listener's TLS.
+    #[error("listener.{name}.tls: {source}")]
+    Tls {
+        /// The listener.
+        name: String,
+        /// What is wrong.
+        source: TlsError,
+    },
     /// What is measured is registered already.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

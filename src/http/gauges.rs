@@ -1,7 +1,12 @@
 //! What a scrape sees of the customers and their freshness, as of the moment of the scrape.
 
-use prometheus::IntGauge;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use prometheus::{IntGauge, IntGaugeVec};
+
+use super::keys::now_s;
+use super::settings::Policy;
 use crate::index::Index;
 use crate::metrics::{Metrics, MetricsError};
 use crate::replica::freshness::Reading;
@@ -20,6 +25,11 @@ pub(super) struct Gauges {
     connected: IntGauge,
     stale: IntGauge,
     age: IntGauge,
+    tls_ends: IntGaugeVec,
+    snapshot_created: IntGauge,
+    seq: IntGauge,
+    numbers: IntGauge,
+    contested: IntGauge,
 }
 
 impl Gauges {
@@ -45,7 +55,35 @@ impl Gauges {
                 "ringside_feed_age_seconds",
                 "Seconds since every feed had applied all that its source had; -1 where there is none, or one never has.",
             )?,
+            tls_ends: metrics.gauges(
+                "ringside_http_tls_expires_seconds",
+                "Seconds until a listener's certificate ends; below 0 once it has.",
+                &["listener"],
+            )?,
+            snapshot_created: metrics.gauge(
+                "ringside_snapshot_created_seconds",
+                "When the snapshot was written, in Unix seconds; 0 where there is none yet.",
+            )?,
+            seq: metrics.gauge("ringside_index_seq_info", "The seq that lookups see.")?,
+            numbers: metrics.gauge("ringside_snapshot_numbers_count", "Numbers in the snapshot.")?,
+            contested: metrics.gauge(
+                "ringside_snapshot_contested_count",
+                "Numbers in the snapshot that several customers list.",
+            )?,
         })
+    }
+
+    /// Shows how long the certificates of listeners will last.
+    pub(super) fn set_tls(&self, policies: &[(String, Arc<ArcSwap<Policy>>)]) {
+        self.tls_ends.reset();
+        let now = i64::try_from(now_s()).unwrap_or(i64::MAX);
+        for (name, policy) in policies {
+            if let Some(tls) = &policy.load().tls {
+                self.tls_ends
+                    .with_label_values(&[name])
+                    .set(tls.ends_s().saturating_sub(now));
+            }
+        }
     }
 
     pub(super) fn set(&self, index: &Index, freshness: &Reading, ready: bool) {
@@ -54,6 +92,10 @@ impl Gauges {
         let (changed, bytes) = index.overlay_size();
         self.ready.set(ready.into());
         self.generation.set(number(snapshot.header().generation));
+        self.snapshot_created.set(snapshot.header().created_at_ms / 1000);
+        self.seq.set(number(index.seq()));
+        self.numbers.set(number(snapshot.header().numbers));
+        self.contested.set(number(snapshot.header().contested));
         self.customers.set(number(snapshot.header().customers));
         self.damaged.set(number(snapshot.damaged()));
         self.overlay_customers.set(number(changed as u64));

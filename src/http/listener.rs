@@ -29,6 +29,8 @@ pub(super) struct Local {
     pub(super) name: String,
     pub(super) address: Option<SocketAddr>,
     pub(super) unix: Option<PathBuf>,
+    /// Whether TCP connections are made secret.
+    pub(super) is_tls: bool,
 }
 
 /// A listener's bound sockets.
@@ -101,11 +103,17 @@ impl Sockets {
             name: self.name.clone(),
             address: self.tcp.as_ref().map(|(address, _)| *address),
             unix: self.unix.as_ref().map(|(path, _)| path.path.clone()),
+            is_tls: self.policy.load().tls.is_some(),
         };
         if local.address.is_none() && local.unix.is_none() {
             return Vec::new();
         }
         vec![local]
+    }
+
+    /// What is served, with the listener's name.
+    pub(super) fn policy(&self) -> (String, Arc<ArcSwap<Policy>>) {
+        (self.name.clone(), Arc::clone(&self.policy))
     }
 
     /// Gives every worker its sockets; a Unix socket is one queue that all of them take from.

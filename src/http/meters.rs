@@ -2,6 +2,7 @@
 
 use prometheus::{IntCounter, IntGauge};
 
+use super::access::Denials;
 use crate::metrics::{Metrics, MetricsError};
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -11,6 +12,7 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub(super) struct Meters {
     classes: [IntCounter; CLASSES.len()],
     connections: IntGauge,
+    pub(super) denials: Denials,
 }
 
 /// An open connection, for as long as it lives.
@@ -30,6 +32,7 @@ impl Meters {
                 "ringside_http_connections_count",
                 "Connections of callers that are open.",
             )?,
+            denials: Denials::register(metrics)?,
         })
     }
 

@@ -1,5 +1,6 @@
 //! From hyper's request to a call of a dialect, and from its reply to hyper's response.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -8,24 +9,33 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::service::Service;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tokio_rustls::TlsAcceptor;
 
+use super::access::{Denial, Denials, Dialect};
+use super::gate::{Gate, Peer};
 use super::meters::{Meters, Open};
 use super::settings::Policy;
-use crate::callers::{Call, Native, Refusal, Reply};
+use super::tls::Tls;
+use crate::callers::{Call, Native, Refusal, Reply, trimmed};
 
 /// Time in which a body has to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest body that is read of a request that is refused, in bytes: it may say that its sender reads no status.
+const REFUSED_BODY_MAX: usize = 16 << 10;
 /// Buffers that a large answer has grown beyond this are not kept.
 const KEPT_BYTES: usize = 256 << 10;
 /// Room for most answers, made in one step.
 const USUAL_BYTES: usize = 4 << 10;
+
+/// How a key may be shown.
+const CHALLENGES: [&str; 2] = ["Bearer realm=\"ringside\"", "Basic realm=\"ringside\""];
 
 /// What all connections of a listener on one worker share.
 #[derive(Debug)]
@@ -41,6 +51,7 @@ pub(super) struct Shared {
 pub(super) struct Answering {
     shared: Arc<Shared>,
     buffer: RefCell<BytesMut>,
+    peer: Peer,
     _open: Open,
 }
 
@@ -51,10 +62,11 @@ pub(super) enum Answer {
 }
 
 impl Answering {
-    pub(super) fn new(shared: &Arc<Shared>) -> Answering {
+    pub(super) fn new(shared: &Arc<Shared>, peer: Peer) -> Answering {
         Answering {
             shared: Arc::clone(shared),
             buffer: RefCell::default(),
+            peer,
             _open: shared.meters.open(),
         }
     }
@@ -66,16 +78,23 @@ impl Service<Request<Incoming>> for Answering {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
+        let policy = self.shared.policy.load();
+        let denied = self.shared.denied(&policy, &self.peer, &request);
         if request.method() == Method::POST {
             let shared = Arc::clone(&self.shared);
-            return Answer::Waiting(Box::pin(async move { shared.answer_with_body(request).await }));
+            let policy = Guard::into_inner(policy);
+            return Answer::Waiting(Box::pin(async move {
+                shared.answer_with_body(&policy, request, denied).await
+            }));
         }
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() > KEPT_BYTES {
             *buffer = BytesMut::new();
         }
         buffer.reserve(USUAL_BYTES);
-        let response = self.shared.answer(&request, &[], &mut buffer);
+        let response = self
+            .shared
+            .answer(&policy, &request, &[], denied.as_ref(), &mut buffer);
         Answer::Ready(ready(Ok(response)))
     }
 }
@@ -91,9 +110,42 @@ impl Future for Answer {
     }
 }
 
+impl Gate for Shared {
+    fn admits(&self, peer: &Peer) -> bool {
+        self.policy.load().access.admits(peer)
+    }
+
+    fn tls(&self) -> Option<TlsAcceptor> {
+        self.policy.load().tls.as_ref().map(Tls::acceptor)
+    }
+
+    fn denials(&self) -> &Denials {
+        &self.meters.denials
+    }
+}
+
 impl Shared {
+    /// Why `peer` may not make this request, which is counted; `None` where they may.
+    fn denied<B>(&self, policy: &Policy, peer: &Peer, request: &Request<B>) -> Option<Denial> {
+        let (path, query) = (trimmed(request.uri().path()), request.uri().query());
+        let denial = policy
+            .access
+            .check(peer, path, query.unwrap_or_default(), request.headers())
+            .err()?;
+        self.meters.denials.note(&denial, peer, None);
+        Some(denial)
+    }
+
     /// Answers a request whose body has been read, or that has none.
-    fn answer<B>(&self, request: &Request<B>, body: &[u8], out: &mut BytesMut) -> Response<Full<Bytes>> {
+    fn answer<B>(
+        &self,
+        policy: &Policy,
+        request: &Request<B>,
+        body: &[u8],
+        denied: Option<&Denial>,
+        out: &mut BytesMut,
+    ) -> Response<Full<Bytes>> {
+        let diversion = diversion(request.headers());
         let call = Call {
             method: request.method().as_str(),
             path: request.uri().path(),
@@ -102,21 +154,50 @@ impl Shared {
                 .headers()
                 .get(CONTENT_TYPE)
                 .and_then(|value| value.to_str().ok()),
+            diversion: diversion.as_deref(),
             body,
         };
-        let reply = self.policy.load().native.answer(&call, out).unwrap_or_else(|| {
-            let known = Native::PATHS;
-            Refusal::NoSuchPath { known }.write(out)
-        });
+        let native = policy
+            .access
+            .dialects
+            .contains(&Dialect::Native)
+            .then_some(&policy.native);
+        let reply = match denied {
+            Some(denial) => native
+                .and_then(|native| native.disabled(&call, out))
+                .unwrap_or_else(|| denial.write(out)),
+            None => native
+                .and_then(|native| native.answer(&call, out))
+                .unwrap_or_else(|| {
+                    let known = Native::PATHS;
+                    Refusal::NoSuchPath { known }.write(out)
+                }),
+        };
         self.respond(reply, out)
     }
 
-    async fn answer_with_body(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer_with_body(
+        &self,
+        policy: &Policy,
+        request: Request<Incoming>,
+        denied: Option<Denial>,
+    ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        let body = Limited::new(body, self.body_max_bytes).collect();
+        let most = match denied {
+            Some(_) => self.body_max_bytes.min(REFUSED_BODY_MAX),
+            None => self.body_max_bytes,
+        };
+        let body = Limited::new(body, most).collect();
         let mut out = BytesMut::new();
         let refusal = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => return self.answer(&Request::from_parts(head, ()), &body.to_bytes(), &mut out),
+            Ok(Ok(body)) => {
+                let request = Request::from_parts(head, ());
+                return self.answer(policy, &request, &body.to_bytes(), denied.as_ref(), &mut out);
+            }
+            Ok(Err(_)) if denied.is_some() => {
+                let request = Request::from_parts(head, ());
+                return self.answer(policy, &request, &[], denied.as_ref(), &mut out);
+            }
             Ok(Err(error)) if error.is::<LengthLimitError>() => Refusal::TooLarge {
                 most: self.body_max_bytes,
             },
@@ -139,6 +220,19 @@ impl Shared {
     }
 }
 
+/// The header `Diversion`; one that has several lines, which SIP allows, as one list.
+fn diversion(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    // Display names may be in any language, which `to_str` would refuse.
+    let mut lines = headers
+        .get_all("diversion")
+        .iter()
+        .filter_map(|value| str::from_utf8(value.as_bytes()).ok());
+    let first = lines.next()?;
+    Some(lines.fold(Cow::Borrowed(first), |list, line| {
+        Cow::Owned(format!("{list},{line}"))
+    }))
+}
+
 /// The response that `reply` and its body make.
 pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
@@ -149,6 +243,11 @@ pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(allow) = reply.allow {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    if reply.status == 401 {
+        for scheme in CHALLENGES {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
+        }
     }
     response
 }

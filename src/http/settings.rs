@@ -8,6 +8,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde::Deserialize;
 
+use super::access::Access;
+use super::tls::Tls;
 use crate::callers::Native;
 
 /// Requests and connections.
@@ -49,10 +51,25 @@ pub struct Listener {
 
 /// What a listener serves. Whoever keeps the listener's [`Listener::policy`] may put another in its place while the
 /// server runs: a request is answered under the one that it found, whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Policy {
     /// What answers.
     pub native: Native,
+    /// Who may ask, and for what.
+    pub access: Access,
+    /// What makes connections over TCP secret; `None`: they are not.
+    pub tls: Option<Tls>,
+}
+
+impl Policy {
+    /// Everything that `native` answers, for everybody, over plain HTTP.
+    pub fn open(native: Native) -> Policy {
+        Policy {
+            native,
+            access: Access::default(),
+            tls: None,
+        }
+    }
 }
 
 impl Listener {

@@ -56,9 +56,16 @@ pub(super) struct Status<'a> {
     pub(super) freshness: &'a Reading,
     pub(super) reasons: &'a [&'static str],
     pub(super) uptime: Duration,
+    /// What the metric of a name counts or gauges, over all its labels.
+    pub(super) counted: &'a dyn Fn(&str) -> Option<f64>,
 }
 
 impl Status<'_> {
+    /// What the metric `name` counts; `None` where nobody does.
+    fn count(&self, name: &str) -> Option<u64> {
+        format!("{:.0}", (self.counted)(name)?).parse().ok()
+    }
+
     pub(super) fn to_json(&self, rates: &Rates) -> Value {
         let index = &self.tenant.index;
         let snapshot = index.snapshot();
@@ -80,6 +87,7 @@ impl Status<'_> {
             "ready": self.reasons.is_empty(),
             "reasons": self.reasons,
             "generation": header.generation,
+            "created_at_ms": header.created_at_ms,
             "seq": index.seq(),
             "customers": header.customers,
             "numbers": header.numbers,
@@ -100,6 +108,13 @@ impl Status<'_> {
                 "p50_us": micros(0.5),
                 "p99_us": micros(0.99),
                 "p999_us": micros(0.999),
+            },
+            "connections": self.count("ringside_http_connections_count"),
+            "refused": {
+                "connections": self.count("ringside_http_refused_total"),
+                "overload": self.count("ringside_http_overload_total"),
+                "cut": self.count("ringside_http_cut_total"),
+                "denied": self.count("ringside_http_denied_total"),
             },
             "uptime_s": self.uptime.as_secs(),
             "listeners": listeners,

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::Task;
 use super::accept::serve;
 use super::error::HttpError;
+use super::life::Life;
 use super::meters::Meters;
 use super::service::{Answering, Shared};
 use super::settings::{Policy, Settings};
@@ -51,7 +52,7 @@ impl Worker {
     ///
     /// # Errors
     /// Where the system gives no runtime.
-    pub(super) fn into_task(self) -> Result<Task, HttpError> {
+    pub(super) fn into_task(self, life: Life) -> Result<Task, HttpError> {
         let runtime = runtime()?;
         let guard = runtime.enter();
         let tcp = self
@@ -69,12 +70,13 @@ impl Worker {
         drop(guard);
         let drain = Duration::from_secs(self.settings.drain_s);
         Ok(Box::new(move |stop| {
-            runtime.block_on(async move {
+            runtime.block_on(life.lead(async move {
                 let mut listeners = JoinSet::new();
                 for (socket, shared) in tcp {
                     listeners.spawn(serve(
                         socket,
-                        move || Answering::new(&shared),
+                        Arc::clone(&shared),
+                        move |peer| Answering::new(&shared, peer),
                         stop.clone(),
                         drain,
                     ));
@@ -82,13 +84,14 @@ impl Worker {
                 for (socket, shared) in unix {
                     listeners.spawn(serve(
                         socket,
-                        move || Answering::new(&shared),
+                        Arc::clone(&shared),
+                        move |peer| Answering::new(&shared, peer),
                         stop.clone(),
                         drain,
                     ));
                 }
                 while listeners.join_next().await.is_some() {}
-            });
+            }));
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::ownership::{Mode, OnConflict, Rank};
+use super::ownership::{Mode, OnConflict, Rank, Shared};
 use super::view::{Records, View};
 use crate::customer::Record;
 use crate::overlay::{Entry, MOST_HINTS, Superseded};
@@ -36,8 +36,8 @@ impl Budget {
 pub(super) struct Claimants<'v> {
     /// The strongest first.
     pub(super) records: Records<'v>,
-    /// Whether all of them answer: one declares the number shared, or the mode is.
-    pub(super) shared: bool,
+    /// Why all of them answer, where they do.
+    pub(super) shared: Option<Shared>,
     /// Some are not among them: they are damaged, or too many. A number must not pass on to the next in line for that,
     /// who may be a stranger.
     pub(super) partial: bool,
@@ -58,14 +58,16 @@ impl<'v> View<'v> {
                         ..Claimants::default()
                     });
                 }
-                Stored::Many(many) if owner_alone && !many.shared() => {
+                Stored::Many(many)
+                    if owner_alone && !many.shared() && self.phones().shared(key, many.count()).is_none() =>
+                {
                     let owner = many.references(self.ownership.order()).next();
                     let owner = owner.and_then(|owner| self.state.snapshot.claimant(owner));
                     let owner = owner.filter(|owner| owner.claim(key).is_some());
                     let partial = owner.is_none();
                     return Ok(Claimants {
                         records: owner.into_iter().collect(),
-                        shared: false,
+                        shared: None,
                         partial,
                     });
                 }
@@ -90,11 +92,13 @@ impl<'v> View<'v> {
             Stored::Damaged => found.partial = true,
         }
         budget.reads = budget.reads.saturating_sub(found.records.len());
-        found.shared |= self.ownership.mode == Mode::Shared
-            || found
-                .records
-                .iter()
-                .any(|record| record.claim(key).is_some_and(|claim| claim.shared));
+        if found.shared.is_none() {
+            found.shared = self.phones().shared(key, found.records.len());
+        }
+        if found.shared.is_none() {
+            let declares = |record: &Record<'_>| record.claim(key).is_some_and(|claim| claim.shared);
+            found.shared = found.records.iter().any(declares).then_some(Shared::Customer);
+        }
         self.sort(key, &mut found.records);
         Ok(found)
     }
@@ -128,11 +132,18 @@ impl<'v> View<'v> {
     /// Claimants in the snapshot that no overlay speaks of.
     fn stored_claimants<'s>(&'s self, many: &Many<'s>, found: &mut Claimants<'s>) -> Result<(), Superseded> {
         let crowded = many.count() > MOST_STORED;
-        // Who declared the number shared may be beyond what is read.
-        found.shared |= crowded && many.shared();
+        if crowded {
+            // Who declared the number shared may be beyond what is read, and so may those who make it a crowd: then
+            // customers that have changed since count twice, which errs on the side of greeting nobody.
+            let count = many.count() + found.records.len();
+            found.shared = self.phones().shared(many.key(), count);
+            if found.shared.is_none() && many.shared() {
+                found.shared = Some(Shared::Customer);
+            }
+        }
         let owner_alone = self.ownership.mode == Mode::Unique
             && self.ownership.on_conflict == OnConflict::Move
-            && !many.shared()
+            && found.shared.is_none()
             && crowded;
         for reference in many.references(self.ownership.order()).take(MOST_STORED) {
             let Some(record) = self.state.snapshot.claimant(reference) else {
@@ -200,7 +211,7 @@ impl<'v> View<'v> {
                 return Ok(true);
             }
             let claimants = self.every_claimant(claim.key, budget)?;
-            if claimants.shared {
+            if claimants.shared.is_some() {
                 continue;
             }
             if claimants.partial {

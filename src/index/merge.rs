@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::customer::{Record, Schema};
 use crate::overlay::{Entry, Overlay};
 use crate::snapshot::layout::Header;
+use crate::snapshot::sort::Room;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, SnapshotError, Stream};
 
@@ -19,7 +20,8 @@ pub struct Merge {
 }
 
 impl Merge {
-    /// Writes the merged snapshot to `out`: the old one's unchanged records as they are, then the changed ones by id.
+    /// Writes the merged snapshot to `out`: the old one's unchanged records as they are, then the changed ones by id. What
+    /// sorting takes is within `room`.
     ///
     /// # Errors
     /// Where `out` cannot be written, or the old snapshot has a damaged record: a merge that left it out would make a
@@ -27,12 +29,13 @@ impl Merge {
     pub fn write<W: Read + Write + Seek>(
         &self,
         out: W,
+        room: &Room,
         generation: u64,
         created_at_ms: i64,
         streams: &[Stream],
     ) -> Result<(W, Header), SnapshotError> {
         let seed = self.snapshot.header().seed;
-        let mut writer = SnapshotWriter::new(out, seed)?;
+        let mut writer = SnapshotWriter::within(room, out, seed)?;
         let sealed = self.sealed.pin();
         for record in self.snapshot.records() {
             let record = record?;
@@ -57,6 +60,11 @@ impl Merge {
             streams,
         };
         writer.finish(&facts)
+    }
+
+    /// The generation that the merge is made on.
+    pub fn base(&self) -> u64 {
+        self.snapshot.header().generation
     }
 
     /// The newest change that the merge holds.

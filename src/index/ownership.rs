@@ -45,6 +45,73 @@ pub struct Ownership {
     pub owner: Owner,
     /// What becomes of the others.
     pub on_conflict: OnConflict,
+    /// A number that more customers than this claim is shared, 1–100 000; 0: never.
+    pub shared_above: u32,
+}
+
+/// Everything that decides who answers for a number: the rules of ownership, and the lines that several people use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phones {
+    ownership: Ownership,
+    /// Sorted.
+    shared_lines: Box<[u64]>,
+}
+
+/// Why all claimants of a number answer for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shared {
+    /// In mode `shared` every number is.
+    Mode,
+    /// The configuration names the line.
+    Line,
+    /// More customers than `shared_above` claim it.
+    Crowd,
+    /// A customer declares the number to be used by several.
+    Customer,
+}
+
+impl Phones {
+    /// `ownership`, and lines that all who claim them answer for.
+    pub fn new(ownership: Ownership, shared_lines: impl IntoIterator<Item = u64>) -> Phones {
+        let mut shared_lines: Vec<u64> = shared_lines.into_iter().collect();
+        shared_lines.sort_unstable();
+        Phones {
+            ownership,
+            shared_lines: shared_lines.into(),
+        }
+    }
+
+    /// The rules of ownership.
+    pub fn ownership(&self) -> Ownership {
+        self.ownership
+    }
+
+    /// Whether the configuration names `key` as a line that several people use.
+    #[inline]
+    pub fn is_shared_line(&self, key: u64) -> bool {
+        !self.shared_lines.is_empty() && self.shared_lines.binary_search(&key).is_ok()
+    }
+
+    /// Why all of `count` claimants of `key` answer, whatever they declare themselves.
+    #[inline]
+    pub(crate) fn shared(&self, key: u64, count: usize) -> Option<Shared> {
+        let above = self.ownership.shared_above;
+        if self.ownership.mode == Mode::Shared {
+            Some(Shared::Mode)
+        } else if self.is_shared_line(key) {
+            Some(Shared::Line)
+        } else if above > 0 && u32::try_from(count).is_ok_and(|count| count > above) {
+            Some(Shared::Crowd)
+        } else {
+            None
+        }
+    }
+}
+
+impl From<Ownership> for Phones {
+    fn from(ownership: Ownership) -> Phones {
+        Phones::new(ownership, [])
+    }
 }
 
 impl Ownership {

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 
-use super::{Found, Index, Merge, Mode, OnConflict, Owner, Ownership, Verdict, Writer};
+use super::{Found, Index, Merge, Mode, OnConflict, Owner, Ownership, Phones, Verdict, Writer};
 use crate::customer::record::{Claim, Origin, Record, encode};
 use crate::customer::{Customer, Schema};
 use crate::snapshot::MappedSnapshot;
+use crate::snapshot::sort::Room;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 
 const KEYS: std::ops::Range<u64> = 1..6;
@@ -53,6 +54,20 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Ownership, with number 5 a shared line now and then.
+fn phones() -> impl Strategy<Value = Phones> {
+    let lines = prop_oneof![2 => Just(Vec::new()), 1 => Just(vec![9, 5])];
+    (ownerships(), prop_oneof![2 => Just(0), 1 => 1_u32..4], lines).prop_map(
+        |(ownership, shared_above, lines)| {
+            let ownership = Ownership {
+                shared_above,
+                ..ownership
+            };
+            Phones::new(ownership, lines)
+        },
+    )
+}
+
 fn ownerships() -> impl Strategy<Value = Ownership> {
     prop_oneof![Just(Mode::Unique), Just(Mode::Shared)].prop_flat_map(|mode| {
         prop_oneof![Just(Owner::NewestClaim), Just(Owner::NewestCustomer)].prop_flat_map(move |owner| {
@@ -61,6 +76,7 @@ fn ownerships() -> impl Strategy<Value = Ownership> {
                     mode,
                     owner,
                     on_conflict,
+                    shared_above: 0,
                 }
             })
         })
@@ -71,14 +87,17 @@ fn ownerships() -> impl Strategy<Value = Ownership> {
 struct Model<'a> {
     people: &'a People,
     ownership: Ownership,
+    has_line: bool,
     hidden: BTreeSet<&'a str>,
 }
 
 impl<'a> Model<'a> {
-    fn new(people: &'a People, ownership: Ownership) -> Model<'a> {
+    fn new(people: &'a People, phones: &Phones) -> Model<'a> {
+        let ownership = phones.ownership();
         let mut model = Model {
             people,
             ownership,
+            has_line: phones.is_shared_line(5),
             hidden: BTreeSet::new(),
         };
         if ownership.mode == Mode::Unique && ownership.on_conflict == OnConflict::Replace {
@@ -117,9 +136,11 @@ impl<'a> Model<'a> {
     }
 
     fn shared(&self, key: u64) -> bool {
-        self.people
-            .values()
-            .any(|person| person.claims.get(&key).is_some_and(|claim| claim.shared))
+        let claims = || self.people.values().filter_map(|person| person.claims.get(&key));
+        let above = self.ownership.shared_above as usize;
+        claims().any(|claim| claim.shared)
+            || (self.has_line && key == 5)
+            || (above > 0 && claims().count() > above)
     }
 
     /// Who answers for `key`, the strongest first.
@@ -173,7 +194,13 @@ fn empty() -> Arc<MappedSnapshot> {
 
 fn merged(merge: &Merge, generation: u64) -> Arc<MappedSnapshot> {
     let (out, _) = merge
-        .write(Cursor::new(Vec::new()), generation, 0, &[])
+        .write(
+            Cursor::new(Vec::new()),
+            &Room::new("", u64::MAX),
+            generation,
+            0,
+            &[],
+        )
         .expect("memory");
     let snapshot = MappedSnapshot::in_memory(out.into_inner()).expect("a snapshot");
     snapshot.verify(|_| ()).expect("whole");
@@ -189,7 +216,7 @@ fn ids(found: Found<'_>) -> Vec<String> {
 }
 
 fn check(index: &Index, people: &People) -> Result<(), TestCaseError> {
-    let model = Model::new(people, index.ownership());
+    let model = Model::new(people, &index.read(|view| Ok(view.phones().clone())));
     for key in KEYS {
         let expected = model.find(key);
         prop_assert_eq!(
@@ -234,8 +261,8 @@ fn check(index: &Index, people: &People) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn run(ownership: Ownership, steps: &[Step]) -> Result<(), TestCaseError> {
-    let (index, mut writer) = Index::new(empty(), ownership);
+fn run(phones: &Phones, steps: &[Step]) -> Result<(), TestCaseError> {
+    let (index, mut writer) = Index::new(empty(), phones.clone());
     let (mut written, mut published) = (People::new(), People::new());
     let mut waiting: Option<Merge> = None;
     let mut generation = 1;
@@ -291,9 +318,45 @@ fn run(ownership: Ownership, steps: &[Step]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn equals_the_model(ownership in ownerships(), steps in prop::collection::vec(step(), 1..60)) {
-        run(ownership, &steps)?;
+    fn equals_the_model(phones in phones(), steps in prop::collection::vec(step(), 1..60)) {
+        run(&phones, &steps)?;
     }
+}
+
+#[test]
+fn rules_can_be_replaced_between_two_lookups() {
+    let ownership = Ownership {
+        mode: Mode::Unique,
+        owner: Owner::NewestClaim,
+        on_conflict: OnConflict::Move,
+        shared_above: 0,
+    };
+    let (index, mut writer) = Index::new(empty(), ownership);
+    swap(&mut writer, 0);
+    let seq = writer.seq() + 1;
+    let claims = BTreeMap::from([(
+        1,
+        Claim {
+            key: 1,
+            since: seq,
+            shared: false,
+        },
+    )]);
+    writer.upsert(
+        seq,
+        &Record::open(&record("c", &Person { created: 0, claims })).expect("whole"),
+    );
+    writer.publish();
+    let found = || index.read(|view| view.find(1).map(ids));
+    assert_eq!(found(), ["c"]);
+    index.set_phones(Phones::new(ownership, [1]));
+    assert_eq!(found(), ["c", "a"]);
+    // A state that the writer makes keeps them.
+    let merge = writer.seal().expect("changes");
+    writer.install(merged(&merge, 2));
+    assert_eq!(found(), ["c", "a"]);
+    index.set_phones(ownership.into());
+    assert_eq!(found(), ["c"]);
 }
 
 #[test]
@@ -302,6 +365,7 @@ fn when_the_owner_leaves_the_next_claimant_answers() {
         mode: Mode::Unique,
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
+        shared_above: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     let claims = |since| {
@@ -341,6 +405,7 @@ fn a_swap_is_never_seen_half_done() {
         mode: Mode::Shared,
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
+        shared_above: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     swap(&mut writer, 0);

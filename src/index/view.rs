@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::State;
 use super::claimants::{Budget, Claimants};
-use super::ownership::{Mode, Ownership};
+use super::ownership::{Mode, Ownership, Phones, Shared};
 use crate::customer::{Record, Schema};
 use crate::overlay::{Entry, Pinned, Superseded};
 use crate::snapshot::{MappedSnapshot, Stream};
@@ -44,13 +44,13 @@ pub struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    pub(super) fn new(state: &'v State, seq: u64, ownership: Ownership) -> View<'v> {
+    pub(super) fn new(state: &'v State, seq: u64) -> View<'v> {
         // An empty overlay costs a load, not a pin: quiet hours are most hours.
         let pin = |overlay: &'v crate::overlay::Overlay| (!overlay.is_empty()).then(|| overlay.pin());
         View {
             state,
             seq,
-            ownership,
+            ownership: state.phones.ownership(),
             active: pin(&state.active),
             sealed: state.sealed.as_deref().and_then(pin),
         }
@@ -79,6 +79,11 @@ impl<'v> View<'v> {
     /// The streams that records' origins count into.
     pub fn streams(&self) -> &'v [Stream] {
         &self.state.streams
+    }
+
+    /// The rules of who answers.
+    pub fn phones(&self) -> &'v Phones {
+        &self.state.phones
     }
 
     /// The customer with `id`, whoever owns its numbers; `None` too where it is hidden under `replace`.
@@ -124,9 +129,9 @@ impl<'v> View<'v> {
         Ok(match records.len() {
             0 => Found::Nobody,
             // Whoever is missing may be the owner, or one more of those who share.
-            _ if partial && !(shared && records.len() > 1) => Found::Nobody,
+            _ if partial && !(shared.is_some() && records.len() > 1) => Found::Nobody,
             1 => Found::One(records[0]),
-            _ if shared => Found::Several(records),
+            _ if shared.is_some() => Found::Several(records),
             _ => Found::One(records[0]),
         })
     }
@@ -163,12 +168,14 @@ impl<'v> View<'v> {
             partial,
         } = self.every_claimant(key, &mut budget)?;
         // Where the owner may be among those that are not known, nobody owns.
-        let nobody = partial && !shared;
+        let nobody = partial && shared.is_none();
         let mut standings: Vec<Standing<'_>> = Vec::with_capacity(records.len());
         for record in records {
             let verdict = if self.ownership.replaces() && self.is_hidden(&record, &mut budget)? {
                 Verdict::Hidden
-            } else if !nobody && (shared || !standings.iter().any(|other| other.verdict == Verdict::Owner)) {
+            } else if !nobody
+                && (shared.is_some() || !standings.iter().any(|other| other.verdict == Verdict::Owner))
+            {
                 Verdict::Owner
             } else {
                 Verdict::Outranked
@@ -193,8 +200,8 @@ impl<'v> View<'v> {
 /// See [`View::contest`].
 #[derive(Debug)]
 pub struct Contest<'v> {
-    /// Whether all claimants that stand answer.
-    pub shared: bool,
+    /// Why all claimants that stand answer; `None` where one of them does.
+    pub shared: Option<Shared>,
     /// The claimants, the strongest first.
     pub standings: Vec<Standing<'v>>,
 }

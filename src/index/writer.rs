@@ -82,21 +82,26 @@ impl Writer {
 
     /// Takes `seq` without a change of a customer, as for a change of the schema.
     pub fn set_schema(&mut self, seq: u64, schema: Schema) {
-        let state = State {
-            schema: Arc::new(schema),
-            ..State::clone(&self.index.state.load())
-        };
-        self.index.state.store(Arc::new(state));
+        let schema = Arc::new(schema);
+        self.replace(|state| State {
+            schema: Arc::clone(&schema),
+            ..state
+        });
         self.seq = seq;
     }
 
     /// Says which streams the origins of records to come count into: those known so far, and new ones behind them.
     pub fn set_streams(&mut self, streams: &[Stream]) {
-        let state = State {
-            streams: streams.into(),
-            ..State::clone(&self.index.state.load())
-        };
-        self.index.state.store(Arc::new(state));
+        let streams: Arc<[Stream]> = streams.into();
+        self.replace(|state| State {
+            streams: Arc::clone(&streams),
+            ..state
+        });
+    }
+
+    /// Replaces the state: the rules of who answers, which others set, may be replaced at the same time.
+    fn replace(&self, next: impl Fn(State) -> State) {
+        self.index.state.rcu(|state| next(State::clone(state)));
     }
 
     /// Makes everything written so far visible, at once.
@@ -118,22 +123,41 @@ impl Writer {
             schema: Arc::clone(&state.schema),
             seq: self.seq,
         };
-        self.index.state.store(Arc::new(State {
+        let active = Arc::new(Overlay::new());
+        self.replace(|state| State {
             sealed: Some(state.active),
-            active: Arc::new(Overlay::new()),
+            active: Arc::clone(&active),
             ..state
-        }));
+        });
         Some(merge)
+    }
+
+    /// Replaces everything by `snapshot`: what has been written since the one before is forgotten. Seqs go on behind the
+    /// greater one of both.
+    pub fn begin_anew(&mut self, snapshot: Arc<MappedSnapshot>) {
+        self.seq = self.seq.max(snapshot.header().seq);
+        let (active, schema) = (Arc::new(Overlay::new()), Arc::new(snapshot.schema().clone()));
+        let streams: Arc<[Stream]> = snapshot.streams().into();
+        // The seq before the state, as readers ask for them the other way round: what they are told they saw is never
+        // older than what they saw.
+        self.publish();
+        self.replace(|state| State {
+            active: Arc::clone(&active),
+            sealed: None,
+            schema: Arc::clone(&schema),
+            streams: Arc::clone(&streams),
+            snapshot: Arc::clone(&snapshot),
+            ..state
+        });
     }
 
     /// Replaces snapshot and sealed overlay by `snapshot`, which holds both.
     pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) {
-        let state = State {
+        self.replace(|state| State {
             sealed: None,
-            snapshot,
-            ..State::clone(&self.index.state.load())
-        };
-        self.index.state.store(Arc::new(state));
+            snapshot: Arc::clone(&snapshot),
+            ..state
+        });
     }
 }
 

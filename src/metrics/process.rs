@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{IntGauge, Registry};
+use prometheus::{IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::name::Kind;
 use super::{MetricsError, register};
@@ -19,6 +19,11 @@ impl Process {
     pub(super) fn register(registry: &Registry) -> Result<Process, MetricsError> {
         let gauge =
             |name: &str, help: &str| register(registry, Kind::Gauge, name, || IntGauge::new(name, help));
+        let build = register(registry, Kind::Gauge, "ringside_build_info", || {
+            let help = "1; the version is its label.";
+            IntGaugeVec::new(Opts::new("ringside_build_info", help), &["version"])
+        })?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let started = gauge(
             "ringside_process_start_time_seconds",
             "When the process began, in Unix seconds.",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::address::{Address, Form};
 use super::key::Key;
+use super::lines::{Lines, Own, Range};
 use super::parse::{self, ParseReason, Parsed};
 use super::reading::{Invalid, Outcome, Reading, Unstorable};
 use super::region::Region;
@@ -37,26 +38,65 @@ impl Numbering {
             rules: Arc::new(Rules::of(settings)?),
             source: Arc::new(Source::of(settings)?),
         };
-        let own_key = |found: &String| {
-            let reading = numbering.read(found, None);
-            let reason = reading
-                .invalid()
-                .unwrap_or(Invalid::Parse(ParseReason::NotANumber));
-            reading.key().ok_or(SettingsError::OwnNumber {
-                found: found.clone(),
-                reason,
-            })
-        };
-        let mut own_keys = settings
-            .own_numbers
-            .iter()
-            .map(own_key)
-            .collect::<Result<Vec<Key>, _>>()?;
-        own_keys.sort_unstable();
+        let lines = numbering.declared(settings)?;
         if let Some(rules) = Arc::get_mut(&mut numbering.rules) {
-            rules.own_numbers = own_keys;
+            rules.lines = lines;
         }
         Ok(numbering)
+    }
+
+    /// The numbers that `settings` declare, read by the rules made of everything else in them.
+    fn declared(&self, settings: &Settings) -> Result<Lines, SettingsError> {
+        let keys = |key, written: &[String]| {
+            let read = |found: &String| {
+                let reading = self.read(found, None);
+                let reason = reading
+                    .invalid()
+                    .unwrap_or(Invalid::Parse(ParseReason::NotANumber));
+                let unread = SettingsError::Unread {
+                    key,
+                    found: found.clone(),
+                    reason,
+                };
+                reading.key().ok_or(unread)
+            };
+            written.iter().map(read).collect::<Result<Vec<Key>, _>>()
+        };
+        let ranges = settings.own_ranges.iter().map(|text| {
+            let range = Range::parse(text)?;
+            // Numbers are compared as they are today, and within a block the old ones would not be in order.
+            if range.ends().iter().any(|end| self.rules.replaced(*end) != *end) {
+                return Err(SettingsError::Value {
+                    key: "own_ranges",
+                    expected: "numbers of today's plans, which `aliases` replaces by no others",
+                    found: text.clone(),
+                });
+            }
+            Ok(range)
+        });
+        let shared = keys("shared_lines", &settings.shared_lines)?;
+        let lines = Lines::new(
+            keys("own_numbers", &settings.own_numbers)?,
+            ranges.collect::<Result<_, _>>()?,
+            shared.clone(),
+        );
+        match shared
+            .iter()
+            .zip(&settings.shared_lines)
+            .find(|(key, _)| lines.own(**key).is_some())
+        {
+            Some((_, found)) => Err(SettingsError::Value {
+                key: "shared_lines",
+                expected: "lines of callers",
+                found: format!("{found}, a number of our own, which matches nobody"),
+            }),
+            None => Ok(lines),
+        }
+    }
+
+    /// The lines that are declared to be used by several people, in ascending order.
+    pub fn shared_lines(&self) -> &[Key] {
+        self.rules.lines.shared()
     }
 
     /// The same rules with another default region or mode; `None` keeps the present one.
@@ -159,6 +199,16 @@ impl Numbering {
     pub fn trace<W: AsRef<[u8]> + ?Sized>(&self, written: &W, region: Option<&str>) -> Vec<String> {
         let mut lines = Vec::new();
         let reading = self.follow(written.as_ref(), region, &mut lines);
+        if let Some(key) = reading.number() {
+            match self.rules.lines.own(key) {
+                Some(Own::Number) => lines.push("named in own_numbers".to_owned()),
+                Some(Own::Within(range)) => lines.push(format!("within own_ranges: {range}")),
+                None if self.shared_lines().binary_search(&key).is_ok() => {
+                    lines.push("named in shared_lines: everybody who lists it answers".to_owned());
+                }
+                None => {}
+            }
+        }
         lines.push(match reading.outcome() {
             Outcome::Key(key) => format!(
                 "key {key}, {}",

@@ -1,6 +1,7 @@
 //! The settings, checked and ready to apply.
 
 use super::key::Key;
+use super::lines::Lines;
 use super::region::Region;
 use super::settings::{Alias, Mode, Settings, SettingsError, SourceSettings};
 
@@ -14,8 +15,7 @@ pub(super) struct Rules {
     extension_ranges: Vec<ExtensionRange>,
     emergency_numbers: Vec<String>,
     aliases: Vec<Replacement>,
-    /// Sorted.
-    pub(super) own_numbers: Vec<Key>,
+    pub(super) lines: Lines,
     pub(super) allow_invalid: bool,
 }
 
@@ -44,7 +44,7 @@ struct Replacement {
 }
 
 impl Rules {
-    /// Everything but our own numbers: reading those takes the rules.
+    /// Everything but the declared numbers: reading those takes the rules.
     pub(super) fn of(settings: &Settings) -> Result<Rules, SettingsError> {
         let is_phrase = |word: &str| word.chars().next().is_some_and(char::is_alphabetic);
         let is_length = |length: &u8| (1..=17).contains(length);
@@ -89,7 +89,7 @@ impl Rules {
                 .iter()
                 .map(Replacement::of)
                 .collect::<Result<_, _>>()?,
-            own_numbers: Vec::new(),
+            lines: Lines::default(),
             allow_invalid: settings.allow_invalid,
         })
     }
@@ -120,7 +120,7 @@ impl Rules {
     }
 
     pub(super) fn is_own(&self, key: Key) -> bool {
-        self.own_numbers.binary_search(&key).is_ok()
+        self.lines.own(key).is_some()
     }
 
     /// The number under which a number of a legacy plan is known today.

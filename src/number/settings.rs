@@ -27,6 +27,11 @@ pub struct Settings {
     pub emergency_numbers: Vec<String>,
     /// Our own numbers, in any written form: as a caller they match nobody.
     pub own_numbers: Vec<String>,
+    /// Blocks of our own numbers, `+14155550100-+14155550199`: both ends with as many digits, both included.
+    pub own_ranges: Vec<String>,
+    /// Lines that several people use (switchboards, households), in any written form: everybody who lists one answers
+    /// for it.
+    pub shared_lines: Vec<String>,
     /// What is dialled for an outside line (`9,`, `0`): taken off numbers without a plus before anything else.
     pub outside_line_prefixes: Vec<String>,
     /// The area code that seven digits are completed with; empty: seven digits are left to the parser, and refused
@@ -93,14 +98,41 @@ pub enum SettingsError {
         /// What it was given.
         found: String,
     },
-    /// One of our own numbers cannot be read under these very settings.
-    #[error("own_numbers: {found:?} is not read as a number: {reason}")]
-    OwnNumber {
+    /// A number of ours or a shared line that cannot be read under these very settings.
+    #[error("{key}: {found:?} is not read as a number: {reason}")]
+    Unread {
+        /// The setting.
+        key: &'static str,
         /// The number as it is written in the settings.
         found: String,
         /// Why it is none.
         reason: Invalid,
     },
+}
+
+impl SettingsError {
+    /// The setting at fault, `own_numbers` or `aliases.from`.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            SettingsError::Value { key, .. } | SettingsError::Unread { key, .. } => key,
+        }
+    }
+
+    /// What the setting takes.
+    pub const fn expected(&self) -> &'static str {
+        match self {
+            SettingsError::Value { expected, .. } => expected,
+            SettingsError::Unread { .. } => "numbers that these very settings read",
+        }
+    }
+
+    /// What it was given, and what is wrong with that where it is not plain.
+    pub fn found(&self) -> String {
+        match self {
+            SettingsError::Value { found, .. } => format!("{found:?}"),
+            SettingsError::Unread { found, reason, .. } => format!("{found:?}: {reason}"),
+        }
+    }
 }
 
 impl Settings {
@@ -153,6 +185,8 @@ impl Settings {
             extension_ranges: Vec::new(),
             emergency_numbers: owned(&["000", "110", "111", "112", "119", "911", "999"]),
             own_numbers: Vec::new(),
+            own_ranges: Vec::new(),
+            shared_lines: Vec::new(),
             outside_line_prefixes: Vec::new(),
             area_code: String::new(),
             double_zero_is_plus: false,

@@ -124,6 +124,11 @@ impl Replica {
         self.streams.iter().filter(move |stream| stream.stream == name)
     }
 
+    /// The lives of the streams `names`, each with where to resume it.
+    pub fn followed<'n>(&self, names: impl Iterator<Item = &'n String>) -> Vec<Stream> {
+        names.flat_map(|name| self.lives(name).cloned()).collect()
+    }
+
     /// The stream `name` in its life `incarnation`; positions compare only within one.
     ///
     /// # Errors
@@ -190,6 +195,22 @@ impl Replica {
             self.merging = Some((self.writer.seal()?, self.streams.clone()));
         }
         self.merging.clone()
+    }
+
+    /// Begins anew with `snapshot`: changes applied since the one before are forgotten, as is a merge that was begun. Feeds
+    /// go on from where the snapshot's streams say.
+    pub fn begin_anew(&mut self, snapshot: Arc<MappedSnapshot>) {
+        self.merging = None;
+        self.schema = snapshot.schema().clone();
+        self.schema_from = None;
+        self.streams = snapshot.streams().to_vec();
+        self.graves = Graves::new(snapshot.header().seq);
+        self.writer.begin_anew(snapshot);
+    }
+
+    /// Whether a merge was begun that has been neither taken up nor forgotten.
+    pub fn is_merging(&self) -> bool {
+        self.merging.is_some()
     }
 
     /// Takes up what a merge made.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::durable::DurableError;
 use crate::index::Merge;
 use crate::snapshot::folder::{FolderError, Held, ReadBack};
+use crate::snapshot::sort::Room;
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError, Stream};
 
 /// What to do about the overlay.
@@ -44,7 +45,7 @@ pub enum CompactionError {
 }
 
 /// Writes `merge` as the next generation of `folder`, publishes it and maps it. Takes as long as writing the whole
-/// snapshot does: call it beside the traffic.
+/// snapshot does: call it beside the traffic. `memory_bytes` bounds what sorting takes, to half of it.
 ///
 /// # Errors
 /// The folder cannot be written, or the present snapshot is damaged.
@@ -53,18 +54,20 @@ pub fn compact(
     streams: &[Stream],
     folder: &Held,
     created_at_ms: i64,
+    memory_bytes: u64,
 ) -> Result<Arc<MappedSnapshot>, CompactionError> {
     let generation = folder.folder().next_generation()?;
     let mut staged = folder.stage(generation)?;
     let staged_at = &folder.folder().snapshot(generation);
+    let room = Room::new(folder.folder().dir(), memory_bytes);
     let writer = staged.writer().map_err(SnapshotError::Io)?;
     merge
-        .write(ReadBack(writer), generation, created_at_ms, streams)
+        .write(ReadBack(writer), &room, generation, created_at_ms, streams)
         .map_err(|error| match error {
             SnapshotError::Io(source) => DurableError::new("write", staged_at, source).into(),
             other => CompactionError::Snapshot(other),
         })?;
-    let path = folder.publish(staged)?;
+    let path = folder.publish(staged, merge.base())?;
     let snapshot = Snapshot::map(&path)?;
     if let Err(error) = snapshot.populate(0, u64::MAX) {
         tracing::debug!(%error, "the new generation is read from disk as it is asked for");

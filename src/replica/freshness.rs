@@ -13,7 +13,8 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct Freshness {
     start: Instant,
-    stale_after_ms: Option<u64>,
+    /// 0: never.
+    stale_after_ms: AtomicU64,
     pulses: Vec<Pulse>,
     position: ArcSwapOption<Arc<str>>,
 }
@@ -60,10 +61,16 @@ impl Freshness {
         };
         Freshness {
             start,
-            stale_after_ms: (stale_after_s > 0).then(|| stale_after_s.saturating_mul(1000)),
+            stale_after_ms: AtomicU64::new(stale_after_s.saturating_mul(1000)),
             pulses: names.into_iter().map(pulse).collect(),
             position: ArcSwapOption::empty(),
         }
+    }
+
+    /// Answers are stale from now on when a feed has been silent for `stale_after_s` seconds (0: never).
+    pub fn set_stale_after(&self, stale_after_s: u64) {
+        self.stale_after_ms
+            .store(stale_after_s.saturating_mul(1000), Ordering::Relaxed);
     }
 
     /// Freshness where no feed is configured: nothing can be stale.
@@ -137,7 +144,7 @@ impl Freshness {
                     .all(|pulse| pulse.connected.load(Ordering::Relaxed)),
             caught_up,
             stale: !caught_up
-                || matches!((longest, self.stale_after_ms), (Some(age), Some(bound)) if age > bound),
+                || matches!((longest, self.stale_after_ms.load(Ordering::Relaxed)), (Some(age), bound @ 1..) if age > bound),
         }
     }
 
@@ -198,6 +205,10 @@ mod tests {
         );
         assert_eq!(reading.position.as_deref(), Some("a=7,b="));
         assert!(freshness.now(at(12)).stale);
+        freshness.set_stale_after(20);
+        assert!(!freshness.now(at(12)).stale);
+        freshness.set_stale_after(0);
+        assert!(!freshness.now(at(900)).stale);
         freshness.lost("a");
         assert!(!freshness.now(at(5)).connected);
     }

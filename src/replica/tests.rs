@@ -14,6 +14,7 @@ use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::number::{Numbering, Settings};
+use crate::snapshot::sort::Room;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Stream};
 
@@ -38,6 +39,7 @@ fn replica() -> (Arc<Index>, Replica, StreamId) {
         mode: Mode::Unique,
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
+        shared_above: 0,
     };
     let (index, writer) = Index::new(Arc::new(MappedSnapshot::in_memory(bytes).unwrap()), ownership);
     let intake = Intake::new(Numbering::new(&Settings::builtin()).unwrap(), Limits::default());
@@ -59,7 +61,13 @@ fn merged(replica: &mut Replica) -> Option<Arc<MappedSnapshot>> {
     let (merge, streams) = replica.seal()?;
     let generation = replica.index().snapshot().header().generation + 1;
     let (out, _) = merge
-        .write(Cursor::new(Vec::new()), generation, 0, &streams)
+        .write(
+            Cursor::new(Vec::new()),
+            &Room::new("", u64::MAX),
+            generation,
+            0,
+            &streams,
+        )
         .unwrap();
     Some(Arc::new(MappedSnapshot::in_memory(out.into_inner()).unwrap()))
 }

@@ -1,6 +1,6 @@
 //! Who claims a number: nobody, one customer, or an entry of the claimants section that lists several.
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::layout::u64_at;
 use crate::customer::Record;
@@ -60,17 +60,25 @@ impl<'a> Many<'a> {
         })
     }
 
-    /// Encodes the entry of `key`.
-    pub(crate) fn encode(key: u64, shared: bool, newest_claim: &[u64], newest_customer: &[u64]) -> Vec<u8> {
-        let mut entry = vec![0; 8];
-        entry.extend_from_slice(&key.to_le_bytes());
-        entry.extend_from_slice(&(newest_claim.len() as u64 | u64::from(shared) << 32).to_le_bytes());
-        for reference in newest_claim.iter().chain(newest_customer) {
-            entry.extend_from_slice(&reference.to_le_bytes());
-        }
-        let checksum = xxh3_64(&entry[8..]);
-        entry[..8].copy_from_slice(&checksum.to_le_bytes());
-        entry
+    /// Writes the entry of `key`, whose `count` claimants `references` gives each time it is called: newest claim first,
+    /// then newest customer first. They pass by twice, so that no list of them need be in memory.
+    pub(crate) fn write<E>(
+        (key, shared, count): (u64, bool, u64),
+        mut references: impl FnMut(&mut dyn FnMut(u64) -> Result<(), E>) -> Result<(), E>,
+        mut put: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut head = [0; HEADER - 8];
+        head[..8].copy_from_slice(&key.to_le_bytes());
+        head[8..].copy_from_slice(&(count | u64::from(shared) << 32).to_le_bytes());
+        let mut checksum = Xxh3Default::new();
+        checksum.update(&head);
+        references(&mut |reference| {
+            checksum.update(&reference.to_le_bytes());
+            Ok(())
+        })?;
+        put(&checksum.digest().to_le_bytes())?;
+        put(&head)?;
+        references(&mut |reference| put(&reference.to_le_bytes()))
     }
 
     /// The number.

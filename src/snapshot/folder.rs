@@ -7,19 +7,34 @@
 //!   admin.sock                    where the service that holds the folder is asked
 //!   snapshot-00000001.ringside    a generation; never changes
 //!   rejects-00000001.ndjson       what the import of that generation refused
+//!   build/                        the next generation while a file is imported, see `import`
+//!   candidate-00000002.ringside   a finished import that waits to be accepted
+//!   candidate.json                why it waits
+//!   PINS                          generations that stay however many come after
 //! ```
 //!
 //! A generation is staged, finished, made durable, renamed, and only then named by `CURRENT`: a crash at any moment
-//! leaves the old generation or the new one. The newest [`KEPT_GENERATIONS`] stay, to go back to; older ones are
-//! removed with their rejects when a new one is published.
+//! leaves the old generation or the new one. Publication is a compare-and-swap: whoever made a generation names the one
+//! that it was made on. The newest [`KEPT_GENERATIONS`] stay, or as many as [`Held::keeping`] says, and those that are
+//! pinned; older ones are removed with their rejects when a new one is published.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+mod candidate;
+mod error;
+mod pins;
+mod read_back;
+
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::durable::{self, Current, DurableError, FolderLock, Staged};
+use crate::durable::{self, Current, FolderLock, Staged};
 
-/// Generations that stay in the folder, the present one among them.
+pub use candidate::Candidate;
+pub use error::FolderError;
+pub use read_back::ReadBack;
+
+/// Generations that stay in the folder unless told otherwise, the present one among them.
 pub const KEPT_GENERATIONS: usize = 3;
 /// Folder of the one tenant that there is today, inside of `data.dir`.
 pub const TENANT: &str = "main";
@@ -27,48 +42,9 @@ pub const TENANT: &str = "main";
 const SOCKET: &str = "admin.sock";
 const SNAPSHOT: (&str, &str) = ("snapshot-", ".ringside");
 const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
-
-/// What a folder of snapshots ran into.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// A durable step failed.
-    #[error(transparent)]
-    Durable(#[from] DurableError),
-    /// There is no snapshot where one was expected.
-    #[error(
-        "{}: expected a snapshot file, or a folder with a snapshot in it, found {found}; name another path, or build \
-         a snapshot with `ringside snapshot build --out DIR`", path.display()
-    )]
-    NoSnapshot {
-        /// The path that was given.
-        path: PathBuf,
-        /// What is there.
-        found: &'static str,
-    },
-    /// The snapshot that `CURRENT` names is gone.
-    #[error(
-        "{}: expected the snapshot that it names, {name}, found it gone; beside it {there}: write one of those names \
-         into it, or build a snapshot with `ringside snapshot build --out DIR`", current.display()
-    )]
-    NamesNothing {
-        /// The file `CURRENT`.
-        current: PathBuf,
-        /// What it names.
-        name: String,
-        /// The snapshots that are there.
-        there: String,
-    },
-    /// The folder cannot be read or made.
-    #[error("cannot {step} {}: {source}", path.display())]
-    Io {
-        /// What was being done.
-        step: &'static str,
-        /// To which file or folder.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-}
+const BUILD: &str = "build";
+/// What a build folder has once another try can go on from what is in it.
+pub(super) const MANIFEST: &str = "manifest";
 
 /// A tenant's folder, for reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +63,8 @@ impl Folder {
         Folder::open(data_dir.join(TENANT))
     }
 
-    /// Creates the folder where it is missing, takes its lock, and removes what a crash left half written.
+    /// Creates the folder where it is missing, takes its lock, and removes what a crash left half written: staged files,
+    /// and a build that nothing can go on from.
     ///
     /// # Errors
     /// [`DurableError::Locked`], naming the holder, where another process writes the folder; or the folder cannot be
@@ -110,7 +87,22 @@ impl Folder {
         for path in durable::clean_stale(&folder.dir)? {
             tracing::info!(path = %path.display(), "removed a file that a crash left half written");
         }
-        Ok(Held { folder, _lock: lock })
+        folder.remove_hopeless_build();
+        let held = Held::new(folder, lock);
+        held.remove_stray_candidates();
+        Ok(held)
+    }
+
+    fn remove_hopeless_build(&self) {
+        let dir = self.build();
+        if !dir.is_dir() || dir.join(MANIFEST).exists() {
+            return;
+        }
+        // Somebody may be building beside us.
+        if let Ok(lock) = FolderLock::acquire(&dir) {
+            let folder = Folder::open(dir);
+            Held::new(folder, lock).remove();
+        }
     }
 
     /// The folder's path.
@@ -171,10 +163,21 @@ impl Folder {
     /// # Errors
     /// As [`Folder::generations`].
     pub fn next_generation(&self) -> Result<u64, FolderError> {
-        Ok(self
-            .generations()?
-            .last()
-            .map_or(1, |last| last.saturating_add(1)))
+        let candidate = self.candidate()?.map(|candidate| candidate.generation);
+        let greatest = self.generations()?.last().copied().max(candidate);
+        Ok(greatest.map_or(1, |greatest| greatest.saturating_add(1)))
+    }
+
+    /// Serial number of the present snapshot; 0 where there is none, `None` where a person has given it another name.
+    ///
+    /// # Errors
+    /// As [`Folder::current`].
+    pub fn present(&self) -> Result<Option<u64>, FolderError> {
+        let Some(path) = self.current()? else {
+            return Ok(Some(0));
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        Ok(name.and_then(|name| generation_of(name, SNAPSHOT)))
     }
 
     /// Path of the snapshot with serial number `generation`.
@@ -192,6 +195,27 @@ impl Folder {
         self.dir.join(name_of(generation, REJECTS))
     }
 
+    /// Whether `generation` is there.
+    ///
+    /// # Errors
+    /// [`FolderError::NoGeneration`], naming those that are, or the folder cannot be read.
+    pub fn expect(&self, generation: u64) -> Result<(), FolderError> {
+        let there = self.generations()?;
+        if there.contains(&generation) {
+            return Ok(());
+        }
+        let there: Vec<String> = there.iter().map(u64::to_string).collect();
+        Err(FolderError::NoGeneration {
+            generation,
+            there: there.join(", "),
+        })
+    }
+
+    /// Path of the folder in which the next generation is built.
+    pub fn build(&self) -> PathBuf {
+        self.dir.join(BUILD)
+    }
+
     fn failed(&self, step: &'static str, source: io::Error) -> FolderError {
         FolderError::Io {
             step,
@@ -205,10 +229,30 @@ impl Folder {
 #[derive(Debug)]
 pub struct Held {
     folder: Folder,
+    kept: usize,
+    /// Held from the look at what is present until that has been replaced.
+    publishing: Mutex<()>,
     _lock: FolderLock,
 }
 
 impl Held {
+    fn new(folder: Folder, lock: FolderLock) -> Held {
+        Held {
+            folder,
+            kept: KEPT_GENERATIONS,
+            publishing: Mutex::default(),
+            _lock: lock,
+        }
+    }
+
+    /// Keeps the newest `generations` from now on, 1 or more.
+    pub fn keeping(self, generations: usize) -> Held {
+        Held {
+            kept: generations.max(1),
+            ..self
+        }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Folder {
         &self.folder
@@ -224,22 +268,108 @@ impl Held {
         Ok(Staged::create(&self.folder.snapshot(generation))?)
     }
 
-    /// Opens the staged file of the rejects of `generation`.
+    /// Makes the finished `snapshot` durable and the present one, then removes generations that are no longer kept.
+    /// Returns where it is. `base` is the generation that it was made on, 0 for none.
     ///
     /// # Errors
-    /// The folder cannot be written.
-    pub fn stage_rejects(&self, generation: u64) -> Result<Staged, FolderError> {
-        Ok(Staged::create(&self.folder.rejects(generation))?)
+    /// [`FolderError::Moved`] where another generation is present now, or a failing disk; the present generation is then
+    /// what it was.
+    pub fn publish(&self, snapshot: Staged, base: u64) -> Result<PathBuf, FolderError> {
+        let path = snapshot.target().to_owned();
+        let _one = self.on(base)?;
+        snapshot.publish()?;
+        self.point_to(&path)?;
+        Ok(path)
     }
 
-    /// Makes the finished `snapshot` durable and the present one, then removes generations that are no longer kept.
-    /// Returns where it is.
+    /// Moves the finished, durable `snapshot` and its `rejects` here from elsewhere in the same file system, as
+    /// `generation`, makes it the present one, and removes generations that are no longer kept. Returns where they are.
+    /// `base` as in [`Held::publish`].
     ///
     /// # Errors
-    /// A failing disk; the present generation is then what it was.
-    pub fn publish(&self, snapshot: Staged) -> Result<PathBuf, FolderError> {
-        let path = snapshot.target().to_owned();
-        snapshot.publish()?;
+    /// As [`Held::publish`], or there is a snapshot of that serial number already.
+    pub fn adopt(
+        &self,
+        snapshot: &Path,
+        rejects: Option<&Path>,
+        generation: u64,
+        base: u64,
+    ) -> Result<(PathBuf, Option<PathBuf>), FolderError> {
+        let _one = self.on(base)?;
+        let path = self.folder.snapshot(generation);
+        if path.exists() {
+            return Err(FolderError::Taken { path });
+        }
+        // Before the snapshot, so that no generation stands here whose rejects are missing; those of a build that
+        // failed in its last step are not this one's.
+        let refused = self.move_rejects(rejects, generation)?;
+        durable::move_file(snapshot, &path)?;
+        self.point_to(&path)?;
+        Ok((path, refused))
+    }
+
+    fn move_rejects(&self, rejects: Option<&Path>, generation: u64) -> Result<Option<PathBuf>, FolderError> {
+        let refused = self.folder.rejects(generation);
+        let Some(rejects) = rejects else {
+            remove(&refused);
+            return Ok(None);
+        };
+        if rejects != refused {
+            durable::move_file(rejects, &refused)?;
+        }
+        Ok(Some(refused))
+    }
+
+    /// Makes `generation`, which is there, the present one again. `base` is the one that was looked at before, as in
+    /// [`Held::publish`].
+    ///
+    /// # Errors
+    /// As [`Held::publish`], or there is no such generation.
+    pub fn go_to(&self, generation: u64, base: u64) -> Result<PathBuf, FolderError> {
+        let _one = self.on(base)?;
+        self.folder.expect(generation)?;
+        let path = self.folder.snapshot(generation);
+        self.point_to(&path)?;
+        Ok(path)
+    }
+
+    /// The right to replace the present generation, where it is `base`.
+    fn on(&self, base: u64) -> Result<MutexGuard<'_, ()>, FolderError> {
+        let one = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.folder.present()? {
+            // A name that a person gave is not one that another publication has put there.
+            None => Ok(one),
+            Some(found) if found == base => Ok(one),
+            Some(found) => Err(FolderError::Moved {
+                expected: base,
+                found,
+            }),
+        }
+    }
+
+    /// Removes every file but the lock and those of the names `keep`.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a file in it cannot be removed.
+    pub(super) fn clear(&self, keep: &[&str]) -> Result<(), FolderError> {
+        for entry in fs::read_dir(&self.folder.dir).map_err(|error| self.folder.failed("read", error))? {
+            let entry = entry.map_err(|error| self.folder.failed("read", error))?;
+            let name = entry.file_name();
+            if name != FolderLock::NAME && keep.iter().all(|keep| name != *keep) {
+                fs::remove_file(entry.path()).map_err(|error| self.folder.failed("clear", error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the folder with all that is in it, and frees it.
+    pub fn remove(self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder.dir) {
+            tracing::warn!(path = %self.folder.dir.display(), %error, "a folder could not be removed");
+        }
+    }
+
+    fn point_to(&self, path: &Path) -> Result<(), FolderError> {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -248,8 +378,7 @@ impl Held {
         // ones go all the same, or failures that are tried again would fill the disk.
         let published = Current::publish(&self.folder.dir, name);
         self.remove_old();
-        published?;
-        Ok(path)
+        Ok(published?)
     }
 
     /// What cannot be removed now is removed with the next publication, and is no reason to call this one failed.
@@ -261,41 +390,16 @@ impl Held {
                 return;
             }
         };
-        let old = generations.len().saturating_sub(KEPT_GENERATIONS);
+        // Where it cannot be read, nothing that might be pinned is removed.
+        let Ok(pins) = self.folder.pins() else { return };
+        let old = generations.len().saturating_sub(self.kept);
         for &generation in &generations[..old] {
             let snapshot = self.folder.snapshot(generation);
-            if current.as_ref() != Some(&snapshot) {
+            if current.as_ref() != Some(&snapshot) && !pins.contains(&generation) {
                 remove(&snapshot);
                 remove(&self.folder.rejects(generation));
             }
         }
-    }
-}
-
-/// A staged file that can be read back while it is written, as the snapshot's writer does.
-#[derive(Debug)]
-pub struct ReadBack<'a>(pub &'a mut BufWriter<File>);
-
-impl Read for ReadBack<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.flush()?;
-        self.0.get_mut().read(buffer)
-    }
-}
-
-impl Write for ReadBack<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl Seek for ReadBack<'_> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.seek(to)
     }
 }
 
@@ -350,124 +454,4 @@ fn remove(path: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
-
-    use super::*;
-
-    fn publish(held: &Held, content: &str) -> Result<PathBuf, FolderError> {
-        let mut staged = held.stage(held.folder().next_generation()?)?;
-        staged.writer().unwrap().write_all(content.as_bytes()).unwrap();
-        held.publish(staged)
-    }
-
-    #[test]
-    fn the_newest_generations_stay_and_names_are_not_used_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path().join("data/main")).unwrap();
-        assert_eq!(held.folder().current().unwrap(), None);
-        fs::write(held.folder().rejects(1), "of a build that failed").unwrap();
-        for generation in 1..=5 {
-            publish(&held, "x").unwrap();
-            assert!(!held.folder().rejects(generation).exists());
-            fs::write(held.folder().rejects(generation), "{}").unwrap();
-        }
-        assert_eq!(held.folder().generations().unwrap(), [3, 4, 5]);
-        assert_eq!(held.folder().current().unwrap(), Some(held.folder().snapshot(5)));
-        assert!(!held.folder().rejects(2).exists() && held.folder().rejects(3).exists());
-        assert_eq!(held.folder().next_generation().unwrap(), 6);
-    }
-
-    #[test]
-    fn going_back_keeps_the_present_generation() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        for _ in 0..3 {
-            publish(&held, "x").unwrap();
-        }
-        Current::publish(dir.path(), "snapshot-00000001.ringside").unwrap();
-        // As a publication leaves it that fails in its last step.
-        std::fs::write(held.folder().snapshot(4), "x").unwrap();
-        assert_eq!(held.folder().next_generation().unwrap(), 5);
-        held.remove_old();
-        assert_eq!(
-            held.folder().generations().unwrap(),
-            [1, 2, 3, 4],
-            "the first is old, and served"
-        );
-    }
-
-    #[test]
-    fn a_second_writer_is_refused_and_told_who_holds_the_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        let error = Folder::hold(dir.path()).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
-        drop(held);
-        Folder::hold(dir.path()).unwrap();
-    }
-
-    #[test]
-    fn what_a_killed_writer_leaves_is_not_published_and_is_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        let first = publish(&held, "whole").unwrap();
-        let mut half = held.stage(2).unwrap();
-        half.writer().unwrap().write_all(b"half").unwrap();
-        half.writer().unwrap().flush().unwrap();
-        // A killed process runs no destructor.
-        std::mem::forget(half);
-        drop(held);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
-
-        let held = Folder::hold(dir.path()).unwrap();
-        assert_eq!(held.folder().current().unwrap(), Some(first));
-        assert_eq!(
-            fs::read_dir(dir.path()).unwrap().count(),
-            3,
-            "LOCK, CURRENT and one snapshot"
-        );
-    }
-
-    #[test]
-    fn a_failed_publication_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let held = Folder::hold(dir.path()).unwrap();
-        let first = publish(&held, "whole").unwrap();
-        let staged = held.stage(2).unwrap();
-        // A folder of that name makes the rename fail, whoever runs the test.
-        fs::create_dir(held.folder().snapshot(2)).unwrap();
-        held.publish(staged).unwrap_err();
-        assert_eq!(held.folder().current().unwrap(), Some(first));
-    }
-
-    #[test]
-    fn a_path_may_be_a_data_folder_a_tenants_folder_or_a_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let error = resolve(dir.path()).unwrap_err().to_string();
-        assert!(
-            error.contains("a folder without one") && error.contains("snapshot build"),
-            "{error}"
-        );
-        let held = Folder::hold(Folder::of_tenant(dir.path()).dir()).unwrap();
-        let file = publish(&held, "x").unwrap();
-        for path in [dir.path(), held.folder().dir(), file.as_path()] {
-            assert_eq!(resolve(path).unwrap(), file);
-        }
-        let second = publish(&held, "y").unwrap();
-        fs::remove_file(second).unwrap();
-        let error = resolve(dir.path()).unwrap_err().to_string();
-        for part in [
-            "main/CURRENT",
-            "names, snapshot-00000002.ringside",
-            "beside it snapshot-00000001.ringside:",
-        ] {
-            assert!(error.contains(part), "{error}");
-        }
-        let error = resolve(&dir.path().join("none")).unwrap_err().to_string();
-        assert!(error.contains("found nothing"), "{error}");
-    }
-}
+mod tests;

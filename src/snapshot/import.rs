@@ -4,92 +4,66 @@
 //! the meaning of the whole file doubtful ends the import, and what was published before stays as it is. A CSV file
 //! needs no [`Mapping`]: the columns of id, name and phones are found by their headers.
 //!
-//! A record's seq, and that of its claims, is its row: the line of the file on which it begins, from 1, so that among
-//! customers of one file the later row is the newer claim. Memory: the tables of the snapshot and 16 to 32 bytes a
-//! customer to find ids that come twice; rows themselves pass through.
+//! A claim begins at the seq of the base, which is what is served when the import begins (0 where there is none), plus
+//! its row: the line of the file on which it begins, from 1, so that among customers of one file the later row is the
+//! newer claim. A claim that the same customer has in the base keeps its beginning, since it is unbroken.
+//!
+//! Rows pass through; what is sorted for the tables stays within [`Target::memory_bytes`]. Everything is in a build folder
+//! until it is published, and a build that was ended goes on from there: see `docs/import.md`.
 
+mod assembly;
+mod checkpoint;
 mod columns;
 mod csv;
 mod detect;
 mod error;
+mod input;
 mod lines;
+mod manifest;
 mod mapping;
 mod ndjson;
+mod notes;
 mod pipeline;
+mod records;
 mod rejects;
+mod repeats;
+mod target;
+mod turns;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 
+use self::assembly::Assembly;
 use self::columns::Columns;
 use self::csv::CsvRows;
-use self::ndjson::{JsonDocuments, NdjsonRows, Unnamed};
-use self::pipeline::{Batch, Documents, Encoder, Outcome, Rows};
-use self::rejects::Rejects;
-use super::folder::{Held, ReadBack};
-use super::writer::{Facts, SnapshotWriter};
-use super::{Snapshot, SnapshotError, Stream};
-use crate::customer::{Record, Schema};
+use self::manifest::{Counts, Key, Manifest, Mark, Place};
+use self::ndjson::{JsonDocuments, NdjsonRows};
+use self::pipeline::{Documents, Encoder, Rows};
+use super::folder::{Folder, Held};
+use super::{MappedSnapshot, Snapshot};
+use crate::customer::Schema;
 use crate::intake::Intake;
 
 pub use error::ImportError;
+pub use input::{Format, Input, Regular};
 pub use mapping::{
     AttributeColumn, CaseColumns, ColumnNames, Delimiter, Encoding, InvalidPhones, LabelsColumn, Mapping,
     MappingError, PhoneColumn,
 };
 pub use rejects::Reject;
+pub use target::{Built, Target};
 
 /// Bytes read from the input at a time.
 const READ_BYTES: usize = 1 << 18;
+/// Bytes of the input after each of which what is done is made durable: some seconds of work.
+pub const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// More workers than this wait for the one thread that reads.
 const MOST_WORKERS: usize = 8;
-
-/// The format of the input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Comma-separated values with a line of headers (RFC 4180).
-    Csv,
-    /// One customer document a line.
-    Ndjson,
-}
-
-/// What to import.
-#[derive(Debug)]
-pub struct Input<R> {
-    /// The bytes.
-    pub reader: R,
-    /// How many there will be, where known.
-    pub bytes: Option<u64>,
-    /// Their format.
-    pub format: Format,
-}
-
-impl Input<File> {
-    /// The file at `path`.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub fn open(path: &Path, format: Format) -> Result<Input<File>, ImportError> {
-        let failed = |source| ImportError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        let reader = File::open(path).map_err(failed)?;
-        let facts = reader.metadata().map_err(failed)?;
-        Ok(Input {
-            reader,
-            bytes: facts.is_file().then_some(facts.len()),
-            format,
-        })
-    }
-}
 
 /// How far an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,76 +118,91 @@ pub struct Summary {
     pub bytes: u64,
 }
 
-/// Builds the next generation in the folder that `held` holds, and makes it the present one. `progress` is called some
-/// hundred rows apart. `created_at_ms` is now, in milliseconds since 1970.
+/// What is told while an import goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A build that was ended half way goes on behind this row.
+    Resumed {
+        /// The line of the input up to which nothing is read again.
+        row: u64,
+    },
+    /// A build that was ended half way is of no use.
+    StartedOver {
+        /// What is another now, or what is damaged.
+        why: String,
+    },
+    /// So far it is, some hundred rows apart.
+    At(Progress),
+}
+
+/// Builds a finished snapshot that nobody sees yet.
 ///
 /// # Errors
-/// [`ImportError`]; nothing is published then, and nothing is left behind.
+/// [`ImportError`]; the build folder then keeps what another try can go on from, if anything.
 pub fn build<R: Read + Send>(
+    input: Input<R>,
+    mapping: &Mapping,
+    intake: &Intake,
+    target: Target,
+    events: impl FnMut(Event),
+) -> Result<Built, ImportError> {
+    let held = Folder::hold(&target.dir)?;
+    let building = Building {
+        intake,
+        mapping,
+        target: &target,
+        held: &held,
+        began: Instant::now(),
+    };
+    match building.build(input, events) {
+        Ok(summary) => Ok(Built {
+            base: target.base.as_ref().map_or(0, |base| base.header().generation),
+            held,
+            summary,
+        }),
+        Err(error) => {
+            if !(error.may_pass() && Manifest::is_in(held.folder().dir())) {
+                held.remove();
+            }
+            Err(error.while_writing(&target.dir))
+        }
+    }
+}
+
+/// Builds the next generation of the folder that `held` holds on top of the present one, and makes it the present one.
+/// `created_at_ms` and `memory_bytes` as in [`Target`].
+///
+/// # Errors
+/// [`ImportError`]; nothing is published then.
+pub fn build_and_publish<R: Read + Send>(
     input: Input<R>,
     mapping: &Mapping,
     intake: &Intake,
     held: &Held,
     created_at_ms: i64,
-    progress: impl FnMut(Progress),
+    memory_bytes: u64,
+    events: impl FnMut(Event),
 ) -> Result<Summary, ImportError> {
-    let present = present_schema(held);
-    let version = present
-        .as_ref()
-        .map_or(1, |schema| schema.version.saturating_add(1));
-    let reader = BufReader::with_capacity(READ_BYTES, input.reader);
-    let building = Building {
-        intake,
-        mapping,
-        held,
-        created_at_ms,
-        total: input.bytes,
+    let generation = held.folder().next_generation()?;
+    let target = Target {
+        base: present(held.folder()),
+        ..Target::new(held.folder().build(), generation, created_at_ms, memory_bytes)
     };
-    match input.format {
-        Format::Csv => {
-            let mut rows = CsvRows::new(reader, mapping.delimiter.byte());
-            let first = rows.next()?.ok_or(ImportError::NoHeaders)?;
-            let cells = first.content.map_err(|found| ImportError::Headers {
-                found,
-                remedy: "correct the first line",
-            })?;
-            let headers = columns::headers(&cells, mapping.encoding)?;
-            let mut columns = Columns::new(headers, mapping, version)?;
-            columns.keep_version_of(present.as_ref());
-            let detected = columns.detected();
-            let summary = building.run(rows, vec![columns; workers()], progress)?;
-            Ok(Summary { detected, ..summary })
-        }
-        Format::Ndjson => {
-            let definitions = mapping
-                .attributes
-                .iter()
-                .map(AttributeColumn::definition)
-                .collect();
-            let schema = Schema::new(version, definitions).map_err(ImportError::Schema)?;
-            // A schema that grows with the rows is one worker's, who sees them in order.
-            let workers = if mapping.only {
-                let schema = unless_changed(schema, present.as_ref());
-                vec![JsonDocuments::new(schema, Unnamed::Drop); workers()]
-            } else {
-                vec![JsonDocuments::new(schema, Unnamed::Infer)]
-            };
-            building.run(NdjsonRows::new(reader), workers, progress)
-        }
-    }
+    let built = build(input, mapping, intake, target, events)?;
+    Ok(built.publish(held)?)
 }
 
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORKERS))
 }
 
-/// The schema of the present snapshot. One that cannot be opened is no reason not to build a new one.
-fn present_schema(held: &Held) -> Option<Schema> {
-    let path = held.folder().current().ok().flatten()?;
+/// The present snapshot. One that cannot be opened is no reason not to build a new one.
+pub fn present(folder: &Folder) -> Option<Arc<MappedSnapshot>> {
+    let path = folder.current().ok().flatten()?;
     match Snapshot::map(&path) {
-        Ok(snapshot) => Some(snapshot.schema().clone()),
+        Ok(snapshot) => Some(Arc::new(snapshot)),
         Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "the present snapshot cannot be opened");
+            tracing::warn!(path = %path.display(), %error, "the present snapshot cannot be opened: claims begin anew");
             None
         }
     }
@@ -231,177 +220,179 @@ fn unless_changed(schema: Schema, present: Option<&Schema>) -> Schema {
 struct Building<'a> {
     intake: &'a Intake,
     mapping: &'a Mapping,
+    target: &'a Target,
     held: &'a Held,
-    created_at_ms: i64,
-    total: Option<u64>,
+    began: Instant,
 }
 
-impl Building<'_> {
+impl<'a> Building<'a> {
+    fn build<R: Read + Send>(
+        &self,
+        input: Input<R>,
+        mut events: impl FnMut(Event),
+    ) -> Result<Summary, ImportError> {
+        let file = input.file.as_ref();
+        let key = file.map(|file| Key::of(file, input.format, self.mapping, self.intake, self.target));
+        let mut assembly = self.assembly(key, &mut events)?;
+        let from = assembly.manifest().place;
+        let present = self.target.base.as_ref().map(|base| base.schema());
+        let version = present.map_or(1, |schema| schema.version.saturating_add(1));
+        match input.format {
+            Format::Csv => {
+                let delimiter = self.mapping.delimiter.byte();
+                let mut rows = CsvRows::new(boxed(input.reader), delimiter, Place::default());
+                let first = rows.next()?.ok_or(ImportError::NoHeaders)?;
+                let cells = first.content.map_err(|found| ImportError::Headers {
+                    found,
+                    remedy: "correct the first line",
+                })?;
+                let headers = columns::headers(&cells, self.mapping.encoding)?;
+                let mut columns = Columns::new(headers, self.mapping, version)?;
+                columns.keep_version_of(present);
+                let detected = columns.detected();
+                if let (Some(file), true) = (file, from.line > 0) {
+                    rows = CsvRows::new(boxed(file.from(from.bytes)?), delimiter, from);
+                }
+                let workers = vec![columns; workers()];
+                let schema = self.run(rows, workers, &mut assembly, input.bytes, events)?;
+                self.finish(assembly, &schema, detected)
+            }
+            Format::Ndjson => {
+                let rows = match file {
+                    Some(file) if from.line > 0 => NdjsonRows::new(boxed(file.from(from.bytes)?), from),
+                    _ => NdjsonRows::new(boxed(input.reader), Place::default()),
+                };
+                let schema = match &assembly.manifest().schema {
+                    Some(schema) => schema.clone(),
+                    None => {
+                        let attributes = self.mapping.attributes.iter();
+                        let definitions = attributes.map(AttributeColumn::definition).collect();
+                        Schema::new(version, definitions).map_err(ImportError::Schema)?
+                    }
+                };
+                let documents = if self.mapping.only {
+                    JsonDocuments::only(unless_changed(schema, present))
+                } else {
+                    JsonDocuments::inferring(schema)
+                };
+                let workers = vec![documents; workers()];
+                let schema = self.run(rows, workers, &mut assembly, input.bytes, events)?;
+                self.finish(assembly, &schema, Vec::new())
+            }
+        }
+    }
+
+    /// What the build folder has of a build of `key`, or an empty one. Without a key nothing is resumed.
+    fn assembly(
+        &self,
+        key: Option<Key>,
+        events: &mut impl FnMut(Event),
+    ) -> Result<Assembly<'a>, ImportError> {
+        let mut started_over = |why: String| events(Event::StartedOver { why });
+        let mut resumed = None;
+        match (&key, Manifest::load(self.held.folder().dir())?) {
+            (Some(key), Some(Ok(manifest))) => match key.differs_from(&manifest.key) {
+                Some(why) => started_over(why),
+                None => {
+                    resumed = Assembly::resume(self.target, self.held, manifest)?;
+                    if resumed.is_none() {
+                        started_over("its files are damaged".to_owned());
+                    }
+                }
+            },
+            (Some(_), Some(Err(why))) => started_over(why.to_owned()),
+            (Some(_), None) | (None, _) => {}
+        }
+        let mut assembly = match resumed {
+            Some(resumed) => {
+                let row = resumed.manifest().place.line;
+                events(Event::Resumed { row });
+                resumed
+            }
+            None => Assembly::start(self.target, self.held, self.manifest(key.clone()))?,
+        };
+        if key.is_some() {
+            assembly.make_checkpoints()?;
+        }
+        Ok(assembly)
+    }
+
+    /// Of a build that has not begun.
+    fn manifest(&self, key: Option<Key>) -> Manifest {
+        let created_at_ms = self.target.created_at_ms;
+        Manifest {
+            key: key.unwrap_or_default(),
+            created_at_ms,
+            streams: self.target.streams.clone(),
+            // Scatters the number table in a way that whoever writes the input does not know.
+            seed: RandomState::new().hash_one(created_at_ms),
+            place: Place::default(),
+            records: Mark::default(),
+            notes: Mark::default(),
+            counts: Counts::default(),
+            schema: None,
+        }
+    }
+
     fn run<R, D>(
         &self,
         rows: R,
         workers: Vec<D>,
-        progress: impl FnMut(Progress),
-    ) -> Result<Summary, ImportError>
+        assembly: &mut Assembly<'_>,
+        total: Option<u64>,
+        mut events: impl FnMut(Event),
+    ) -> Result<Schema, ImportError>
     where
         R: Rows,
         D: Documents<Content = R::Content>,
     {
-        let generation = self.held.folder().next_generation()?;
-        let target = self.held.folder().snapshot(generation);
-        self.write(generation, rows, workers, progress)
-            .map_err(|error| error.while_writing(&target))
-    }
-
-    fn write<R, D>(
-        &self,
-        generation: u64,
-        rows: R,
-        workers: Vec<D>,
-        mut progress: impl FnMut(Progress),
-    ) -> Result<Summary, ImportError>
-    where
-        R: Rows,
-        D: Documents<Content = R::Content>,
-    {
-        let began = Instant::now();
-        let mut staged = self.held.stage(generation)?;
-        let writer = ReadBack(staged.writer()?);
-        // Scatters the number table in a way that whoever writes the input does not know.
-        let seed = RandomState::new().hash_one(self.created_at_ms);
-        let mut writing = Writing {
-            writer: SnapshotWriter::new(writer, seed)?,
-            rejects: Rejects::new(self.held, generation),
-            ids: HashMap::new(),
-            rows: 0,
-            last: 0,
-            refused: 0,
-            kept_phones: 0,
-        };
         let encoder = Encoder {
             intake: self.intake,
             invalid_phones: self.mapping.invalid_phones,
             region: self.mapping.region,
+            base: self.target.base.as_deref(),
         };
         let schema = pipeline::run(rows, workers, encoder, |batch| {
-            let bytes = batch.bytes_read;
-            writing.batch(batch)?;
-            progress(Progress {
-                bytes,
-                total: self.total,
-                rows: writing.rows,
-            });
+            assembly.batch(batch)?;
+            let manifest = assembly.manifest();
+            events(Event::At(Progress {
+                bytes: manifest.place.bytes,
+                total,
+                rows: manifest.counts.rows,
+            }));
             Ok(())
         })?;
-        let Writing {
-            writer,
-            rejects,
-            rows,
-            last,
-            refused,
-            kept_phones,
-            ..
-        } = writing;
-        if writer.customers() == 0 {
-            return Err(ImportError::NoCustomers {
-                rows,
-                first: rejects.first().cloned().map(Box::new),
-            });
-        }
-        let streams = [Stream {
-            stream: "import".to_owned(),
-            incarnation: self.created_at_ms.to_string(),
-            token: String::new(),
-        }];
-        let (_, header) = writer.finish(&Facts {
-            generation,
-            seq: last,
-            created_at_ms: self.created_at_ms,
-            schema: &schema,
-            streams: &streams,
-        })?;
-        // Before the snapshot, so that no generation stands there whose rejects are missing.
-        let rejects = match rejects.into_file() {
-            Some(file) => {
-                let path = file.target().to_owned();
-                file.publish()?;
-                Some(path)
-            }
-            None => None,
-        };
+        // Where rows have made it grow, no worker but one knows the last of it.
+        Ok(assembly.manifest().schema.clone().unwrap_or(schema))
+    }
+
+    fn finish(
+        &self,
+        assembly: Assembly<'_>,
+        schema: &Schema,
+        detected: Vec<Detected>,
+    ) -> Result<Summary, ImportError> {
+        let built = assembly.finish(schema)?;
         Ok(Summary {
-            generation,
-            path: self.held.publish(staged)?,
-            rejects,
-            rows,
-            customers: header.customers,
-            refused,
-            kept_phones,
-            numbers: header.numbers,
-            claims: header.claims,
-            contested: header.contested,
+            generation: built.header.generation,
+            path: built.path,
+            rejects: built.rejects,
+            rows: built.counts.rows,
+            customers: built.header.customers,
+            refused: built.counts.refused,
+            kept_phones: built.counts.kept_phones,
+            numbers: built.header.numbers,
+            claims: built.header.claims,
+            contested: built.header.contested,
             attributes: schema.attributes.len(),
-            detected: Vec::new(),
-            seconds: began.elapsed().as_secs_f64(),
-            bytes: header.file_length,
+            detected,
+            seconds: self.began.elapsed().as_secs_f64(),
+            bytes: built.header.file_length,
         })
     }
 }
 
-/// The thread that writes: it alone sees every row in order.
-struct Writing<'a, W> {
-    writer: SnapshotWriter<W>,
-    rejects: Rejects<'a>,
-    /// The row of each id, by the id's xxh3-64.
-    ids: HashMap<u64, u64>,
-    rows: u64,
-    last: u64,
-    refused: u64,
-    kept_phones: u64,
-}
-
-impl<W: io::Read + io::Write + io::Seek> Writing<'_, W> {
-    fn batch(&mut self, batch: Batch<Outcome>) -> Result<(), ImportError> {
-        for (row, outcome) in batch.rows {
-            self.rows += 1;
-            self.last = row;
-            match outcome {
-                Outcome::Refused(reject) => self.refuse(&reject)?,
-                Outcome::Customer {
-                    id,
-                    record,
-                    rejects,
-                    kept_phones,
-                } => match self.ids.entry(id) {
-                    Entry::Occupied(first) => {
-                        let mut reject = Reject::row(
-                            row,
-                            format!(
-                                "expected each id once, found that of row {}; keep the row that is right",
-                                first.get()
-                            ),
-                        );
-                        "id".clone_into(&mut reject.field);
-                        self.refuse(&reject)?;
-                    }
-                    Entry::Vacant(free) => {
-                        free.insert(row);
-                        let record = Record::open(&record)
-                            .map_err(|source| SnapshotError::Record { offset: 0, source })?;
-                        self.writer.add(&record)?;
-                        self.kept_phones += kept_phones;
-                        for reject in &rejects {
-                            self.rejects.add(reject)?;
-                        }
-                    }
-                },
-            }
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, reject: &Reject) -> Result<(), ImportError> {
-        self.refused += 1;
-        self.rejects.add(reject)
-    }
+/// What is read from next differs, and is as fast through a box: it is asked for many rows at once.
+fn boxed<'r>(reader: impl Read + Send + 'r) -> BufReader<Box<dyn Read + Send + 'r>> {
+    BufReader::with_capacity(READ_BYTES, Box::new(reader))
 }

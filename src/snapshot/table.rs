@@ -6,6 +6,10 @@
 //!
 //! The table holds no keys: whoever follows a reference compares the key with what it finds there.
 
+use std::io::{self, Read};
+
+use super::sort::{Item, read_u64};
+
 /// Bytes of a bucket: one cache line.
 pub(crate) const BUCKET: usize = 64;
 /// Bits of a reference. References count 8-byte units of the file, which reaches 8 TiB.
@@ -31,6 +35,24 @@ pub(crate) struct Entry {
     pub(crate) reference: u64,
 }
 
+impl Item for Entry {
+    fn size(&self) -> u64 {
+        size_of::<Entry>() as u64
+    }
+
+    fn write(&self, run: &mut Vec<u8>) {
+        run.extend_from_slice(&self.hash.to_le_bytes());
+        run.extend_from_slice(&self.reference.to_le_bytes());
+    }
+
+    fn read(run: &mut impl Read) -> io::Result<Entry> {
+        Ok(Entry {
+            hash: read_u64(run)?,
+            reference: read_u64(run)?,
+        })
+    }
+}
+
 /// Home buckets for `entries` entries.
 pub(crate) fn home_buckets<const SLOT: usize>(entries: u64) -> u64 {
     let slots = entries.saturating_mul(100).div_ceil(load_percent(SLOT));
@@ -46,33 +68,32 @@ fn fingerprint<const SLOT: usize>(hash: u64) -> u64 {
     hash & ((1 << (8 * SLOT - REFERENCE_BITS)) - 1)
 }
 
-/// Writes the table of `entries`, sorted by hash, bucket by bucket to `write`.
+/// Writes the table of `count` entries, which come sorted by hash, bucket by bucket to `write`.
 pub(crate) fn build<const SLOT: usize, E>(
-    entries: &[Entry],
+    count: u64,
+    mut entries: impl Iterator<Item = Result<Entry, E>>,
     mut write: impl FnMut(&[u8; BUCKET]) -> Result<(), E>,
 ) -> Result<(), E> {
-    debug_assert!(entries.is_sorted_by_key(|entry| entry.hash));
-    let buckets = home_buckets::<SLOT>(entries.len() as u64);
-    let (mut next, mut bucket) = (0, 0);
+    let buckets = home_buckets::<SLOT>(count);
+    let mut next = entries.next().transpose()?;
+    let mut bucket = 0;
     loop {
         let mut bytes = [0; BUCKET];
         let mut free = BUCKET / SLOT;
         for slot in bytes.chunks_exact_mut(SLOT) {
-            let Some(entry) = entries
-                .get(next)
-                .filter(|entry| home(entry.hash, buckets) <= bucket)
-            else {
+            let Some(entry) = next.filter(|entry| home(entry.hash, buckets) <= bucket) else {
                 break;
             };
             let packed =
                 fingerprint::<SLOT>(entry.hash) << REFERENCE_BITS | (entry.reference & REFERENCE_MASK);
             slot.copy_from_slice(&packed.to_le_bytes()[..SLOT]);
-            next += 1;
             free -= 1;
+            next = entries.next().transpose()?;
+            debug_assert!(next.is_none_or(|next| next.hash >= entry.hash));
         }
         write(&bytes)?;
         bucket += 1;
-        if bucket >= buckets && next == entries.len() && free > 0 {
+        if bucket >= buckets && next.is_none() && free > 0 {
             return Ok(());
         }
     }
@@ -167,7 +188,7 @@ mod tests {
 
     fn table<const SLOT: usize>(entries: &[Entry]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        build::<SLOT, ()>(entries, |bucket| {
+        build::<SLOT, ()>(entries.len() as u64, entries.iter().copied().map(Ok), |bucket| {
             bytes.extend_from_slice(bucket);
             Ok(())
         })

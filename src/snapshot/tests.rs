@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::claimants::{Claimants, Order};
 use super::layout::{HEADER_LEN, SectionKind};
 use super::scrub::Scrub;
+use super::sort::Room;
 use super::writer::{Facts, SnapshotWriter};
 use super::{Snapshot, SnapshotError, Stream};
 use crate::customer::record::{Claim, Origin, Record, encode};
@@ -38,7 +39,13 @@ fn claim(key: u64, since: u64) -> Claim {
 }
 
 fn snapshot(records: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42).expect("memory");
+    written(
+        SnapshotWriter::new(Cursor::new(Vec::new()), 42).expect("memory"),
+        records,
+    )
+}
+
+fn written(mut writer: SnapshotWriter<Cursor<Vec<u8>>>, records: &[Vec<u8>]) -> Vec<u8> {
     for bytes in records {
         writer.add(&Record::open(bytes).expect("whole")).expect("memory");
     }
@@ -281,6 +288,24 @@ fn a_skipped_section_is_no_padding() {
 }
 
 proptest! {
+    #[test]
+    fn what_waits_in_files_makes_the_same_snapshot(
+        claims in prop::collection::vec(prop::collection::btree_map(0_u64..20, 1_u64..9, 0..6), 0..80),
+        memory in 0_u64..20_000,
+    ) {
+        let records: Vec<Vec<u8>> = claims
+            .iter()
+            .enumerate()
+            .map(|(n, claims)| {
+                record(&format!("c{n:02}"), &claims.iter().map(|(&key, &since)| claim(key, since)).collect::<Vec<_>>())
+            })
+            .collect();
+        let dir = tempfile::tempdir().expect("a folder");
+        let room = Room::new(dir.path(), memory);
+        let within = SnapshotWriter::within(&room, Cursor::new(Vec::new()), 42).expect("memory");
+        prop_assert!(written(within, &records) == snapshot(&records));
+    }
+
     #[test]
     fn claimants_equal_a_model(claims in prop::collection::vec(prop::collection::btree_map(0_u64..40, 1_u64..9, 0..4), 0..60)) {
         let records: Vec<Vec<u8>> = claims

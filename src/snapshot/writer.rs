@@ -1,13 +1,16 @@
 //! Writing a snapshot: records as they come, then the tables over them, then the header.
 
+mod contested;
+
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::claimants::Many;
+use self::contested::Crowds;
 use super::layout::{
     HEADER_LEN, Header, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash, id_hash53, number_hash,
 };
+use super::sort::{Room, Sorter};
 use super::table::{self, Entry, ID_SLOT, NUMBER_SLOT};
 use super::{SnapshotError, Stream};
 use crate::customer::record::HEADER_LEN as RECORD_HEADER;
@@ -28,33 +31,66 @@ pub struct Facts<'a> {
     pub streams: &'a [Stream],
 }
 
+/// How far a snapshot is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Bytes of the file.
+    pub(super) bytes: u64,
+    /// xxh3-64 of the records in them.
+    pub(super) xxh3: u64,
+}
+
 /// Writes one snapshot to `W`, which can be read back: contested numbers are sorted out at the end, by reading the
-/// few records that contest them. Memory: 16 bytes a customer and 16 a claim, and once more
-/// what the claimants section takes.
+/// few records that contest them. Memory: 16 bytes a customer and 16 a claim, and once more for the claims at the end;
+/// with a [`Room`], no more than that allows, and the same file comes of it.
 pub struct SnapshotWriter<W> {
     out: W,
     at: u64,
     hash: Xxh3Default,
     sections: [Section; SectionKind::ALL.len()],
-    numbers: Vec<Entry>,
-    ids: Vec<Entry>,
+    numbers: Sorter<Entry>,
+    ids: Sorter<Entry>,
+    room: Option<Room>,
     seed: u64,
 }
 
 impl<W: Read + Write + Seek> SnapshotWriter<W> {
-    /// Starts a snapshot in `out`, which is empty; `seed` scatters the number table.
+    /// Starts a snapshot in `out`, which is empty; `seed` scatters the number table. Sorts in memory.
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn new(mut out: W, seed: u64) -> Result<SnapshotWriter<W>, SnapshotError> {
+    pub fn new(out: W, seed: u64) -> Result<SnapshotWriter<W>, SnapshotError> {
+        SnapshotWriter::start(out, seed, None)
+    }
+
+    /// Starts a snapshot in `out`, which is empty, and sorts within `room`.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
+    pub fn within(room: &Room, out: W, seed: u64) -> Result<SnapshotWriter<W>, SnapshotError> {
+        SnapshotWriter::start(out, seed, Some(room.clone()))
+    }
+
+    fn start(mut out: W, seed: u64, room: Option<Room>) -> Result<SnapshotWriter<W>, SnapshotError> {
         out.write_all(&[0; HEADER_LEN])?;
+        SnapshotWriter::behind_header(out, seed, room)
+    }
+
+    /// Goes on with a snapshot whose records in `out` are handed to [`SnapshotWriter::found`] one by one before any is
+    /// added; nothing is written until [`SnapshotWriter::go_on`].
+    pub(super) fn resume(room: &Room, out: W, seed: u64) -> Result<SnapshotWriter<W>, SnapshotError> {
+        SnapshotWriter::behind_header(out, seed, Some(room.clone()))
+    }
+
+    fn behind_header(out: W, seed: u64, room: Option<Room>) -> Result<SnapshotWriter<W>, SnapshotError> {
         let mut writer = SnapshotWriter {
             out,
             at: HEADER_LEN as u64,
             hash: Xxh3Default::new(),
             sections: Default::default(),
-            numbers: Vec::new(),
-            ids: Vec::new(),
+            numbers: Sorter::new(room.as_ref()),
+            ids: Sorter::new(room.as_ref()),
+            room,
             seed,
         };
         writer.begin(SectionKind::Records)?;
@@ -69,22 +105,75 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         let reference = self.at / UNIT;
         self.put(record.bytes())?;
         self.pad(UNIT)?;
-        self.ids.push(Entry {
-            hash: id_hash(id_hash53(record.id())),
-            reference,
-        });
-        for claim in record.claims() {
-            self.numbers.push(Entry {
-                hash: number_hash(claim.key, self.seed),
-                reference,
-            });
-        }
+        self.index(record, reference)
+    }
+
+    /// Takes note of a customer whose record `out` has already, behind the one before.
+    pub(super) fn found(&mut self, record: &Record<'_>) -> Result<(), SnapshotError> {
+        let reference = self.at / UNIT;
+        self.pass(record.bytes());
+        let padding = self.padding(UNIT);
+        self.pass(&[0; 64][..padding]);
+        self.index(record, reference)
+    }
+
+    /// From here on customers are added.
+    pub(super) fn go_on(&mut self) -> Result<(), SnapshotError> {
+        self.out.seek(SeekFrom::Start(self.at))?;
         Ok(())
+    }
+
+    /// How much is written; `out` has it all.
+    pub(super) fn written(&mut self) -> Result<Written, SnapshotError> {
+        self.out.flush()?;
+        Ok(Written {
+            bytes: self.at,
+            xxh3: self.hash.digest(),
+        })
     }
 
     /// Customers added so far.
     pub fn customers(&self) -> u64 {
-        self.ids.len() as u64
+        self.ids.len()
+    }
+
+    /// Hands to `each` every record whose id an earlier one has, behind the first with that id. Not in the order of the
+    /// file.
+    pub(super) fn repeated<E: From<SnapshotError>>(
+        &mut self,
+        mut each: impl FnMut(&Record<'_>, &Record<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut ids = std::mem::replace(&mut self.ids, Sorter::new(None));
+        let mut crowd: Option<Entry> = None;
+        // The first record of each id that has the present hash: more than one where ids collide.
+        let mut firsts: Vec<Vec<u8>> = Vec::new();
+        for entry in ids.merge().map_err(SnapshotError::Io)? {
+            let entry = entry.map_err(SnapshotError::Io)?;
+            let Some(first) = crowd.filter(|first| first.hash == entry.hash) else {
+                crowd = Some(entry);
+                firsts.clear();
+                continue;
+            };
+            if firsts.is_empty() {
+                firsts.push(self.read_back(first.reference)?);
+            }
+            let bytes = self.read_back(entry.reference)?;
+            let later = opened(&bytes, entry.reference)?;
+            let mut earlier = None;
+            for bytes in &firsts {
+                let record = opened(bytes, first.reference)?;
+                if record.id() == later.id() {
+                    earlier = Some(record);
+                    break;
+                }
+            }
+            match earlier {
+                Some(earlier) => each(&earlier, &later)?,
+                None => firsts.push(bytes),
+            }
+        }
+        self.ids = ids;
+        Ok(())
     }
 
     /// Writes the tables and the header, and gives back `out` and the header.
@@ -93,30 +182,16 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
     /// Where `out` cannot be written or read back.
     pub fn finish(mut self, facts: &Facts<'_>) -> Result<(W, Header), SnapshotError> {
         self.end(SectionKind::Records);
-        let (customers, claims) = (self.ids.len() as u64, self.numbers.len() as u64);
+        let (customers, claims) = (self.ids.len(), self.numbers.len());
 
-        let mut entries = std::mem::take(&mut self.numbers);
-        entries.sort_unstable();
-        let claimants = self.gather_contested(&mut entries)?;
         self.begin(SectionKind::Claimants)?;
-        for entry in &claimants {
-            debug_assert_eq!(self.at % UNIT, 0);
-            self.put(entry)?;
-        }
+        let (mut entries, contested) = Crowds::gather(&mut self)?;
         self.end(SectionKind::Claimants);
-        let contested = claimants.len() as u64;
-
-        self.begin(SectionKind::Numbers)?;
-        table::build::<NUMBER_SLOT, SnapshotError>(&entries, |bucket| self.put(bucket))?;
-        self.end(SectionKind::Numbers);
-        let numbers = entries.len() as u64;
+        let numbers = entries.len();
+        self.table::<NUMBER_SLOT>(SectionKind::Numbers, &mut entries)?;
         drop(entries);
-
-        let mut ids = std::mem::take(&mut self.ids);
-        ids.sort_unstable();
-        self.begin(SectionKind::Ids)?;
-        table::build::<ID_SLOT, SnapshotError>(&ids, |bucket| self.put(bucket))?;
-        self.end(SectionKind::Ids);
+        let mut ids = std::mem::replace(&mut self.ids, Sorter::new(None));
+        self.table::<ID_SLOT>(SectionKind::Ids, &mut ids)?;
 
         self.json(SectionKind::Schema, facts.schema)?;
         self.json(SectionKind::Streams, facts.streams)?;
@@ -139,70 +214,35 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         Ok((self.out, header))
     }
 
-    /// Replaces each run of entries with one hash, which is one number's claimants, by one entry that leads to where
-    /// its claimants entry will be; gives back these entries in order.
-    fn gather_contested(&mut self, entries: &mut Vec<Entry>) -> Result<Vec<Vec<u8>>, SnapshotError> {
-        let mut at = self.at.next_multiple_of(SECTION_ALIGN);
-        let mut gathered = Vec::new();
-        let (mut read, mut write) = (0, 0);
-        while let Some(&first) = entries.get(read) {
-            let run = entries[read..]
-                .iter()
-                .take_while(|entry| entry.hash == first.hash)
-                .count();
-            let mut entry = first;
-            if run > 1 {
-                let claimants = self.claimants_entry(&entries[read..read + run])?;
-                entry.reference = at / UNIT;
-                at += claimants.len() as u64;
-                gathered.push(claimants);
-            }
-            entries[write] = entry;
-            write += 1;
-            read += run;
-        }
-        entries.truncate(write);
-        Ok(gathered)
-    }
-
-    fn claimants_entry(&mut self, run: &[Entry]) -> Result<Vec<u8>, SnapshotError> {
-        struct Claimant {
-            id: String,
-            since: u64,
-            created_ms: Option<i64>,
-            reference: u64,
-        }
-        let (mut key, mut shared, mut claimants) = (0, false, Vec::with_capacity(run.len()));
-        for entry in run {
-            let bytes = self.read_back(entry.reference * UNIT)?;
-            let record = Record::open(&bytes).map_err(|source| SnapshotError::Record {
-                offset: entry.reference * UNIT,
-                source,
+    fn index(&mut self, record: &Record<'_>, reference: u64) -> Result<(), SnapshotError> {
+        self.ids.push(Entry {
+            hash: id_hash(id_hash53(record.id())),
+            reference,
+        })?;
+        for claim in record.claims() {
+            self.numbers.push(Entry {
+                hash: number_hash(claim.key, self.seed),
+                reference,
             })?;
-            let claim = record
-                .claims()
-                .find(|claim| number_hash(claim.key, self.seed) == entry.hash);
-            let Some(claim) = claim else { continue };
-            key = claim.key;
-            shared |= claim.shared;
-            claimants.push(Claimant {
-                id: record.id().to_owned(),
-                since: claim.since,
-                created_ms: record.created_ms(),
-                reference: entry.reference,
-            });
         }
-        let references = |claimants: &[Claimant]| -> Vec<u64> {
-            claimants.iter().map(|claimant| claimant.reference).collect()
-        };
-        claimants.sort_unstable_by(|a, b| (b.since, &b.id).cmp(&(a.since, &a.id)));
-        let newest_claim = references(&claimants);
-        claimants.sort_unstable_by(|a, b| (b.created_ms, &b.id).cmp(&(a.created_ms, &a.id)));
-        Ok(Many::encode(key, shared, &newest_claim, &references(&claimants)))
+        Ok(())
     }
 
-    fn read_back(&mut self, offset: u64) -> Result<Vec<u8>, SnapshotError> {
-        self.out.seek(SeekFrom::Start(offset))?;
+    fn table<const SLOT: usize>(
+        &mut self,
+        kind: SectionKind,
+        entries: &mut Sorter<Entry>,
+    ) -> Result<(), SnapshotError> {
+        self.begin(kind)?;
+        let count = entries.len();
+        let sorted = entries.merge()?.map(|entry| entry.map_err(SnapshotError::Io));
+        table::build::<SLOT, SnapshotError>(count, sorted, |bucket| self.put(bucket))?;
+        self.end(kind);
+        Ok(())
+    }
+
+    fn read_back(&mut self, reference: u64) -> Result<Vec<u8>, SnapshotError> {
+        self.out.seek(SeekFrom::Start(reference * UNIT))?;
         let mut bytes = vec![0; RECORD_HEADER];
         self.out.read_exact(&mut bytes)?;
         let len = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]) as usize;
@@ -240,15 +280,30 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         section.xxh3 = self.hash.digest();
     }
 
+    fn padding(&self, align: u64) -> usize {
+        usize::try_from(self.at.next_multiple_of(align) - self.at).unwrap_or(0)
+    }
+
     fn pad(&mut self, align: u64) -> Result<(), SnapshotError> {
-        let padding = self.at.next_multiple_of(align) - self.at;
-        self.put(&[0; 64][..usize::try_from(padding).unwrap_or(0)])
+        let padding = self.padding(align);
+        self.put(&[0; 64][..padding])
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
         self.out.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.at += bytes.len() as u64;
+        self.pass(bytes);
         Ok(())
     }
+
+    fn pass(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.at += bytes.len() as u64;
+    }
+}
+
+fn opened(bytes: &[u8], reference: u64) -> Result<Record<'_>, SnapshotError> {
+    Record::open(bytes).map_err(|source| SnapshotError::Record {
+        offset: reference * UNIT,
+        source,
+    })
 }

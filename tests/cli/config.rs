@@ -37,6 +37,50 @@ fn a_fault_is_named_with_its_line_and_what_was_meant() {
     run(&["config", "check", "missing.toml"]).failed(&["missing.toml", "correct the path"]);
 }
 
+/// Every example of the documentation is a file that checks, and all of them together are one.
+#[test]
+fn the_examples_of_rules_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = include_str!("../../docs/rules.md");
+    let examples: Vec<&str> = text
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(examples.len() >= 5, "{examples:?}");
+    for example in examples {
+        let file = write(dir.path(), "example.toml", example);
+        let said = run(&["config", "check", &file]).ok();
+        assert!(said.ends_with("example.toml: good\n"), "{said}");
+    }
+}
+
+#[test]
+fn rules_that_make_no_sense_are_named_with_their_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    for (text, parts) in [
+        (
+            "[numbers]\n\nown_ranges = ['+1415-+14156']\n",
+            ["bad.toml:3", "`numbers.own_ranges`", "as many digits"],
+        ),
+        (
+            "[numbers]\nshared_lines = ['x']\n",
+            ["bad.toml:2", "`numbers.shared_lines`", "\"x\""],
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\n[[treatment]]\nqueue = 'b'\n",
+            ["bad.toml:3", "`treatment[1]`", "treatment[0]"],
+        ),
+        (
+            "[[treatment]]\nlast_agnet = false\n",
+            ["bad.toml:2", "`treatment[0].last_agnet`", "`last_agent`"],
+        ),
+    ] {
+        let file = write(dir.path(), "bad.toml", text);
+        run(&["config", "check", &file]).failed(&parts);
+    }
+}
+
 #[test]
 fn the_environment_is_checked_as_serve_would_see_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -95,6 +139,8 @@ fn help_lists_the_commands_and_nonsense_is_a_fault_of_usage() {
         "explain",
         "normalize",
         "status",
+        "key",
+        "reload",
         "config",
         "completions",
     ] {

@@ -1,88 +1,12 @@
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::program::{program, run, text, write};
-
-/// A server that was started, and is ended however the test ends.
-struct Serving {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-
-impl Serving {
-    fn start(arguments: &[&str]) -> Serving {
-        Serving::spawn(program().args(arguments))
-    }
-
-    fn spawn(command: &mut Command) -> Serving {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Serving { child, out }
-    }
-
-    /// Lines of the output up to the one that contains `last`.
-    fn until(&mut self, last: &str) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
-        loop {
-            let mut line = String::new();
-            if self.out.read_line(&mut line).unwrap() == 0 {
-                let mut err = String::new();
-                self.child
-                    .stderr
-                    .take()
-                    .unwrap()
-                    .read_to_string(&mut err)
-                    .unwrap();
-                panic!("it ended before {last:?}: {lines:#?}\n{err}");
-            }
-            let found = line.contains(last);
-            lines.push(line.trim_end().to_owned());
-            if found {
-                return lines;
-            }
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &process])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    /// Tells it to stop, and waits until it has; whether it ended well.
-    fn stop(mut self, signal: &str) -> bool {
-        self.signal(signal);
-        self.child.wait().unwrap().success()
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What follows `before` in the first of `lines` that has it, up to a blank or a quotation mark.
-fn after<'a>(lines: &'a [String], before: &str) -> &'a str {
-    let line = lines.iter().find(|line| line.contains(before)).unwrap();
-    let rest = &line[line.find(before).unwrap() + before.len()..];
-    rest.split([' ', '\'', '"']).next().unwrap()
-}
+use super::serving::{Serving, after};
 
 #[test]
 fn the_demonstration_answers_and_follows_its_changes_and_leaves_nothing() {

@@ -95,9 +95,9 @@ fn what_cannot_be_reached_says_what_to_do() {
     run(&["lookup", "1", "--server", "http://127.0.0.1:0"]).failed(&["http://127.0.0.1:0", "ringside serve"]);
     run(&["explain", "1", "--admin", "unix:/no/such/socket"]).failed(&["unix:/no/such/socket"]);
     run(&["status", "--admin", "http://127.0.0.1:0"]).failed(&["ringside serve"]);
-    let ran = run(&["lookup", "1", "--server", "https://example.org"]);
+    let ran = run(&["lookup", "1", "--server", "ftp://example.org"]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("http://HOST:PORT or unix:/PATH"), "{}", ran.err);
+    assert!(ran.err.contains("https://HOST:PORT or unix:/PATH"), "{}", ran.err);
     assert_eq!(run(&["lookup"]).code, 2);
     for command in ["lookup", "explain"] {
         let ran = run(&[command, "--jsn", "--snapshot", "no/such/place"]);

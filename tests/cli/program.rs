@@ -1,8 +1,11 @@
 //! Running the program.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use tempfile::TempDir;
@@ -16,8 +19,24 @@ pub(crate) fn program() -> Command {
             command.env_remove(variable);
         }
     }
-    command.env("NO_COLOR", "1").env_remove("CARGO");
     command
+        .env("NO_COLOR", "1")
+        .env_remove("CARGO")
+        .env_remove("RINGSIDE_KEY");
+    command
+}
+
+/// A new file for what one process logs, beside those of all tests; `tests/logged.rs` looks for people in them.
+pub(crate) fn log_file() -> PathBuf {
+    static FILES: AtomicU32 = AtomicU32::new(0);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("logs");
+    std::fs::create_dir_all(&folder).unwrap();
+    let nth = FILES.fetch_add(1, Ordering::Relaxed);
+    folder.join(format!(
+        "{}-{}-{nth}.log",
+        env!("CARGO_CRATE_NAME"),
+        std::process::id()
+    ))
 }
 
 /// What came of a command.
@@ -50,6 +69,9 @@ pub(crate) fn run_with(arguments: &[&str], input: &[u8]) -> Ran {
         stderr,
     } = child.wait_with_output().unwrap();
     writing.join().unwrap();
+    if !stderr.is_empty() {
+        std::fs::write(log_file(), &stderr).unwrap();
+    }
     Ran {
         code: status.code().unwrap_or(-1),
         out: String::from_utf8(stdout).unwrap(),

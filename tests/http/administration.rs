@@ -1,6 +1,8 @@
 //! Administration: health, readiness, metrics, status.
 
-use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use ringside::http::{Page, Readiness, Server};
 use serde_json::json;
@@ -38,7 +40,7 @@ fn readiness_follows_its_latch() {
         (ready.status, ready.body.as_str()),
         (200, r#"{"ready":true,"reasons":[]}"#)
     );
-    assert_eq!(client.request("POST", "/readyz", "", b"").status, 405);
+    assert_eq!(client.post("/readyz", "application/json", b"").status, 405);
     assert_eq!(
         client.get("/v1/lookup?ani=1").json()["error"]["code"],
         "no_such_path"
@@ -105,11 +107,11 @@ fn lookups_and_requests_are_counted() {
         Some("text/plain; version=0.0.4; charset=utf-8")
     );
     for line in [
-        r#"ringside_callers_lookups_total{outcome="hit"} 2"#,
-        r#"ringside_callers_lookups_total{outcome="ambiguous"} 1"#,
-        r#"ringside_callers_lookups_total{outcome="anonymous"} 1"#,
-        r#"ringside_callers_lookups_total{outcome="own_number"} 1"#,
-        r#"ringside_callers_lookups_total{outcome="internal"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="hit"} 2"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="ambiguous"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="anonymous"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="own_number"} 1"#,
+        r#"ringside_callers_lookups_total{dialect="native",outcome="internal"} 1"#,
         "ringside_callers_lookup_seconds_count 8",
         r#"ringside_http_requests_total{class="2xx"} 8"#,
         r#"ringside_http_requests_total{class="4xx"} 1"#,
@@ -154,4 +156,50 @@ fn the_status_tells_what_is_served() {
         (&json!(1), &json!(1))
     );
     assert!(status["lookups"]["p99_us"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_stuck_thread_has_no_heartbeat() {
+    let centre = centre(&Plan::default());
+    // A page that holds the administration's thread up until it is let go.
+    let (let_go, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let extra: ringside::http::Extra = Arc::new(move |call| {
+        (call.path == "/hold").then(|| {
+            let _let_go = held.lock().unwrap().recv();
+            Page {
+                status: 200,
+                content_type: "text/plain",
+                body: Vec::new(),
+            }
+        })
+    });
+    let listeners = vec![listener(&centre, Some(any_port()), None)];
+    let admin = admin(&centre, &Arc::default(), Some(extra));
+    let running = Server::bind(settings(), listeners, admin, &centre.metrics)
+        .unwrap()
+        .spawn()
+        .unwrap();
+    let hearts = Arc::clone(running.hearts());
+    let within = Duration::from_millis(1500);
+    assert!(hearts.beat_within(within));
+    let address = running.admin_address();
+    let holding = std::thread::spawn(move || get(address, "/hold").status);
+    let begun = Instant::now();
+    while hearts.beat_within(within) {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "it beats while it is stuck"
+        );
+        std::thread::yield_now();
+    }
+    let_go.send(()).unwrap();
+    assert_eq!(holding.join().unwrap(), 200);
+    while !hearts.beat_within(within) {
+        assert!(
+            begun.elapsed() < Duration::from_secs(40),
+            "it does not beat again"
+        );
+        std::thread::yield_now();
+    }
 }

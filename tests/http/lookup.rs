@@ -282,7 +282,7 @@ fn the_first_rule_that_holds_decides() {
                 ..rule("some tier")
             },
             TreatmentRule {
-                dnis: Some("+18005550100".into()),
+                dnis: Some(vec!["+18005550100".into()]),
                 treatment: None,
                 queue: Some("sales".into()),
                 ..rule("")

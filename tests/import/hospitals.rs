@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ringside::customer::Record;
 use ringside::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
 use ringside::number::Key;
-use ringside::snapshot::import::{Detected, Format, Input, Mapping, build};
+use ringside::snapshot::import::{Detected, Event, Format, Input, Mapping, build_and_publish};
 
-use super::place::{NOW_MS, Place, claimant_ids, hospitals, intake, json, numbering, rejects};
+use super::place::{MEMORY, NOW_MS, Place, claimant_ids, hospitals, intake, json, numbering, rejects};
 
 /// Ids of who answers for `key`.
 fn answering(index: &Index, key: Key) -> Vec<String> {
@@ -42,14 +42,16 @@ fn every_hospital_is_found_by_its_number_however_it_is_written() {
     let mut told = Vec::new();
     let input = Input::open(&hospitals(), Format::Csv).unwrap();
     let total = input.bytes;
-    let summary = build(
+    let summary = build_and_publish(
         input,
         &Mapping::default(),
         &intake(),
         &place.held,
         NOW_MS,
-        |progress| {
-            told.push(progress);
+        MEMORY,
+        |event| match event {
+            Event::At(progress) => told.push(progress),
+            other => panic!("{other:?}"),
         },
     )
     .unwrap();
@@ -79,6 +81,7 @@ fn every_hospital_is_found_by_its_number_however_it_is_written() {
             mode,
             owner: Owner::NewestClaim,
             on_conflict: OnConflict::Move,
+            shared_above: 0,
         };
         Index::new(Arc::clone(&snapshot), ownership).0
     };

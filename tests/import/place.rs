@@ -10,11 +10,13 @@ use ringside::intake::Intake;
 use ringside::number::{Numbering, Settings};
 use ringside::snapshot::claimants::{Claimants, Order};
 use ringside::snapshot::folder::{Folder, Held, resolve};
-use ringside::snapshot::import::{Format, ImportError, Input, Mapping, Summary, build};
+use ringside::snapshot::import::{Format, ImportError, Input, Mapping, Summary, build_and_publish};
 use ringside::snapshot::{MappedSnapshot, Snapshot};
 use tempfile::TempDir;
 
 pub(super) const NOW_MS: i64 = 1_800_000_000_000;
+/// Bytes of memory for sorting.
+pub(super) const MEMORY: u64 = 64 << 20;
 
 pub(super) fn numbering() -> Numbering {
     let numbering = Numbering::new(&Settings::builtin()).unwrap();
@@ -44,12 +46,8 @@ impl Place {
         format: Format,
         mapping: &Mapping,
     ) -> Result<Summary, ImportError> {
-        let input = Input {
-            reader,
-            bytes: None,
-            format,
-        };
-        build(input, mapping, &intake(), &self.held, NOW_MS, |_| {})
+        let input = Input::stream(reader, format);
+        build_and_publish(input, mapping, &intake(), &self.held, NOW_MS, MEMORY, |_| {})
     }
 
     pub(super) fn csv(&self, text: impl AsRef<[u8]>, mapping: &str) -> Result<Summary, ImportError> {

@@ -117,3 +117,35 @@ fn the_region_of_an_import_stays_with_its_phones() {
         serde_json::json!(["+1 480 675 4110"])
     );
 }
+
+/// Whichever worker comes first, attributes are in the order in which the rows bring them.
+#[test]
+fn attributes_come_in_the_order_of_the_rows() {
+    let rows = |keys: u32| -> String {
+        (0..keys * 200)
+            .map(|n| {
+                let key = n / 200;
+                format!("{{\"id\":\"{n}\",\"name\":\"x\",\"attributes\":{{\"k{key}\":\"v{n}\"}}}}\n")
+            })
+            .collect()
+    };
+    let place = Place::new();
+    let summary = place.ndjson(&rows(40), "").unwrap();
+    assert_eq!((summary.refused, summary.attributes), (0, 40));
+    let snapshot = place.snapshot();
+    let keys: Vec<&str> = snapshot
+        .schema()
+        .attributes
+        .iter()
+        .map(|attribute| attribute.key.as_str())
+        .collect();
+    let expected: Vec<String> = (0..40).map(|key| format!("k{key}")).collect();
+    assert_eq!(keys, expected);
+    for n in [0, 199, 200, 4321, 7999] {
+        let customer = snapshot.customer(&n.to_string()).unwrap();
+        let value = customer.attribute(n / 200).unwrap();
+        assert_eq!(value, format!("\"v{n}\"").as_bytes());
+    }
+    let error = place.ndjson(&rows(52), "").unwrap_err().to_string();
+    assert!(error.contains("row 10001") && error.contains("k50"), "{error}");
+}

@@ -6,11 +6,12 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use ringside::callers::{Answers, Attestation, Meters, Native, Source, Treatment, TreatmentRule};
 use ringside::customer::document::{self, Limits, Strictness};
 use ringside::customer::record::{Origin, encode};
 use ringside::customer::{Claim, Record, Schema};
-use ringside::index::{Index, Mode, OnConflict, Owner, Ownership, Writer};
+use ringside::index::{Index, Mode, OnConflict, Owner, Ownership, Phones, Writer};
 use ringside::metrics::Metrics;
 use ringside::number::{Numbering, Settings};
 use ringside::replica::Freshness;
@@ -26,6 +27,7 @@ pub(crate) struct Plan {
     pub(crate) schema: Value,
     pub(crate) customers: Vec<Value>,
     pub(crate) mode: Mode,
+    pub(crate) shared_above: u32,
     pub(crate) rules: Vec<TreatmentRule>,
     pub(crate) attestation: Attestation,
     pub(crate) matches_max: usize,
@@ -51,6 +53,7 @@ impl Default for Plan {
             ]),
             customers: vec![ada()],
             mode: Mode::Unique,
+            shared_above: 0,
             rules: Vec::new(),
             attestation: Attestation::None,
             matches_max: 100,
@@ -81,6 +84,8 @@ pub(crate) fn person(id: &str, name: &str, phones: Value) -> Value {
 pub(crate) fn numbering() -> Numbering {
     Numbering::new(&Settings {
         own_numbers: vec!["+1 800 555 0199".to_owned()],
+        own_ranges: vec!["+14155550100-+14155550199".to_owned()],
+        shared_lines: vec!["(480) 675-4180".to_owned(), "+14806754181".to_owned()],
         extension_lengths: vec![4],
         ..Settings::builtin()
     })
@@ -135,25 +140,28 @@ pub(crate) fn centre(plan: &Plan) -> Centre {
         mode: plan.mode,
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
+        shared_above: plan.shared_above,
     };
+    let shared_lines = numbering().shared_lines().to_vec();
+    let phones = Phones::new(ownership, shared_lines.iter().map(|key| key.raw()));
     let snapshot = MappedSnapshot::in_memory(bytes).unwrap();
-    let (index, writer) = Index::new(Arc::new(snapshot), ownership);
+    let (index, writer) = Index::new(Arc::new(snapshot), phones);
     let tenant = Arc::new(Tenant {
         name: "main".into(),
         index,
-        numbering: numbering(),
+        numbering: ArcSwap::from_pointee(numbering()),
         freshness: Arc::new(Freshness::without_feed()),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let meters = Arc::new(Meters::register(&metrics).unwrap());
     let source = Source {
-        numbering: tenant.numbering.clone(),
+        numbering: numbering(),
         answers: Answers {
             matches_max: plan.matches_max,
             require_attestation: plan.attestation,
             stale_after_s: 0,
         },
-        treatment: Arc::new(Treatment::new(&plan.rules, &tenant.numbering).unwrap()),
+        treatment: Arc::new(Treatment::new(&plan.rules, &numbering()).unwrap()),
         meters: Arc::clone(&meters),
         tenant: Arc::clone(&tenant),
     };

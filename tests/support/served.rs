@@ -3,17 +3,31 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Once};
 
 use ringside::http::{
-    Admin, Bound, Extra, HttpError, Listener, Policy, Readiness, Running, Server, Settings,
+    Access, Admin, Bound, Extra, HttpError, Listener, Policy, Readiness, Running, Server, Settings,
 };
 
 use crate::support::{BATCH_MAX, Centre};
 
 pub(crate) const BODY_MAX: usize = 64 << 10;
+
+/// Keeps what servers of this process log, at the finest level; `tests/logged.rs` looks for people in it.
+fn log_to_file() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("logs");
+        fs::create_dir_all(&folder).unwrap();
+        let name = format!("{}-{}.log", env!("CARGO_CRATE_NAME"), std::process::id());
+        let log = fs::File::create(folder.join(name)).unwrap();
+        let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+        lines.with_ansi(false).with_writer(Mutex::new(log)).init();
+    });
+}
 
 pub(crate) fn any_port() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
@@ -29,9 +43,7 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) fn listener(centre: &Centre, address: Option<SocketAddr>, unix: Option<PathBuf>) -> Listener {
-    let policy = Policy {
-        native: centre.native.clone(),
-    };
+    let policy = Policy::open(centre.native.clone());
     Listener {
         address,
         unix,
@@ -40,6 +52,7 @@ pub(crate) fn listener(centre: &Centre, address: Option<SocketAddr>, unix: Optio
 }
 
 pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<Extra>) -> Admin {
+    log_to_file();
     Admin {
         address: any_port(),
         unix: None,
@@ -48,12 +61,38 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
         lookups: Arc::clone(&centre.meters),
         readiness: Arc::clone(readiness),
         extra,
+        access: Arc::default(),
+        further: None,
     }
 }
 
 pub(crate) fn bind(centre: &Centre, listener: Listener) -> Result<Bound, HttpError> {
     let admin = admin(centre, &Arc::default(), None);
     Server::bind(settings(), vec![listener], admin, &centre.metrics)
+}
+
+/// The listener `name` on a free port, where `access` says who may ask.
+pub(crate) fn guarded(centre: &Centre, name: &str, access: Access) -> Listener {
+    let policy = Policy {
+        access,
+        ..Policy::open(centre.native.clone())
+    };
+    Listener {
+        address: Some(any_port()),
+        ..Listener::new(name, policy)
+    }
+}
+
+/// Serves `listeners`, with an administration where `access` says who may do what.
+pub(crate) fn serve_all(centre: &Centre, listeners: Vec<Listener>, access: Access) -> Running {
+    let admin = Admin {
+        access: Arc::new(Arc::new(access).into()),
+        ..admin(centre, &Arc::default(), None)
+    };
+    Server::bind(settings(), listeners, admin, &centre.metrics)
+        .unwrap()
+        .spawn()
+        .unwrap()
 }
 
 pub(crate) fn serve(centre: &Centre) -> Running {

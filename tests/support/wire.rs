@@ -47,6 +47,20 @@ pub(crate) fn get(address: SocketAddr, target: &str) -> Response {
     tcp(address).get(target)
 }
 
+impl<S> Client<S> {
+    /// Over a stream of one's own.
+    pub(crate) fn over(stream: S) -> Client<S> {
+        Client {
+            stream,
+            read: Vec::new(),
+        }
+    }
+
+    pub(crate) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+}
+
 impl<S: Read + Write> Client<S> {
     pub(crate) fn get(&mut self, target: &str) -> Response {
         self.request("GET", target, "", b"")
@@ -68,10 +82,18 @@ impl<S: Read + Write> Client<S> {
         } else {
             format!("Content-Type: {content_type}\r\n")
         };
-        let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: test\r\n{kind}Content-Length: {}\r\n\r\n",
-            body.len()
-        );
+        self.ask(method, target, &kind, body)
+    }
+
+    /// A request with `headers`, each with its line break.
+    pub(crate) fn ask(&mut self, method: &str, target: &str, headers: &str, body: &[u8]) -> Response {
+        let length = body.len();
+        let host = if headers.contains("Host:") {
+            ""
+        } else {
+            "Host: localhost\r\n"
+        };
+        let head = format!("{method} {target} HTTP/1.1\r\n{host}{headers}Content-Length: {length}\r\n\r\n");
         self.send(head.as_bytes());
         self.send(body);
         self.response(method != "HEAD")

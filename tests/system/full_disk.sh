@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A build onto a disk that fills up, and onto one that is read-only: a clear error, nothing published, nothing lost.
+# A build onto a disk that fills up, and onto one that is read-only: a clear error, nothing published, nothing lost; with
+# room again, a long build goes on where it was.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -45,6 +46,25 @@ grep -qi 'full' <<<"$output" || fail "the error does not say that the disk is fu
 [[ "$(cat "$disk/data/main/CURRENT")" == "$before" ]] || fail "CURRENT changed"
 "$ringside" snapshot verify "$disk/data" >/dev/null || fail "what was published before is damaged"
 ls "$disk/data/main" | diff "$work/before" - || fail "the failed build left files behind"
+
+# Rows that are refused at their first byte bring the build so far that another try can go on from there.
+{
+    cat "$work/few.ndjson"
+    for _ in 1 2 3 4 5 6 7 8 9; do
+        head -c $((8 << 20)) /dev/zero | tr '\0' 'x'
+        echo
+    done
+    customers 60000
+} >"$work/long.ndjson"
+output=$(build "$work/long.ndjson")
+grep -q '^status 1$' <<<"$output" || fail "a full disk did not fail the long build: $output"
+[[ "$(cat "$disk/data/main/CURRENT")" == "$before" ]] || fail "CURRENT changed"
+mount -o remount,size=64m "$disk"
+output=$(build "$work/long.ndjson")
+grep -q '^status 0$' <<<"$output" || fail "with room again, the build failed: $output"
+grep -q 'resuming' <<<"$output" || fail "with room again, the build began anew: $output"
+"$ringside" snapshot verify "$disk/data" >/dev/null || fail "the build that went on is damaged"
+[[ ! -e "$disk/data/main/build" ]] || fail "the folder of the build is still there"
 
 mount -o remount,ro "$disk"
 output=$(build "$work/few.ndjson")

@@ -6,21 +6,45 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
+use crate::callers::settings::{Answers, Attestation, TreatmentRule, Verstat};
+use crate::callers::treatment::Treatment;
+use crate::callers::{Meters, Source};
 use crate::customer::Schema;
 use crate::customer::document::{self, Limits, Strictness};
 use crate::customer::record::{Origin, Record};
-use crate::index::Index;
+use crate::index::{Index, Phones};
 use crate::intake::Intake;
-use crate::number::Settings;
+use crate::metrics::Metrics;
+use crate::number::{Numbering, Settings};
+use crate::replica::Freshness;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{Snapshot, Stream};
+use crate::tenant::Tenant;
 
 fn numbering() -> Numbering {
-    Numbering::new(&Settings::builtin()).unwrap()
+    Numbering::new(&Settings {
+        own_numbers: vec!["+18005550199".to_owned()],
+        ..Settings::builtin()
+    })
+    .unwrap()
 }
 
 /// Explains `written` among `customers`, of whom each stands in the row of its place, from 1.
 fn explain(written: &str, customers: &[serde_json::Value], ownership: Ownership) -> Explanation {
+    let request = Request {
+        ani: written,
+        ..Request::default()
+    };
+    judge(&request, customers, ownership.into(), &[])
+}
+
+/// Explains `request` under treatment rules and shared lines too.
+fn judge(
+    request: &Request<'_>,
+    customers: &[serde_json::Value],
+    phones: Phones,
+    rules: &[TreatmentRule],
+) -> Explanation {
     let intake = Intake::new(numbering(), Limits::default());
     let schema = Schema::default();
     let mut writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
@@ -50,8 +74,24 @@ fn explain(written: &str, customers: &[serde_json::Value], ownership: Ownership)
     };
     let (bytes, _) = writer.finish(&facts).unwrap();
     let snapshot = Snapshot::in_memory(bytes.into_inner()).unwrap();
-    let (index, _writer) = Index::new(Arc::new(snapshot), ownership);
-    index.read(|view| Explanation::of(written, None, &numbering(), view, ownership))
+    let (index, _writer) = Index::new(Arc::new(snapshot), phones);
+    let source = Source {
+        tenant: Arc::new(Tenant {
+            name: "main".to_owned(),
+            index: Arc::clone(&index),
+            numbering: arc_swap::ArcSwap::from_pointee(numbering()),
+            freshness: Arc::new(Freshness::without_feed()),
+        }),
+        numbering: numbering(),
+        answers: Answers {
+            matches_max: 10,
+            require_attestation: Attestation::NotFailed,
+            stale_after_s: 0,
+        },
+        treatment: Arc::new(Treatment::new(rules, &numbering()).unwrap()),
+        meters: Arc::new(Meters::register(&Metrics::new().unwrap()).unwrap()),
+    };
+    index.read(|view| Explanation::of(request, &source, view))
 }
 
 fn unique(owner: Owner, on_conflict: OnConflict) -> Ownership {
@@ -59,6 +99,7 @@ fn unique(owner: Owner, on_conflict: OnConflict) -> Ownership {
         mode: Mode::Unique,
         owner,
         on_conflict,
+        shared_above: 0,
     }
 }
 
@@ -146,4 +187,157 @@ fn what_matches_nobody_says_why() {
         assert_eq!((found.reason, found.claims.len()), (Some(reason), 0), "{written}");
         assert!(!found.steps.is_empty());
     }
+}
+
+#[test]
+fn a_shared_line_says_what_makes_it_one() {
+    let move_ = unique(Owner::NewestClaim, OnConflict::Move);
+    let line = Phones::new(move_, [14_806_754_110]);
+    let crowd = Ownership {
+        shared_above: 1,
+        ..move_
+    };
+    let request = Request {
+        ani: "+14806754110",
+        ..Request::default()
+    };
+    for (phones, by, why) in [
+        (
+            line.clone(),
+            "shared_lines",
+            "the line is one of numbers.shared_lines",
+        ),
+        (
+            crowd.into(),
+            "shared_above",
+            "more customers than phones.shared_above",
+        ),
+    ] {
+        let found = judge(&request, &two(), phones, &[]);
+        assert_eq!((found.shared, found.shared_by), (true, Some(by)));
+        assert!(
+            found.claims.iter().all(|claim| claim.why.starts_with(why)),
+            "{found:?}"
+        );
+        assert_eq!(found.may_greet.why, "there is no one customer");
+    }
+    let found = judge(&request, &two()[..1], line, &[]);
+    assert!(found.may_greet.allowed && !found.may_disclose.allowed);
+    assert_eq!(found.may_disclose.why, "others use this line too");
+}
+
+#[test]
+fn treatment_rules_tell_which_condition_failed_and_which_rule_decides() {
+    let rules = [
+        TreatmentRule {
+            label: Some("VIP".to_owned()),
+            dnis: Some(vec!["+18005550100".to_owned()]),
+            queue: Some("vip".to_owned()),
+            ..TreatmentRule::default()
+        },
+        TreatmentRule {
+            attestation: Some(vec![Verstat::Absent, Verstat::Failed]),
+            found: Some(true),
+            last_agent_id: Some("1001".to_owned()),
+            may_greet: Some(false),
+            ..TreatmentRule::default()
+        },
+        TreatmentRule {
+            treatment: Some("usual".to_owned()),
+            ..TreatmentRule::default()
+        },
+    ];
+    let request = Request {
+        ani: "+14806754110",
+        verstat: Some("TN-Validation-Failed"),
+        ..Request::default()
+    };
+    let move_ = unique(Owner::NewestClaim, OnConflict::Move);
+    let found = judge(&request, &two(), move_.into(), &rules);
+    let tried: Vec<(bool, String)> = found
+        .treatment
+        .rules
+        .iter()
+        .map(|rule| (rule.holds, rule.fails.join("; ")))
+        .collect();
+    assert_eq!(
+        tried,
+        [
+            (
+                false,
+                "dnis is one of +18005550100: none was given; label = \"VIP\": the customer has none such"
+                    .to_owned()
+            ),
+            (true, String::new()),
+            (true, String::new()),
+        ]
+    );
+    assert_eq!(found.treatment.decided_by, Some(1));
+    assert_eq!(found.treatment.last_agent_id.as_deref(), Some("1001"));
+    assert_eq!(
+        found.may_greet.why,
+        "the number's verification failed, and answers.require_attestation is set"
+    );
+    let request = Request {
+        verstat: None,
+        ..request
+    };
+    let found = judge(&request, &two(), move_.into(), &rules);
+    assert_eq!(found.may_greet.why, "treatment[1] takes it away");
+    let nobody = Request {
+        ani: "+14155552671",
+        ..request
+    };
+    let found = judge(&nobody, &two(), move_.into(), &rules);
+    assert_eq!(found.treatment.rules[1].fails, ["found = true: nobody was found"]);
+    assert_eq!(found.treatment.treatment.as_deref(), Some("usual"));
+}
+
+#[test]
+fn a_diversion_is_told_step_by_step() {
+    let move_ = unique(Owner::NewestClaim, OnConflict::Move);
+    let request = Request {
+        ani: "+18005550199",
+        diversion: Some("<sip:queue@pbx>, <sip:+14806754110@carrier>;reason=unconditional"),
+        verstat: Some("TN-Validation-Passed-A"),
+        ..Request::default()
+    };
+    let rules = [TreatmentRule {
+        attestation: Some(vec![Verstat::Full]),
+        queue: Some("sure".to_owned()),
+        ..TreatmentRule::default()
+    }];
+    let found = judge(&request, &two(), move_.into(), &rules);
+    assert!(found.diverted);
+    assert_eq!(found.number.as_deref(), Some("+14806754110"));
+    assert_eq!(found.reason, None);
+    let steps = found.steps.join("\n");
+    for step in [
+        "named in own_numbers",
+        "diversion \"sip:queue@pbx\": no number, passed over",
+        "diversion \"sip:+14806754110@carrier\": looked up in place of our own number",
+        "key +14806754110, valid",
+    ] {
+        assert!(steps.contains(step), "{steps}");
+    }
+    // The network has vouched for our own number, not for the one that is looked up.
+    assert_eq!(
+        found.treatment.rules[0].fails,
+        ["attestation is one of full: it is absent"]
+    );
+    let direct = Request {
+        ani: "+14806754110",
+        ..request
+    };
+    let found = judge(&direct, &two(), move_.into(), &rules);
+    assert!(!found.diverted && found.treatment.decided_by == Some(0));
+    assert!(
+        found
+            .steps
+            .last()
+            .unwrap()
+            .contains("the diversion does not matter"),
+        "{:?}",
+        found.steps
+    );
 }

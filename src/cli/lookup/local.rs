@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
 
-use crate::app::AppError;
-use crate::callers::{Call, Meters, Native, Source, Treatment};
+use crate::app::{AppError, sources};
+use crate::callers::{Call, Meters, Native, Source};
 use crate::cli::error::CliError;
 use crate::config::Config;
 use crate::index::Index;
@@ -23,25 +24,25 @@ pub(super) fn answer(
     numbering: &Numbering,
     config: &Config,
 ) -> Result<BytesMut, CliError> {
-    let (index, _writer) = Index::new(snapshot, config.phones);
+    let (index, _writer) = Index::new(snapshot, sources::phones(config, numbering));
     let metrics = Metrics::new().map_err(AppError::from)?;
+    let tenant = Arc::new(Tenant {
+        name: TENANT.to_owned(),
+        index,
+        numbering: ArcSwap::from_pointee(numbering.clone()),
+        freshness: Arc::new(Freshness::without_feed()),
+    });
+    let meters = Arc::new(Meters::register(&metrics).map_err(AppError::from)?);
     let source = Source {
-        tenant: Arc::new(Tenant {
-            name: TENANT.to_owned(),
-            index,
-            numbering: numbering.clone(),
-            freshness: Arc::new(Freshness::without_feed()),
-        }),
         numbering: numbering.clone(),
-        answers: config.answers,
-        treatment: Arc::new(Treatment::new(&config.treatment, numbering).map_err(AppError::from)?),
-        meters: Arc::new(Meters::register(&metrics).map_err(AppError::from)?),
+        ..sources::sources(config, &tenant, &meters)?.any
     };
     let call = Call {
         method: "GET",
         path: "/v1/lookup",
         query,
         content_type: None,
+        diversion: None,
         body: &[],
     };
     let mut body = BytesMut::new();

@@ -55,6 +55,7 @@ const MOVE: Ownership = Ownership {
     mode: Mode::Unique,
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
+    shared_above: 0,
 };
 const REPLACE: Ownership = Ownership {
     on_conflict: OnConflict::Replace,
@@ -147,6 +148,14 @@ fn a_number_that_very_many_claim_is_answered_safely() {
         (2..1_500).contains(&count),
         "{count} of them, so that nobody is greeted"
     );
+
+    // More than are read, and more than are allowed to one person; or not more than that.
+    for (shared_above, everybody) in [(300, true), (1_600, false)] {
+        let ownership = Ownership { shared_above, ..MOVE };
+        let (index, _writer) = indexed(stored(&crowd), ownership);
+        let count = index.read(|view| view.find(1).map(ids)).len();
+        assert_eq!(count > 1, everybody, "{shared_above}: {count}");
+    }
 
     let mut sharing = crowd;
     sharing[0].1.claims.insert(

@@ -10,6 +10,7 @@ use memchr::{memchr, memchr3};
 
 use super::ImportError;
 use super::lines::Lines;
+use super::manifest::Place;
 use super::pipeline::{Row, Rows};
 
 /// The cells of one row.
@@ -53,9 +54,10 @@ pub(super) struct CsvRows<R> {
 }
 
 impl<R: BufRead> CsvRows<R> {
-    pub(super) fn new(input: R, delimiter: u8) -> CsvRows<R> {
+    /// Reads `input`, which begins at `place` of the whole.
+    pub(super) fn new(input: R, delimiter: u8, place: Place) -> CsvRows<R> {
         CsvRows {
-            lines: Lines::new(input),
+            lines: Lines::new(input, place),
             delimiter,
             raw: Vec::new(),
         }
@@ -166,8 +168,8 @@ impl<R: BufRead + Send> Rows for CsvRows<R> {
         }
     }
 
-    fn bytes_read(&self) -> u64 {
-        self.lines.bytes()
+    fn place(&self) -> Place {
+        self.lines.place()
     }
 }
 
@@ -182,7 +184,7 @@ mod tests {
     type Read = (u64, Result<Vec<String>, String>);
 
     fn rows(text: &[u8], delimiter: u8) -> Result<Vec<Read>, ImportError> {
-        let mut rows = CsvRows::new(text, delimiter);
+        let mut rows = CsvRows::new(text, delimiter, Place::default());
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
             let cells = row.content.map(|cells| {
@@ -193,7 +195,7 @@ mod tests {
             });
             all.push((row.number, cells));
         }
-        assert_eq!(rows.bytes_read(), text.len() as u64);
+        assert_eq!(rows.place().bytes, text.len() as u64);
         Ok(all)
     }
 
@@ -268,6 +270,23 @@ mod tests {
             let text = writer.into_inner().unwrap();
             let found: Vec<Vec<String>> = rows(&text, delimiter).unwrap().into_iter().map(|(_, cells)| cells.unwrap()).collect();
             prop_assert_eq!(found, table);
+        }
+
+        /// Behind every row, reading can begin anew.
+        #[test]
+        fn goes_on_from_any_row(text in "(\u{feff})?([a1,\"\n]|\r\n){0,60}") {
+            let Ok(whole) = rows(text.as_bytes(), b',') else { return Ok(()) };
+            let mut reader = CsvRows::new(text.as_bytes(), b',', Place::default());
+            for read in 1..=whole.len() {
+                reader.next().unwrap();
+                let place = reader.place();
+                let at = usize::try_from(place.bytes).unwrap();
+                let mut rest = CsvRows::new(&text.as_bytes()[at..], b',', place);
+                for (number, _) in &whole[read..] {
+                    prop_assert_eq!(rest.next().unwrap().unwrap().number, *number);
+                }
+                prop_assert!(rest.next().unwrap().is_none());
+            }
         }
 
         #[test]

@@ -1,11 +1,10 @@
-//! Why an import ends: faults that make the meaning of the whole file doubtful. Faults of one row are [`Reject`]s.
+//! Why an import ends: faults that make the meaning of the whole file doubtful. Faults of one row are [`Reject`](super::Reject)s.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::lines::MOST_ROW_BYTES;
 use super::mapping::MappingError;
-use super::rejects::Reject;
 use crate::customer::schema::{MOST_ATTRIBUTES, SchemaError};
 use crate::durable::DurableError;
 use crate::snapshot::SnapshotError;
@@ -141,8 +140,11 @@ pub enum ImportError {
         /// Rows of the input.
         rows: u64,
         /// The first that was refused.
-        first: Option<Box<Reject>>,
+        first: Option<String>,
     },
+    /// Whoever began it wanted it to end.
+    #[error("the build was stopped; the same one goes on from where it was made durable last")]
+    Stopped,
     /// The snapshot cannot be written.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -158,10 +160,23 @@ pub enum ImportError {
 }
 
 impl ImportError {
+    /// Whether the machine is at fault and not the input, so that another try may go on from here.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            ImportError::Stopped
+                | ImportError::Read { .. }
+                | ImportError::Snapshot(SnapshotError::Io(_))
+                | ImportError::Folder(_)
+                | ImportError::Durable(_)
+                | ImportError::Io(_)
+        )
+    }
+
     /// Says of a failing disk which file was being written, and what to do about it.
     pub(super) fn while_writing(self, path: &Path) -> ImportError {
         match self {
-            ImportError::Snapshot(SnapshotError::Io(source)) => {
+            ImportError::Snapshot(SnapshotError::Io(source)) | ImportError::Io(source) => {
                 ImportError::Durable(DurableError::new("write", path, source))
             }
             other => other,

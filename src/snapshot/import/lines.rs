@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 
 use super::ImportError;
+use super::manifest::Place;
 
 /// The longest row, in bytes: a customer cannot be larger, so a longer row is another kind of file.
 pub(super) const MOST_ROW_BYTES: usize = crate::customer::record::MOST_BYTES;
@@ -13,28 +14,23 @@ const UTF16_BOMS: [(&[u8], &str); 2] = [(b"\xff\xfe", "UTF-16LE"), (b"\xfe\xff",
 /// Reads lines from `R` and knows where it is.
 pub(super) struct Lines<R> {
     input: R,
-    /// Lines read so far, so the 1-based number of the line read last.
-    read: u64,
-    bytes: u64,
+    place: Place,
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R) -> Lines<R> {
-        Lines {
-            input,
-            read: 0,
-            bytes: 0,
-        }
+    /// Reads `input`, which begins at `place` of the whole.
+    pub(super) fn new(input: R, place: Place) -> Lines<R> {
+        Lines { input, place }
     }
 
     /// Number of the line that was read last, from 1.
     pub(super) fn number(&self) -> u64 {
-        self.read
+        self.place.line
     }
 
-    /// Bytes read so far.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Behind the line that was read last.
+    pub(super) fn place(&self) -> Place {
+        self.place
     }
 
     /// Appends the next line with its line feed to `row`, which begins on line `start`; `false` at the end.
@@ -54,9 +50,9 @@ impl<R: BufRead> Lines<R> {
         if read == 0 {
             return Ok(false);
         }
-        self.bytes += read as u64;
-        self.read += 1;
-        if self.read == 1 {
+        self.place.bytes += read as u64;
+        self.place.line += 1;
+        if self.place.line == 1 {
             strip_byte_order_mark(row)?;
         }
         Ok(true)

@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use super::ImportError;
 use super::lines::Lines;
+use super::manifest::Place;
 use super::pipeline::{Document, Documents, Row, Rows, not_utf8};
 use super::rejects::Reject;
+use super::turns::Turns;
 use crate::customer::Schema;
 use crate::customer::schema::SchemaError;
 
@@ -18,8 +20,9 @@ use crate::customer::schema::SchemaError;
 pub(super) struct NdjsonRows<R>(Lines<R>);
 
 impl<R: BufRead> NdjsonRows<R> {
-    pub(super) fn new(input: R) -> NdjsonRows<R> {
-        NdjsonRows(Lines::new(input))
+    /// Reads `input`, which begins at `place` of the whole.
+    pub(super) fn new(input: R, place: Place) -> NdjsonRows<R> {
+        NdjsonRows(Lines::new(input, place))
     }
 }
 
@@ -43,30 +46,29 @@ impl<R: BufRead + Send> Rows for NdjsonRows<R> {
         }
     }
 
-    fn bytes_read(&self) -> u64 {
-        self.0.bytes()
+    fn place(&self) -> Place {
+        self.0.place()
     }
-}
-
-/// What becomes of attributes that the mapping does not name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unnamed {
-    /// They are added to the schema as they come.
-    Infer,
-    /// They are left out.
-    Drop,
 }
 
 /// Reads documents.
 #[derive(Clone)]
 pub(super) struct JsonDocuments {
     schema: Schema,
-    unnamed: Unnamed,
+    /// Attributes that the schema does not have are added to it as they come; without turns they are left out.
+    turns: Option<Turns>,
 }
 
 impl JsonDocuments {
-    pub(super) fn new(schema: Schema, unnamed: Unnamed) -> JsonDocuments {
-        JsonDocuments { schema, unnamed }
+    /// Adds attributes that `schema` does not have, in the order of the rows.
+    pub(super) fn inferring(schema: Schema) -> JsonDocuments {
+        let turns = Some(Turns::new(schema.clone()));
+        JsonDocuments { schema, turns }
+    }
+
+    /// Leaves out attributes that `schema` does not have.
+    pub(super) fn only(schema: Schema) -> JsonDocuments {
+        JsonDocuments { schema, turns: None }
     }
 
     /// Adds the attributes of `line` that the schema does not have yet, in the order in which the line writes them.
@@ -86,6 +88,23 @@ impl JsonDocuments {
 impl Documents for JsonDocuments {
     type Content = Vec<u8>;
 
+    fn take_turn(&mut self, batch: u64) -> bool {
+        let turns = self.turns.as_ref();
+        turns.is_none_or(|turns| turns.take(batch, &mut self.schema))
+    }
+
+    fn pass_turn(&mut self) {
+        if let Some(turns) = &self.turns {
+            turns.pass(&self.schema);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(turns) = &mut self.turns {
+            turns.end();
+        }
+    }
+
     fn document(&mut self, row: u64, line: Vec<u8>) -> Result<Result<Document, Reject>, ImportError> {
         let text = match std::str::from_utf8(&line) {
             Ok(text) => text,
@@ -101,7 +120,7 @@ impl Documents for JsonDocuments {
         if let Some(Value::Object(attributes)) = json.get_mut("attributes")
             && attributes.keys().any(|key| self.schema.position(key).is_none())
         {
-            if self.unnamed == Unnamed::Infer {
+            if self.turns.is_some() {
                 match self.infer(text, attributes) {
                     Ok(()) => {}
                     Err(source @ SchemaError::TooMany { .. }) => {

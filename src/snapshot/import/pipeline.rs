@@ -8,6 +8,7 @@ use std::thread::ScopedJoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use serde_json::Value;
 
+use super::manifest::Place;
 use super::rejects::Reject;
 use super::{ImportError, InvalidPhones};
 use crate::customer::document::{self, Strictness};
@@ -15,6 +16,7 @@ use crate::customer::record::Origin;
 use crate::customer::{Phone, Refusal, Schema};
 use crate::intake::Intake;
 use crate::number::Region;
+use crate::snapshot::MappedSnapshot;
 
 /// A batch is full with so many rows …
 const BATCH_ROWS: usize = 256;
@@ -41,14 +43,26 @@ pub(super) trait Rows: Send {
     /// The next row; `None` at the end.
     fn next(&mut self) -> Result<Option<Row<Self::Content>>, ImportError>;
 
-    /// Bytes of the input that were read.
-    fn bytes_read(&self) -> u64;
+    /// Behind the row that was read last.
+    fn place(&self) -> Place;
 }
 
-/// Makes a customer document of a row.
+/// Makes a customer document of a row. A worker makes those of a whole batch before any of them is encoded, within its
+/// turn where the order of batches matters.
 pub(super) trait Documents: Send {
     /// What a row holds.
     type Content: Send;
+
+    /// Waits until the batches before `batch` are documents; `false` where they never will be.
+    fn take_turn(&mut self, _batch: u64) -> bool {
+        true
+    }
+
+    /// The batch is documents.
+    fn pass_turn(&mut self) {}
+
+    /// All batches of this worker are.
+    fn end(&mut self) {}
 
     /// The document in `content`, or why the row is refused. Only the outer error ends the import.
     fn document(&mut self, row: u64, content: Self::Content)
@@ -74,13 +88,11 @@ pub(super) struct Document {
 pub(super) enum Outcome {
     /// A customer.
     Customer {
-        /// xxh3-64 of the id.
-        id: u64,
         record: Vec<u8>,
-        /// What was kept under protest.
-        rejects: Vec<Reject>,
+        /// What it is kept without.
+        left_out: Vec<Reject>,
         /// Phones shown and not claimed.
-        kept_phones: u64,
+        phones: Vec<Reject>,
     },
     /// Nothing.
     Refused(Reject),
@@ -88,10 +100,14 @@ pub(super) enum Outcome {
 
 /// Rows, or what became of them.
 pub(super) struct Batch<T> {
+    /// Its place among the batches, from 0.
+    pub(super) number: u64,
     /// With the rows' numbers.
     pub(super) rows: Vec<(u64, T)>,
-    /// Bytes of the input that were read when the batch was full.
-    pub(super) bytes_read: u64,
+    /// Behind the last of them.
+    pub(super) place: Place,
+    /// The schema behind the last of them, where it is not what it was ahead of the first.
+    pub(super) schema: Option<Schema>,
 }
 
 /// What every worker does with a document.
@@ -100,10 +116,12 @@ pub(super) struct Encoder<'a> {
     pub(super) intake: &'a Intake,
     pub(super) invalid_phones: InvalidPhones,
     pub(super) region: Option<Region>,
+    /// What is served now.
+    pub(super) base: Option<&'a MappedSnapshot>,
 }
 
 /// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
-/// schema as it is at the end.
+/// schema of one of them as it is at the end.
 pub(super) fn run<R, D>(
     mut rows: R,
     workers: Vec<D>,
@@ -124,8 +142,8 @@ where
             threads.push(scope.spawn(move || work(documents, encoder, &rows_out, &done_in)));
         }
         let reader = scope.spawn(move || {
-            for worker in to.iter().cycle() {
-                let batch = next_batch(&mut rows)?;
+            for (number, worker) in (0..).zip(to.iter().cycle()) {
+                let batch = next_batch(number, &mut rows)?;
                 // A worker that is gone has failed, or the writer has; they say why.
                 if batch.rows.is_empty() || worker.send(batch).is_err() {
                     break;
@@ -157,7 +175,7 @@ fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     }
 }
 
-fn next_batch<R: Rows>(rows: &mut R) -> Result<Batch<Result<R::Content, String>>, ImportError> {
+fn next_batch<R: Rows>(number: u64, rows: &mut R) -> Result<Batch<Result<R::Content, String>>, ImportError> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
         let Some(row) = rows.next()? else { break };
@@ -165,8 +183,10 @@ fn next_batch<R: Rows>(rows: &mut R) -> Result<Batch<Result<R::Content, String>>
         batch.push((row.number, row.content));
     }
     Ok(Batch {
+        number,
         rows: batch,
-        bytes_read: rows.bytes_read(),
+        place: rows.place(),
+        schema: None,
     })
 }
 
@@ -177,23 +197,38 @@ fn work<D: Documents>(
     done: &Sender<Batch<Outcome>>,
 ) -> Result<Schema, ImportError> {
     for batch in batches {
-        let mut rows = Vec::with_capacity(batch.rows.len());
+        if !documents.take_turn(batch.number) {
+            return Ok(documents.schema().clone());
+        }
+        let known = documents.schema().attributes.len();
+        let mut read = Vec::with_capacity(batch.rows.len());
         for (row, content) in batch.rows {
             let document = match content {
                 Ok(content) => documents.document(row, content)?,
                 Err(reason) => Err(Reject::row(row, reason)),
             };
-            let outcome = document.and_then(|document| encoder.encode(row, document, &documents));
-            rows.push((row, outcome.unwrap_or_else(Outcome::Refused)));
+            read.push((row, document));
         }
+        documents.pass_turn();
+        let schema = documents.schema();
         let batch = Batch {
-            rows,
-            bytes_read: batch.bytes_read,
+            number: batch.number,
+            place: batch.place,
+            // Attributes are only ever added.
+            schema: (schema.attributes.len() != known).then(|| schema.clone()),
+            rows: read
+                .into_iter()
+                .map(|(row, document)| {
+                    let outcome = document.and_then(|document| encoder.encode(row, document, &documents));
+                    (row, outcome.unwrap_or_else(Outcome::Refused))
+                })
+                .collect(),
         };
         if done.send(batch).is_err() {
-            break;
+            return Ok(documents.schema().clone());
         }
     }
+    documents.end();
     Ok(documents.schema().clone())
 }
 
@@ -234,25 +269,28 @@ impl Encoder<'_> {
             stream: 0,
             position: &position,
         };
+        let known = self.base.and_then(|base| base.customer(&customer.id));
+        let begins = self.base.map_or(0, |base| base.header().seq) + row;
         let recorded = self
             .intake
-            .record(&customer, schema, origin, |_| row)
+            .record(&customer, schema, origin, |key| {
+                let unbroken = known.as_ref().and_then(|known| known.claim(key.raw()));
+                unbroken.map_or(begins, |claim| claim.since)
+            })
             .map_err(|error| Reject::row(row, error.to_string()))?;
         let kept = self.invalid_phones == InvalidPhones::Keep;
-        let mut rejects = document.left_out;
-        let kept_phones = recorded.unclaimed.len() as u64;
+        let mut phones = Vec::new();
         for unclaimed in recorded.unclaimed {
             let reject = reject(unclaimed.field, unclaimed.reason.to_string(), kept);
             if !kept {
                 return Err(reject);
             }
-            rejects.push(reject);
+            phones.push(reject);
         }
         Ok(Outcome::Customer {
-            id: xxhash_rust::xxh3::xxh3_64(customer.id.as_bytes()),
             record: recorded.bytes,
-            rejects,
-            kept_phones,
+            left_out: document.left_out,
+            phones,
         })
     }
 }

@@ -1,12 +1,6 @@
 //! What was refused or kept under protest, row by row, for the person who mends the file.
 
-use std::io::Write;
-
 use serde::Serialize;
-
-use super::ImportError;
-use crate::durable::Staged;
-use crate::snapshot::folder::Held;
 
 /// One line of the rejects file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +29,15 @@ impl Reject {
             kept: false,
         }
     }
+
+    /// Refuses `row`, whose id is that of the row `first`.
+    pub(super) fn repeated(row: u64, first: u64) -> Reject {
+        let reason = format!("expected each id once, found that of row {first}; keep the row that is right");
+        Reject {
+            field: "id".to_owned(),
+            ..Reject::row(row, reason)
+        }
+    }
 }
 
 impl std::fmt::Display for Reject {
@@ -47,49 +50,5 @@ impl std::fmt::Display for Reject {
             write!(f, ", {}", self.field)?;
         }
         write!(f, ": {}", self.reason)
-    }
-}
-
-/// The rejects file of one import; it exists only where something is in it.
-pub(super) struct Rejects<'a> {
-    held: &'a Held,
-    generation: u64,
-    file: Option<Staged>,
-    first: Option<Reject>,
-}
-
-impl<'a> Rejects<'a> {
-    pub(super) fn new(held: &'a Held, generation: u64) -> Rejects<'a> {
-        Rejects {
-            held,
-            generation,
-            file: None,
-            first: None,
-        }
-    }
-
-    /// Adds a line.
-    pub(super) fn add(&mut self, reject: &Reject) -> Result<(), ImportError> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(self.held.stage_rejects(self.generation)?),
-        };
-        let mut line = serde_json::to_vec(reject).map_err(std::io::Error::from)?;
-        line.push(b'\n');
-        file.writer()?.write_all(&line)?;
-        if !reject.kept && self.first.is_none() {
-            self.first = Some(reject.clone());
-        }
-        Ok(())
-    }
-
-    /// The first row that was refused.
-    pub(super) fn first(&self) -> Option<&Reject> {
-        self.first.as_ref()
-    }
-
-    /// The staged file, if there is anything in it.
-    pub(super) fn into_file(self) -> Option<Staged> {
-        self.file
     }
 }

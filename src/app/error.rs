@@ -1,0 +1,65 @@
+//! Why there is no service, or none by a changed configuration.
+
+use std::path::PathBuf;
+
+use crate::callers::TreatmentError;
+use crate::config::{ConfigError, Origin};
+use crate::feed::FeedError;
+use crate::http::HttpError;
+use crate::metrics::MetricsError;
+use crate::number::SettingsError;
+use crate::snapshot::SnapshotError;
+use crate::snapshot::folder::FolderError;
+use crate::telemetry::TelemetryError;
+
+/// Why the service cannot start, or a changed configuration not be taken up.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The snapshot.
+    #[error("{}: {source}", path.display())]
+    Snapshot {
+        /// The snapshot's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SnapshotError,
+    },
+    /// The configuration cannot be read, or not be read again.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The numbers' settings.
+    #[error("numbers.{0}")]
+    Numbers(#[from] SettingsError),
+    /// The treatment rules.
+    #[error(transparent)]
+    Treatment(#[from] TreatmentError),
+    /// A dialled number that is to be counted by name.
+    #[error(
+        "{origin}: `metrics.dnis[{index}]`: expected a phone number, found {found:?}, which is none; correct it"
+    )]
+    Dnis {
+        /// Who gave the number.
+        origin: Origin,
+        /// Its place, from 0.
+        index: usize,
+        /// The number, which is the contact centre's own.
+        found: String,
+    },
+    /// The log's settings.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// Sockets and threads.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The feeds.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// Metrics registered twice: a fault of this program.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// No thread is to be had, or signals cannot be heard.
+    #[error("cannot start: {0}; raise the limits of the user who runs this")]
+    System(#[from] std::io::Error),
+}

@@ -1,0 +1,73 @@
+//! What the administration shows and does beyond health and metrics.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::BytesMut;
+use serde_json::json;
+
+use super::generations;
+use super::reload::Reloader;
+use crate::callers::explain::Explanation;
+use crate::callers::{Call, Refusal, Reply, Sources};
+use crate::http::{Extra, Further, Page};
+
+/// `/explain?ani=`: how a lookup comes to its answer; `POST /reload`; acts on generations.
+pub(super) fn pages(
+    sources: &Arc<ArcSwap<Sources>>,
+    reloader: &Arc<Reloader>,
+    acts: generations::Pages,
+) -> Extra {
+    let (sources, reloader) = (Arc::clone(sources), Arc::clone(reloader));
+    Arc::new(move |call| match call.trimmed_path() {
+        "/explain" => Some(explain(call, &sources.load())),
+        "/reload" => Some(reload(call, &reloader)),
+        _ => acts.answer(call),
+    })
+}
+
+/// What the parts of the service add to `/status`.
+pub(super) fn status(reloader: &Arc<Reloader>) -> Further {
+    let reloader = Arc::clone(reloader);
+    Arc::new(move || [("reload".to_owned(), reloader.status())].into_iter().collect())
+}
+
+fn explain(call: &Call<'_>, sources: &Sources) -> Page {
+    match Explanation::asked(call, sources) {
+        Ok(explanation) => page(
+            Reply::json(200),
+            serde_json::to_vec(&explanation).unwrap_or_default(),
+        ),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn reload(call: &Call<'_>, reloader: &Reloader) -> Page {
+    if call.method != "POST" {
+        return refused(&Refusal::Method { allow: "POST" });
+    }
+    match reloader.reload() {
+        Ok(reloaded) => page(
+            Reply::json(200),
+            serde_json::to_vec(&reloaded).unwrap_or_default(),
+        ),
+        Err(error) => {
+            let told = json!({"error": {"code": "invalid_configuration", "message": error.to_string()}});
+            page(Reply::json(422), told.to_string().into())
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Page {
+    let mut body = BytesMut::new();
+    let reply = refusal.write(&mut body);
+    page(reply, body.to_vec())
+}
+
+fn page(reply: Reply, body: Vec<u8>) -> Page {
+    Page {
+        status: reply.status,
+        content_type: reply.content_type,
+        body,
+    }
+}

@@ -1,0 +1,141 @@
+//! What one configuration makes of numbers, callers and who may ask, and where it takes effect.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::access::Accesses;
+use super::{AppError, sources};
+use crate::callers::{Meters, Native, Sources, Treatment};
+use crate::config::{Config, Loaded};
+use crate::customer::document::Limits;
+use crate::http::{Access, HttpError, Keys, Policy};
+use crate::intake::Intake;
+use crate::number::{Key, Numbering};
+use crate::replica::generations::Generations;
+use crate::tenant::Tenant;
+
+/// A listener's policy, where the listener finds it.
+pub(super) type Served = (String, Arc<ArcSwap<Policy>>);
+
+/// What a configuration says of numbers, callers and who may ask, made ready: everything in it that can be at fault beyond
+/// single values is found out here, at a start, a reload and a check alike.
+#[derive(Debug)]
+pub struct Rules {
+    /// How numbers are read.
+    pub(super) numbering: Numbering,
+    /// How callers are treated.
+    pub(super) treatment: Arc<Treatment>,
+    /// Dialled numbers that are counted by name.
+    named: Vec<Key>,
+    /// Who may ask what where.
+    pub(super) accesses: Accesses,
+}
+
+/// The places that the rules of a running service are taken from.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) intake: Intake,
+    pub(super) lookups: Arc<Meters>,
+    pub(super) listeners: Vec<Served>,
+    /// What `/explain` explains by.
+    pub(super) sources: Arc<ArcSwap<Sources>>,
+    pub(super) admin: Arc<ArcSwap<Access>>,
+    pub(super) generations: Arc<Generations>,
+    pub(super) keys: Arc<Keys>,
+}
+
+impl Rules {
+    /// Makes the rules of `loaded`; `keys` are those that callers show.
+    ///
+    /// # Errors
+    /// The first setting that contradicts another or cannot be read.
+    pub(super) fn new(loaded: &Loaded, keys: &Arc<Keys>) -> Result<Rules, AppError> {
+        let config = &loaded.config;
+        let numbering = Numbering::new(&config.numbers)?;
+        let treatment = Treatment::new(&config.treatment, &numbering)?;
+        let named = config.metrics.dnis.iter().enumerate().map(|(index, found)| {
+            numbering.read(found, None).key().ok_or_else(|| AppError::Dnis {
+                origin: loaded.origin(&format!("metrics.dnis[{index}]")),
+                index,
+                found: found.clone(),
+            })
+        });
+        let named = named.collect::<Result<Vec<Key>, AppError>>()?;
+        Ok(Rules {
+            numbering,
+            treatment: Arc::new(treatment),
+            named,
+            accesses: Accesses::load(config, keys)?,
+        })
+    }
+
+    /// The rules that a service would start with.
+    ///
+    /// # Errors
+    /// What would keep it from starting.
+    pub fn check(loaded: &Loaded) -> Result<Rules, AppError> {
+        let keys = Keys::open(&loaded.config.keys_file()).map_err(HttpError::from)?;
+        Rules::new(loaded, &keys)
+    }
+
+    /// What will soon be wrong, for people.
+    pub fn warnings(&self) -> &[String] {
+        &self.accesses.warnings
+    }
+
+    /// Where lookups come from under these rules.
+    pub(super) fn sources(&self, config: &Config, tenant: &Arc<Tenant>, lookups: &Meters) -> Sources {
+        sources::of(
+            config,
+            &self.numbering,
+            &self.treatment,
+            tenant,
+            &Arc::new(lookups.naming(&self.named)),
+        )
+    }
+}
+
+/// What the listener `name` serves by `config` and the `rules` and `sources` made of it: the one place where a policy is
+/// made. `None` where it is not enabled.
+pub(super) fn policy(config: &Config, name: &str, rules: &Rules, sources: &Sources) -> Option<Policy> {
+    let (access, tls) = rules.accesses.listeners.get(name)?;
+    Some(Policy {
+        native: Native::new(sources.listeners.get(name)?.clone(), config.http.batch_max),
+        access: access.clone(),
+        tls: tls.clone(),
+    })
+}
+
+/// How much is kept of each customer.
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits {
+        cases: config.customer.cases,
+        interactions: config.customer.interactions,
+    }
+}
+
+impl Site {
+    /// Takes up `config` and its `rules`. A listener that `config` has no more, or not enabled, goes on as it is until the
+    /// restart that this takes. A lookup that is under way ends under what it began with.
+    pub(super) fn take_up(&self, config: &Config, rules: &Rules) {
+        let sources = rules.sources(config, &self.tenant, &self.lookups);
+        for (name, place) in &self.listeners {
+            if let Some(policy) = policy(config, name, rules, &sources) {
+                place.store(Arc::new(policy));
+            }
+        }
+        self.sources.store(Arc::new(sources));
+        self.admin.store(Arc::new(rules.accesses.admin.clone()));
+        self.generations.set_rules(config.phones, config.sanity);
+        self.tenant.numbering.store(Arc::new(rules.numbering.clone()));
+        self.tenant
+            .index
+            .set_phones(sources::phones(config, &rules.numbering));
+        self.tenant
+            .freshness
+            .set_stale_after(config.answers.stale_after_s);
+        self.intake.replace(rules.numbering.clone(), limits(config));
+    }
+}

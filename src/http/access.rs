@@ -1,0 +1,184 @@
+//! Who may ask, from where, and for what: the rules of one listener, or of the administration.
+//!
+//! Where a source is checked twice, at the door and with every request, that is because rules are replaced while
+//! connections stay open. Keys are proven with every request for the same reason.
+
+mod credential;
+mod denial;
+mod exposure;
+mod routes;
+mod scope;
+mod sources;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use serde::Deserialize;
+
+use super::gate::Peer;
+use super::keys::{self, Keys, Rejected};
+use credential::Credential;
+use routes::Route;
+
+pub(super) use credential::PREFIX;
+pub(super) use denial::{Denial, Denials};
+pub use exposure::Exposed;
+pub use routes::Dialect;
+pub use scope::{Activity, Agent, Ceiling, Need, Scope};
+pub use sources::{Network, Sources};
+
+/// Whether a request needs a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Demand {
+    /// Every request does.
+    Required,
+    /// A request without one may do what anybody may; one that shows a key is held to it.
+    Optional,
+    /// As soon as there is any key, except for who has shown a client certificate.
+    Auto,
+}
+
+/// The rules of one listener, or of the administration.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// What is spoken; not asked by the administration.
+    pub dialects: Vec<Dialect>,
+    /// What may be done at all, whoever asks; not asked by the administration.
+    pub scopes: Ceiling,
+    /// Whence one may come; Unix sockets have no addresses and are not asked.
+    pub sources: Sources,
+    /// Whence one may come further, for each dialect.
+    pub dialect_sources: BTreeMap<Dialect, Sources>,
+    /// Whether a key is needed.
+    pub demand: Demand,
+    /// Whether `?key=` counts.
+    pub key_in_query: bool,
+    /// The keys that there are.
+    pub keys: Arc<Keys>,
+}
+
+/// Who asks, as far as they have shown it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The key's name, or the certificate's.
+    pub name: Arc<str>,
+    /// What the key allows; `None` for a certificate, which stands for whatever its listener allows.
+    scopes: Option<Arc<[Scope]>>,
+}
+
+impl Default for Access {
+    /// Everything allowed to everybody, without any keys.
+    fn default() -> Access {
+        Access {
+            dialects: vec![Dialect::Native],
+            scopes: Ceiling::all(),
+            sources: Sources::default(),
+            dialect_sources: BTreeMap::new(),
+            demand: Demand::Auto,
+            key_in_query: false,
+            keys: Keys::none(),
+        }
+    }
+}
+
+impl Identity {
+    /// Whether they may do what `need` says, as far as their key goes.
+    pub fn may(&self, need: &Need) -> bool {
+        self.scopes
+            .as_ref()
+            .is_none_or(|scopes| scopes.iter().any(|scope| scope.covers(need)))
+    }
+}
+
+impl Access {
+    /// Whether one may come from where `peer` is.
+    pub(super) fn admits(&self, peer: &Peer) -> bool {
+        peer.address.is_none_or(|address| self.sources.admit(address))
+    }
+
+    /// Who asks for `path`, with one slash at its start, if they may; `None` for whoever needs to show nothing.
+    pub(super) fn check(
+        &self,
+        peer: &Peer,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+    ) -> Result<Option<Identity>, Denial> {
+        let route = Route::of(path);
+        if !self.admits(peer) {
+            return Err(Denial::Source);
+        }
+        let narrower = route
+            .as_ref()
+            .and_then(|route| self.dialect_sources.get(&route.dialect));
+        if let (Some(sources), Some(address)) = (narrower, peer.address)
+            && !sources.admit(address)
+        {
+            return Err(Denial::DialectSource);
+        }
+        let identity = self.identify(peer, query, headers)?;
+        if let Some(Route { need, .. }) = route {
+            if !self.scopes.covers(&need) {
+                return Err(Denial::NotHere(need));
+            }
+            if identity.as_ref().is_some_and(|identity| !identity.may(&need)) {
+                return Err(Denial::Scope(need));
+            }
+        }
+        Ok(identity)
+    }
+
+    /// Who asks for a page of the administration that is not for everybody; `None` for whoever needs to show nothing.
+    pub(super) fn check_admin(
+        &self,
+        peer: &Peer,
+        query: &str,
+        headers: &HeaderMap,
+    ) -> Result<Option<Identity>, Denial> {
+        let identity = self.identify(peer, query, headers)?;
+        if identity
+            .as_ref()
+            .is_some_and(|identity| !identity.may(&Need::Admin))
+        {
+            return Err(Denial::Scope(Need::Admin));
+        }
+        Ok(identity)
+    }
+
+    fn identify(&self, peer: &Peer, query: &str, headers: &HeaderMap) -> Result<Option<Identity>, Denial> {
+        let certified = |name: &Arc<str>| Identity {
+            name: Arc::clone(name),
+            scopes: None,
+        };
+        let ring = self.keys.ring();
+        let is_needed = match self.demand {
+            Demand::Required => true,
+            Demand::Optional => false,
+            Demand::Auto => !ring.is_empty(),
+        };
+        match &peer.certificate {
+            Some(name) if self.demand != Demand::Required => return Ok(Some(certified(name))),
+            // Without keys whatever callers send for other systems means nothing.
+            None if !is_needed && self.demand == Demand::Auto => return Ok(None),
+            _ => {}
+        }
+        match Credential::read(headers, query, self.key_in_query) {
+            Credential::None if is_needed => Err(Denial::Missing {
+                in_query: self.key_in_query,
+            }),
+            Credential::None => Ok(None),
+            Credential::Misplaced(place) => Err(Denial::Misplaced(place)),
+            Credential::Key(shown) => match ring.identify(shown.as_bytes(), keys::now_s()) {
+                Ok(key) => Ok(Some(Identity {
+                    name: Arc::clone(&key.name),
+                    scopes: Some(Arc::clone(&key.scopes)),
+                })),
+                Err(Rejected::Unknown) => Err(Denial::Unknown),
+                Err(Rejected::Expired) => Err(Denial::Expired),
+                Err(Rejected::Revoked) => Err(Denial::Revoked),
+            },
+        }
+    }
+}

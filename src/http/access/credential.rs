@@ -1,0 +1,189 @@
+//! The key that a request shows, wherever callers can put it.
+
+use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use percent_encoding::percent_decode_str;
+use smallvec::SmallVec;
+
+/// What every key begins with.
+pub(crate) const PREFIX: &str = "rs_";
+/// The longest Basic credentials that are read, in bytes; a key has 55 of them.
+const BASIC_MAX: usize = 384;
+/// Some clients leave the padding out.
+const BASIC: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A key as shown; whether anybody has it is not known yet. Without `Debug`, on purpose.
+pub(super) struct Shown(SmallVec<[u8; 64]>);
+
+/// What a request shows.
+pub(super) enum Credential {
+    /// Nothing at all.
+    None,
+    /// A key, in a place where one may be.
+    Key(Shown),
+    /// Something in a place where no key is read, which is named.
+    Misplaced(&'static str),
+}
+
+impl Shown {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Credential {
+    /// Reads what `headers` and `query` show. A key in the query counts only where `in_query`.
+    pub(super) fn read(headers: &HeaderMap, query: &str, in_query: bool) -> Credential {
+        let authorization = headers
+            .get(AUTHORIZATION)
+            .map(|value| authorization(value.as_bytes()));
+        // What other systems' callers send for themselves must not hide a key that is in its place.
+        if let Some(Credential::Key(shown)) = &authorization
+            && shown.0.starts_with(PREFIX.as_bytes())
+        {
+            return authorization.unwrap_or(Credential::None);
+        }
+        let mut misplaced = None;
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "key" if in_query => {
+                    let value: SmallVec<[u8; 64]> = percent_decode_str(value).collect();
+                    return Credential::Key(Shown(value));
+                }
+                "key" => {
+                    misplaced.get_or_insert(
+                        "`?key=`, which this listener does not take (listener.NAME.key_in_query is false)",
+                    );
+                }
+                "token" | "access_token" => {
+                    misplaced.get_or_insert("`?token=`");
+                }
+                "api_key" | "apikey" | "api-key" => {
+                    misplaced.get_or_insert("`?api_key=`");
+                }
+                _ => {}
+            }
+        }
+        if let Some(authorization) = authorization {
+            return authorization;
+        }
+        if headers.contains_key("x-api-key") {
+            return Credential::Misplaced("the header `X-Api-Key`");
+        }
+        misplaced.map_or(Credential::None, Credential::Misplaced)
+    }
+}
+
+/// What the value of `Authorization` shows.
+fn authorization(value: &[u8]) -> Credential {
+    let value = value.trim_ascii();
+    let (scheme, rest) = match value.iter().position(|byte| *byte == b' ') {
+        Some(at) => (&value[..at], value[at..].trim_ascii()),
+        None => (value, &b""[..]),
+    };
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        return Credential::Key(Shown(SmallVec::from_slice(rest)));
+    }
+    if scheme.eq_ignore_ascii_case(b"basic") {
+        let mut decoded = [0; BASIC_MAX];
+        let length = BASIC.decode_slice(rest, &mut decoded).unwrap_or(0);
+        let decoded = &decoded[..length];
+        let password = decoded
+            .iter()
+            .position(|byte| *byte == b':')
+            .map(|at| &decoded[at + 1..]);
+        return Credential::Key(Shown(SmallVec::from_slice(password.unwrap_or_default())));
+    }
+    if value.starts_with(PREFIX.as_bytes()) {
+        return Credential::Misplaced("`Authorization` without a scheme before it");
+    }
+    Credential::Misplaced("`Authorization` with another scheme than Bearer or Basic")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use hyper::header::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(headers: &[(&str, &str)], query: &str, in_query: bool) -> String {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                    HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+                )
+            })
+            .collect();
+        match Credential::read(&headers, query, in_query) {
+            Credential::None => "none".to_owned(),
+            Credential::Key(shown) => format!("key {}", String::from_utf8_lossy(shown.as_bytes())),
+            Credential::Misplaced(place) => format!("misplaced {}", place.split(',').next().unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_where_callers_put_it() {
+        for (header, query, in_query, expected) in [
+            ("", "", false, "none"),
+            ("Bearer rs_a", "", false, "key rs_a"),
+            ("bEARER   rs_a ", "token=x", false, "key rs_a"),
+            // pbx:rs_a with and without padding, and without a name.
+            ("Basic cGJ4OnJzX2E=", "", false, "key rs_a"),
+            ("basic cGJ4OnJzX2E", "", false, "key rs_a"),
+            ("Basic OnJzX2E=", "", false, "key rs_a"),
+            ("Basic ???", "", false, "key "),
+            ("Basic", "", false, "key "),
+            ("", "ani=1&key=rs%5Fa", true, "key rs_a"),
+            ("", "ani=1&key=rs_a", false, "misplaced `?key=`"),
+            ("Bearer of-another-system", "key=rs_a", true, "key rs_a"),
+            ("Bearer of-another-system", "", true, "key of-another-system"),
+            (
+                "rs_a",
+                "",
+                false,
+                "misplaced `Authorization` without a scheme before it",
+            ),
+            (
+                "Digest rs_a",
+                "",
+                false,
+                "misplaced `Authorization` with another scheme than Bearer or Basic",
+            ),
+            ("", "token=rs_a", true, "misplaced `?token=`"),
+            ("", "api_key=rs_a", true, "misplaced `?api_key=`"),
+        ] {
+            let headers: &[(&str, &str)] = match header {
+                "" => &[],
+                value => &[("authorization", value)],
+            };
+            assert_eq!(told(headers, query, in_query), expected, "{header:?} {query:?}");
+        }
+        assert_eq!(
+            told(&[("x-api-key", "rs_a")], "", false),
+            "misplaced the header `X-Api-Key`"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_is_too_odd(value: Vec<u8>, scheme in "(Basic |Bearer |basic\t|)") {
+            authorization(&[scheme.as_bytes(), &value].concat());
+        }
+
+        #[test]
+        fn no_query_is_too_odd(query in "[ -~]{0,80}", in_query: bool) {
+            Credential::read(&HeaderMap::new(), &query, in_query);
+        }
+    }
+}

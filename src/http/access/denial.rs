@@ -1,0 +1,217 @@
+//! What is told to whoever may not, and what is counted and logged of it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::BytesMut;
+use prometheus::IntCounter;
+use serde_json::json;
+
+use super::scope::Need;
+use crate::callers::Reply;
+use crate::http::gate::Peer;
+use crate::http::keys::now_s;
+use crate::metrics::{Metrics, MetricsError};
+
+/// The most lines a second of each reason: who tries keys must not fill the disk.
+const LINES_A_SECOND: u64 = 5;
+
+/// Why a request is refused before anything is answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::http) enum Denial {
+    #[error("expected a request from one of `sources`, found another address; add its network there")]
+    Source,
+    #[error(
+        "expected a request from one of the dialect's `dialect_sources`, found another address; add its network there"
+    )]
+    DialectSource,
+    #[error(
+        "expected a key, found none; send it as `Authorization: Bearer rs_…`, or as the password of Basic{}",
+        if *in_query { ", or as `?key=`" } else { "" }
+    )]
+    Missing { in_query: bool },
+    #[error(
+        "expected a key as `Authorization: Bearer rs_…` or as the password of Basic, found something in {0}; send the key there"
+    )]
+    Misplaced(&'static str),
+    #[error("expected a key of this server, found another; `ringside key list` shows which there are")]
+    Unknown,
+    #[error("expected a key that is still valid, found an expired one; `ringside key add` makes another")]
+    Expired,
+    #[error("expected a key that is still valid, found a revoked one; `ringside key add` makes another")]
+    Revoked,
+    #[error(
+        "expected a key with the scope {0}, found one without; make one with `ringside key add NAME --scope SCOPE`"
+    )]
+    Scope(Need),
+    #[error(
+        "expected something that this listener allows, found {0}; use another listener, or add it to `scopes`"
+    )]
+    NotHere(Need),
+    #[error(
+        "expected `localhost` or an IP address as Host where no key is shown, found a name; use the address"
+    )]
+    Host,
+    #[error("expected `Content-Type: application/json`, found another or none; correct the request")]
+    ContentType,
+    #[error("expected a TLS handshake, found a fault")]
+    Handshake,
+}
+
+/// Reasons as metrics have them.
+const REASONS: [&str; 12] = [
+    "source",
+    "dialect_source",
+    "missing_key",
+    "misplaced_key",
+    "unknown_key",
+    "expired_key",
+    "revoked_key",
+    "scope",
+    "not_on_listener",
+    "host",
+    "content_type",
+    "tls",
+];
+
+/// What is counted and logged of denials.
+#[derive(Debug)]
+pub(in crate::http) struct Denials {
+    counters: [IntCounter; REASONS.len()],
+    /// The second, and how many lines there were in it.
+    lines: [Lines; REASONS.len()],
+}
+
+#[derive(Debug, Default)]
+struct Lines(AtomicU64);
+
+impl Denial {
+    fn index(&self) -> usize {
+        match self {
+            Denial::Source => 0,
+            Denial::DialectSource => 1,
+            Denial::Missing { .. } => 2,
+            Denial::Misplaced(_) => 3,
+            Denial::Unknown => 4,
+            Denial::Expired => 5,
+            Denial::Revoked => 6,
+            Denial::Scope(_) => 7,
+            Denial::NotHere(_) => 8,
+            Denial::Host => 9,
+            Denial::ContentType => 10,
+            Denial::Handshake => 11,
+        }
+    }
+
+    /// The word of metrics, logs and answers.
+    pub(in crate::http) fn reason(&self) -> &'static str {
+        REASONS[self.index()]
+    }
+
+    /// The HTTP status.
+    pub(in crate::http) fn status(&self) -> u16 {
+        match self {
+            Denial::Missing { .. }
+            | Denial::Misplaced(_)
+            | Denial::Unknown
+            | Denial::Expired
+            | Denial::Revoked => 401,
+            Denial::ContentType => 415,
+            Denial::Source
+            | Denial::DialectSource
+            | Denial::Scope(_)
+            | Denial::NotHere(_)
+            | Denial::Host
+            | Denial::Handshake => 403,
+        }
+    }
+
+    /// Writes `{"error": {"code", "message"}}` to `out`.
+    pub(in crate::http) fn write(&self, out: &mut BytesMut) -> Reply {
+        let body = json!({"error": {"code": self.reason(), "message": self.to_string()}});
+        out.extend_from_slice(body.to_string().as_bytes());
+        Reply {
+            status: self.status(),
+            content_type: "application/json",
+            allow: None,
+        }
+    }
+}
+
+impl Denials {
+    pub(in crate::http) fn register(metrics: &Metrics) -> Result<Denials, MetricsError> {
+        let denied = metrics.counters(
+            "ringside_http_denied_total",
+            "Connections and requests refused for who asked or from where, by reason.",
+            &["reason"],
+        )?;
+        Ok(Denials {
+            counters: REASONS.map(|reason| denied.with_label_values(&[reason])),
+            lines: Default::default(),
+        })
+    }
+
+    /// Counts `denial` to `peer`, and logs it unless there was enough of that this second. Neither a key nor a query is
+    /// ever logged.
+    pub(in crate::http) fn note(&self, denial: &Denial, peer: &Peer, error: Option<&dyn std::fmt::Display>) {
+        self.counters[denial.index()].inc();
+        if self.lines[denial.index()].may(now_s()) {
+            tracing::info!(
+                reason = denial.reason(),
+                %peer,
+                error = error.map(tracing::field::display),
+                "denied"
+            );
+        }
+    }
+}
+
+impl Lines {
+    /// Whether there may be one more line at `now_s`.
+    fn may(&self, now_s: u64) -> bool {
+        let next = |before: u64| match (before >> 8 == now_s, before & 0xff) {
+            (true, LINES_A_SECOND..) => None,
+            (true, _) => Some(before + 1),
+            (false, _) => Some(now_s << 8 | 1),
+        };
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_bounded_each_second() {
+        let lines = Lines::default();
+        for second in [7, 8] {
+            let written = (0..100).filter(|_| lines.may(second)).count();
+            assert_eq!(written as u64, LINES_A_SECOND);
+        }
+    }
+
+    #[test]
+    fn every_denial_has_a_reason_of_its_own_and_says_what_to_do() {
+        let denials = [
+            Denial::Source,
+            Denial::DialectSource,
+            Denial::Missing { in_query: true },
+            Denial::Misplaced("`?token=`"),
+            Denial::Unknown,
+            Denial::Expired,
+            Denial::Revoked,
+            Denial::Scope(Need::Lookup),
+            Denial::NotHere(Need::Feed),
+            Denial::Host,
+            Denial::ContentType,
+            Denial::Handshake,
+        ];
+        for (nth, denial) in denials.iter().enumerate() {
+            assert_eq!(denial.index(), nth);
+            let text = denial.to_string();
+            assert!(text.contains("expected") && text.contains("found"), "{text}");
+        }
+    }
+}
