@@ -15,6 +15,8 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
 #[path = "number/random.rs"]
 mod random;
+#[path = "number/reference.rs"]
+mod reference;
 
 use random::Random;
 
@@ -95,7 +97,7 @@ fn read(numbering: &Numbering, bytes: &[u8], region: &str) {
         return;
     };
     let _ = numbering.read(from_query(text).as_bytes(), Some(region));
-    let theirs = PHONE_NUMBER_UTIL.parse(text, Region::from_code(region).ok());
+    let theirs = reference::parse(text, Region::from_code(region).ok());
     let ours = numbering.parse_digits(text, Some(region));
     if text.chars().count() <= 250 {
         assert_eq!(

@@ -20,6 +20,8 @@ use rlibphonenumber::{
 mod maker;
 #[path = "number/random.rs"]
 mod random;
+#[path = "number/reference.rs"]
+mod reference;
 
 use maker::Maker;
 use random::Random;
@@ -32,21 +34,19 @@ fn numbering() -> Numbering {
 }
 
 /// The reference's answer in our words.
-fn reference(text: &str, region: Option<Region>) -> Result<PhoneNumber, ParseReason> {
+fn answer(text: &str, region: Option<Region>) -> Result<PhoneNumber, ParseReason> {
     if text.chars().count() > 250 {
         return Err(ParseReason::TooLong);
     }
-    PHONE_NUMBER_UTIL
-        .parse(text, region)
-        .map_err(|error| match error {
-            ParseError::InvalidCountryCode => ParseReason::UnknownCallingCode,
-            ParseError::TooShortAfterIdd => ParseReason::TooShortAfterPrefix,
-            ParseError::TooShortNsn => ParseReason::TooShort,
-            ParseError::TooLongNsn | ParseError::NotANumber(NotANumberError::FailedToParseNumberAsInt(_)) => {
-                ParseReason::TooLong
-            }
-            ParseError::NotANumber(_) => ParseReason::NotANumber,
-        })
+    reference::parse(text, region).map_err(|error| match error {
+        ParseError::InvalidCountryCode => ParseReason::UnknownCallingCode,
+        ParseError::TooShortAfterIdd => ParseReason::TooShortAfterPrefix,
+        ParseError::TooShortNsn => ParseReason::TooShort,
+        ParseError::TooLongNsn | ParseError::NotANumber(NotANumberError::FailedToParseNumberAsInt(_)) => {
+            ParseReason::TooLong
+        }
+        ParseError::NotANumber(_) => ParseReason::NotANumber,
+    })
 }
 
 /// A number's digits after the plus, every leading zero written.
@@ -96,7 +96,7 @@ fn kind(number: &PhoneNumber) -> Option<NumberType> {
 fn differences(numbering: &Numbering, text: &str, region: Option<Region>) -> Vec<String> {
     let region_text = region.map_or_else(|| "ZZ".to_owned(), |region| region.to_string());
     let ours = numbering.parse_raw(text, Some(&region_text));
-    let theirs = reference(text, region);
+    let theirs = answer(text, region);
     let written = theirs.as_ref().map(e164).map_err(|reason| *reason);
     if ours != written {
         return vec![format!("{text:?} {region_text}: {ours:?}, not {written:?}")];
@@ -162,7 +162,7 @@ fn made_up_numbers_are_read_as_the_reference_reads_them() {
         let mut wrong: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for _ in 0..count / threads {
             let made = maker.make(&mut random);
-            accepted += u64::from(reference(&made.text, made.region).is_ok());
+            accepted += u64::from(answer(&made.text, made.region).is_ok());
             let found = differences(&numbering, &made.text, made.region);
             let of_form = wrong.entry(made.form).or_default();
             if of_form.len() < 20 {

@@ -311,11 +311,12 @@ impl Numbering {
             trace.note(|| format!("outside-line prefix taken off: {rest:?}"));
             text = rest;
         }
-        let Some(digits) = Digits::of(text) else {
+        let mut digits = Digits::none();
+        if !digits.read(text) {
             trace.note(|| "more than digits and separators: left to the parser".to_owned());
             let with_context = context.map(|context| format!("{context}{text}"));
             return self.public(with_context.as_deref().unwrap_or(text), region, trace);
-        };
+        }
         if text.is_empty() || digits.are_zeros() && !self.rules.is_emergency(digits.as_str()) {
             trace.note(|| "nothing or zeros: withheld".to_owned());
             return Ok((Outcome::Withheld, None));

@@ -62,16 +62,63 @@ const CLASSES: [Class; 256] = {
     classes
 };
 
+/// Why there are no digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Without {
+    /// The text has too few for any number.
+    Any,
+    /// The reference has to read the text.
+    Knowing,
+}
+
 impl Digits {
-    /// `None` where the reference has to read the text.
-    #[inline]
-    pub(super) fn of(text: &str) -> Option<Digits> {
-        let mut rest = text.as_bytes();
-        let mut digits = Digits {
+    pub(super) const fn none() -> Digits {
+        Digits {
             values: [0; MOST],
             length: 0,
             plus: false,
-        };
+        }
+    }
+
+    /// Takes the digits of a text, in place: a copy right behind the last of the single bytes would wait for them all.
+    #[inline]
+    pub(super) fn read(&mut self, text: &str) -> Result<(), Without> {
+        if text
+            .bytes()
+            .all(|byte| matches!(class(byte), Class::Other | Class::Separator) && byte != b';')
+        {
+            return Err(Without::Any);
+        }
+        let number = self.take(text).ok_or(Without::Knowing)?;
+        if self.length < LEAST {
+            self.few(number)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Fewer digits than three are a number only if they are two, side by side, and nothing else.
+    #[cold]
+    fn few(&self, number: &[u8]) -> Result<(), Without> {
+        let number = trimmed(number);
+        if number
+            .iter()
+            .any(|byte| !matches!(class(*byte), Class::Digit | Class::Separator))
+        {
+            return Err(Without::Knowing);
+        }
+        if number.len() == 2 && self.length == 2 && !self.plus {
+            Ok(())
+        } else {
+            Err(Without::Any)
+        }
+    }
+
+    /// Takes the digits, and gives the text from the first digit or behind the plus on.
+    #[inline]
+    fn take<'a>(&mut self, text: &'a str) -> Option<&'a [u8]> {
+        let digits = self;
+        let mut rest = text.as_bytes();
         loop {
             let (&byte, after) = rest.split_first()?;
             match class(byte) {
@@ -128,7 +175,7 @@ impl Digits {
             }
             rest = after;
         }
-        (digits.length >= LEAST).then_some(digits)
+        Some(number)
     }
 
     #[inline]
@@ -181,14 +228,18 @@ fn foreign(text: &[u8]) -> Option<(Foreign, &[u8])> {
 /// `number` is everything from the first digit or plus on.
 #[cold]
 fn can_follow(number: &[u8], rest: &[u8]) -> bool {
-    let end = rest
-        .iter()
-        .rposition(|byte| byte.is_ascii_alphanumeric() || *byte == b'#' || !byte.is_ascii())
-        .map_or(0, |at| at + 1);
-    let rest = rest.get(..end).unwrap_or_default();
+    let rest = trimmed(rest);
     // `… x302/x2303` are two numbers; the reference cuts the second off by looking for a slash before an x.
     let may_be_two = number.contains(&b'/') && rest.contains(&b'x');
     rest.is_empty() || !may_be_two && extension::is_one(rest)
+}
+
+/// The text without characters at its end that the reference leaves off.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let end = text
+        .iter()
+        .rposition(|byte| byte.is_ascii_alphanumeric() || *byte == b'#' || !byte.is_ascii());
+    text.get(..end.map_or(0, |at| at + 1)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -196,7 +247,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<String> {
-        let digits = Digits::of(text)?;
+        let mut digits = Digits::none();
+        digits.read(text).ok()?;
         let plus = if digits.plus { "+" } else { "" };
         let digits = digits.values().iter().map(|digit| char::from(b'0' + digit));
         Some(plus.chars().chain(digits).collect())
@@ -227,10 +279,10 @@ mod tests {
         for text in [
             "",
             "+",
-            "12",
             "1-800-FLOWERS",
             "+14155552671#",
             "12 x345",
+            "1 x2345",
             "+49߀1234",
             "＋＋4930",
             "x;123456",
@@ -243,6 +295,13 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+        assert_eq!(Digits::none().read("hotel"), Err(Without::Any));
+        for text in ["", "1", "+12", "1-2", "+", "(1)"] {
+            assert_eq!(Digits::none().read(text), Err(Without::Any), "{text}");
+        }
+        assert_eq!(read("(12)"), Some("12".to_owned()));
+        assert_eq!(Digits::none().read("h\u{f4}tel"), Err(Without::Knowing));
+        assert_eq!(Digits::none().read("hotel 1a"), Err(Without::Knowing));
         assert_eq!(read(&"1".repeat(40)), Some("1".repeat(40)));
         assert_eq!(read(&"1".repeat(41)), None);
     }

@@ -5,6 +5,7 @@
 //! this makes the automaton the smallest there is.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::pattern::{Pattern, Unsupported};
 
@@ -34,8 +35,43 @@ struct Node<S> {
 /// The automaton while it is made.
 pub(super) struct Builder {
     nodes: Vec<Node<Draft>>,
-    known: HashMap<Node<Draft>, Draft>,
-    unions: HashMap<(Draft, Draft), Draft>,
+    known: HashMap<Node<Draft>, Draft, Quick>,
+    unions: HashMap<(Draft, Draft), Draft, Quick>,
+}
+
+/// Hashes states: a hundred thousand times before the first number can be read, and what is hashed comes from nobody
+/// who could choose it.
+#[derive(Default)]
+struct Mix(u64);
+
+type Quick = BuildHasherDefault<Mix>;
+
+impl Mix {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 29
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.add(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.add(u64::from(word));
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.add(u64::from(word));
+    }
 }
 
 impl Automaton {
@@ -96,8 +132,8 @@ impl Builder {
         };
         Builder {
             nodes: vec![dead],
-            known: HashMap::from([(dead, DEAD)]),
-            unions: HashMap::new(),
+            known: [(dead, DEAD)].into_iter().collect(),
+            unions: HashMap::default(),
         }
     }
 
@@ -140,7 +176,7 @@ impl Builder {
     ///
     /// `None` where there are more states than a number has room for.
     pub(super) fn finish(&self, roots: &[Draft]) -> Option<(Automaton, Vec<State>)> {
-        let mut numbers: HashMap<Draft, State> = HashMap::from([(DEAD, 0)]);
+        let mut numbers: HashMap<Draft, State, Quick> = [(DEAD, 0)].into_iter().collect();
         let mut order = vec![DEAD];
         let mut waiting: Vec<Draft> = roots.iter().rev().copied().collect();
         while let Some(state) = waiting.pop() {
