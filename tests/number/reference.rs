@@ -1,9 +1,12 @@
 //! libphonenumber's port, put right where it differs from libphonenumber itself.
 
+use std::borrow::Cow;
+
 use rlibphonenumber::{NotANumberError, PHONE_NUMBER_UTIL, ParseError, PhoneNumber, Region};
 
 /// The reference's answer.
 pub(crate) fn parse(text: &str, region: Option<Region>) -> Result<PhoneNumber, ParseError> {
+    let text = &with_scheme_first(text);
     let number = PHONE_NUMBER_UTIL.parse(text, region)?;
     // Two digits and an extension are no number to libphonenumber; the port takes them. `tests/system/phonenumbers.sh`
     // has the last word.
@@ -12,6 +15,17 @@ pub(crate) fn parse(text: &str, region: Option<Region>) -> Result<PhoneNumber, P
             Err(NotANumberError::NotMatchedValidNumberPattern.into())
         }
         _ => Ok(number),
+    }
+}
+
+/// Where the first `tel:` stands behind the context, there is nothing between the two: that is written so that the port
+/// can read it.
+fn with_scheme_first(text: &str) -> Cow<'_, str> {
+    match (text.find(";phone-context="), text.find("tel:")) {
+        (Some(context), Some(scheme)) if scheme > context => {
+            Cow::Owned(format!("tel:{}", text.get(context..).unwrap_or_default()))
+        }
+        _ => Cow::Borrowed(text),
     }
 }
 

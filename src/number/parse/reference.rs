@@ -1,8 +1,11 @@
 //! The reference parser: libphonenumber, ported. It reads whatever the tables leave to it, in microseconds and with
 //! allocations, and it is what the tables are tested against.
 //!
-//! In one thing the port differs from libphonenumber itself (and its ports to Java and Python), which is put right
-//! here: two digits alone are a number, but not two digits and an extension, `12;3`.
+//! In two things the port differs from libphonenumber itself (and its ports to Java and Python), which are put right
+//! here. Two digits alone are a number, but not two digits and an extension, `12;3`. And it panics where `tel:` stands
+//! behind `;phone-context=`.
+
+use std::borrow::Cow;
 
 use rlibphonenumber::{NotANumberError, PHONE_NUMBER_UTIL, ParseError};
 
@@ -11,6 +14,7 @@ use crate::number::region::Region;
 
 /// Parses a text of at most 250 characters.
 pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
+    let text = &with_scheme_first(text);
     let number = PHONE_NUMBER_UTIL
         .parse(text, region.to_library())
         .map_err(reason)?;
@@ -33,6 +37,17 @@ pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
             leading_zeros,
         }),
         _ => Err(ParseReason::NotANumber),
+    }
+}
+
+/// Where the first `tel:` stands behind the context, there is nothing between the two: that is written so that the port
+/// can read it.
+fn with_scheme_first(text: &str) -> Cow<'_, str> {
+    match (text.find(";phone-context="), text.find("tel:")) {
+        (Some(context), Some(scheme)) if scheme > context => {
+            Cow::Owned(format!("tel:{}", text.get(context..).unwrap_or_default()))
+        }
+        _ => Cow::Borrowed(text),
     }
 }
 
@@ -113,6 +128,17 @@ fn reason(error: ParseError) -> ParseReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scheme_behind_the_context_is_no_panic() {
+        let none = Region::NONE;
+        assert_eq!(
+            parse("030 1;phone-context=tel:host", none),
+            Err(ParseReason::NotANumber)
+        );
+        let from_context = parse("030 1;phone-context=+4930123456;tel:7", none).map(Parsed::digits);
+        assert_eq!(from_context, Ok(4_930_123_456));
+    }
 
     #[test]
     fn two_digits_have_no_extension() {
