@@ -2,7 +2,7 @@
 
 mod access;
 mod error;
-mod generations;
+pub mod generations;
 mod manager;
 mod pages;
 mod reload;
@@ -27,19 +27,18 @@ use crate::http::{self, Cut, Hearts, HttpError, Keys, Listener, Readiness};
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::replica::generations::Generations;
 use crate::replica::{Counters, Freshness, Replica};
 use crate::snapshot::folder::{Folder, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 use crate::telemetry::Log;
 use crate::tenant::Tenant;
+use generations::{Generations, Live};
 use reload::Reloader;
 use scrub::Scrubbing;
 use site::Site;
 
 pub use error::AppError;
-pub use generations::{Place, Publication};
 pub use reload::Reloaded;
 pub use signal::{Hangup, serve_until_told_to_stop};
 pub use site::Rules;
@@ -52,6 +51,7 @@ pub struct App {
     tenant: Arc<Tenant>,
     readiness: Arc<Readiness>,
     reloader: Arc<Reloader>,
+    generations: Arc<Generations>,
     scrub_within: Duration,
     metrics: Arc<Metrics>,
 }
@@ -65,6 +65,7 @@ pub struct Running {
     tenant: Arc<Tenant>,
     readiness: Arc<Readiness>,
     reloader: Arc<Reloader>,
+    generations: Arc<Generations>,
 }
 
 impl App {
@@ -113,19 +114,13 @@ impl App {
                 "no snapshot and no feed: every lookup is a miss until one is built (`ringside snapshot build`)"
             );
         }
-        let has_feeds = !feeds.is_empty();
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
-        let generations = Arc::new(Generations::new(
-            Arc::clone(&folder),
-            config.phones,
-            config.sanity,
-        ));
-        let acts = generations::Pages {
-            generations: Arc::clone(&generations),
+        let live = Live {
+            index: Arc::clone(&tenant.index),
             installer: feeds.installer(),
             readiness: Arc::clone(&readiness),
-            has_feeds,
         };
+        let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
         let scrub_within = Duration::from_secs(config.data.scrub_interval_s);
         let lookups = Arc::new(callers::Meters::register(&metrics)?);
         let sources = rules.sources(config, &tenant, &lookups);
@@ -154,19 +149,21 @@ impl App {
                 .collect(),
             sources: Arc::clone(&sources),
             admin: Arc::clone(&admin_access),
-            generations,
+            generations: Arc::clone(&generations),
             keys,
         };
         let (address, http) = (config.admin.address, config.http);
+        let connections_max = config.admin.connections_max;
         let reloader = Reloader::new(site, loaded, log, &metrics)?;
         let admin = http::Admin {
             address,
+            connections_max,
             unix: Some(folder.folder().socket()),
             tenant: Arc::clone(&tenant),
             metrics: Arc::clone(&metrics),
             lookups,
             readiness: Arc::clone(&readiness),
-            extra: Some(pages::pages(&sources, &reloader, acts)),
+            extra: Some(pages::pages(&sources, &reloader, &generations)),
             access: admin_access,
             further: Some(pages::status(&reloader)),
         };
@@ -177,6 +174,7 @@ impl App {
             tenant,
             readiness,
             reloader,
+            generations,
             scrub_within,
             metrics,
         })
@@ -213,6 +211,7 @@ impl App {
             tenant: self.tenant,
             readiness: self.readiness,
             reloader: self.reloader,
+            generations: self.generations,
         })
     }
 }
@@ -277,6 +276,7 @@ impl Running {
 
     /// Takes no more callers, finishes the requests that are open, stops the feeds, and ends.
     pub fn drain(self) {
+        self.generations.end();
         self.http.drain();
         self.feeds.stop();
         self.scrubbing.stop();

@@ -7,6 +7,7 @@
 
 mod answer;
 mod attributes;
+mod batch;
 mod call;
 mod customer;
 mod disclosure;
@@ -25,10 +26,11 @@ mod settings;
 mod sources;
 mod treatment;
 
+pub use batch::Batch;
 pub use call::{Call, Reply, trimmed};
 pub use lookup::{Request, Source};
 pub use meters::{Meters, Outcome};
-pub use native::Native;
+pub use native::{Begun, Native};
 pub use refusal::Refusal;
 pub use settings::{Answers, Attestation, Flag, TreatmentRule, Verstat};
 pub use sources::Sources;

@@ -1,8 +1,9 @@
 //! The command line: what a person types, and what is printed for people or machines.
 //!
-//! Exit codes: 0 done, 1 failed, 2 typed wrongly, 3 an import waits to be accepted. Answers go to standard output; notes, progress and errors to
+//! Exit codes: 0 done, 1 failed, 2 typed wrongly, 3 an import that was built and waits to be accepted. Answers go to standard output; notes, progress and errors to
 //! standard error. A reader that stops reading (`| head`) ends a command quietly.
 
+mod accept;
 mod arguments;
 mod client;
 mod config;
@@ -15,9 +16,11 @@ mod lookup;
 mod normalize;
 mod number;
 mod output;
+mod pin;
 mod program;
 mod progress;
 mod reload;
+mod rollback;
 mod serve;
 mod snapshot;
 mod status;
@@ -61,10 +64,10 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
             SnapshotCommand::Export(arguments) => snapshot::export::run(&arguments, out),
             SnapshotCommand::Diff(arguments) => snapshot::diff::run(&arguments, out),
         },
-        Command::Generations(arguments) => generations::list(&arguments, out),
-        Command::Accept(arguments) => generations::accept(&arguments, out),
-        Command::Rollback(arguments) => generations::roll_back(&arguments, out),
-        Command::Pin(arguments) => generations::pin(&arguments, out),
+        Command::Generations(arguments) => generations::run(&arguments, out),
+        Command::Accept(arguments) => accept::run(&arguments, out),
+        Command::Rollback(arguments) => rollback::run(&arguments, out),
+        Command::Pin(arguments) => pin::run(&arguments, out),
         Command::Lookup(arguments) => lookup::run(&arguments, out),
         Command::Explain(arguments) => explain::run(&arguments, out),
         Command::Normalize(arguments) => normalize::run(&arguments, out),

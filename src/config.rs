@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
-use crate::replica::judge::Sanity;
+use crate::snapshot::judge;
 use crate::{feed, http, index, number, telemetry};
 
 pub use changes::{Change, Uptake};
@@ -50,8 +50,6 @@ pub struct Config {
     pub keys: Keys,
     /// What is kept on disk.
     pub data: Data,
-    /// Which imports pass unasked.
-    pub sanity: Sanity,
     /// How snapshots are built.
     pub import: Import,
     /// How written numbers are read.
@@ -70,6 +68,8 @@ pub struct Config {
     pub log: telemetry::Settings,
     /// What is counted apart.
     pub metrics: Metrics,
+    /// When an import waits for somebody's word.
+    pub sanity: judge::Settings,
     /// What is kept of each customer.
     pub customer: Customer,
 }

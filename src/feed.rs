@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-pub use runner::{Compaction, FeedError, Feeds, Installer, Running};
+pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
 
 /// One feed: `[feed.NAME]` of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -2,20 +2,28 @@
 //!
 //! One OS thread for each worker, with a runtime of its own and a listening socket of its own for each TCP address, so
 //! that a request is read, answered and written on one core. Administration has its own thread too: a health check is
-//! answered while the workers are busy. Invariants: everything is bound before anything is served; a request that was
+//! answered while the workers are busy, and has its own share of connections. What strangers can take of connections,
+//! time, memory and turns is bounded: `door` connections, `deadline` time, `bodies` memory, `pulse` the work that is
+//! accepted. Invariants: everything is bound before anything is served; a request that was
 //! read is answered, also while the server drains, within the time that it is given; every thread is joined by
 //! [`Running`].
 
 mod accept;
 mod access;
 mod admin;
+mod bodies;
+mod connection;
+mod deadline;
+mod door;
 mod error;
+mod files;
 mod gate;
 mod gauges;
 mod keys;
 mod life;
 mod listener;
 mod meters;
+mod pulse;
 mod readiness;
 mod service;
 mod settings;
@@ -27,7 +35,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -44,10 +51,12 @@ pub use settings::{Listener, Policy, Settings};
 pub use tls::{Tls, TlsError, TlsFiles, trusting};
 
 use crate::metrics::Metrics;
+use bodies::Bodies;
+use door::Door;
 use life::Life;
 use listener::{Local, Sockets};
 use meters::Meters;
-use worker::Worker;
+use worker::{Common, Worker};
 
 /// Makes servers.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +65,9 @@ pub struct Server;
 /// Sockets that are bound and not served yet; callers that connect already wait.
 #[derive(Debug)]
 pub struct Bound {
-    settings: Settings,
+    common: Common,
     sockets: Vec<Sockets>,
     admin: admin::Bound,
-    meters: Arc<Meters>,
 }
 
 /// A server that serves. Dropping it drains it.
@@ -109,12 +117,23 @@ impl Server {
         }
         let locals = sockets.iter().flat_map(Sockets::locals).collect();
         let policies = sockets.iter().map(Sockets::policy).collect();
-        let admin = admin.bind(locals, policies, Arc::clone(&meters), metrics)?;
-        Ok(Bound {
+        let limit = files::raised_limit();
+        let connections_max = files::connections_max(settings.connections_max, admin.connections_max, limit);
+        let common = Common {
             settings,
+            meters,
+            door: Door::new(connections_max, settings.connections_per_peer_max),
+            bodies: Bodies::new(
+                settings.bodies_max_mib << 20,
+                settings.body_max_bytes,
+                settings.body_timeout,
+            ),
+        };
+        let admin = admin.bind(locals, policies, &common, metrics)?;
+        Ok(Bound {
+            common,
             sockets,
             admin,
-            meters,
         })
     }
 }
@@ -149,10 +168,8 @@ impl Bound {
         let locals: Vec<Local> = self.sockets.iter().flat_map(Sockets::locals).collect();
         let admin = self.admin.address();
         let readiness = self.admin.readiness();
-        let count = self.settings.worker_count();
-        let mut workers: Vec<Worker> = (0..count)
-            .map(|_| Worker::new(self.settings, &self.meters))
-            .collect();
+        let count = self.common.settings.worker_count();
+        let mut workers: Vec<Worker> = (0..count).map(|_| Worker::new(&self.common)).collect();
         let mut unix = Vec::new();
         for sockets in self.sockets {
             unix.extend(sockets.share(&mut workers)?);
@@ -286,6 +303,3 @@ fn address(locals: &[Local], name: &str) -> Option<SocketAddr> {
         .find(|local| local.name == name)
         .and_then(|local| local.address)
 }
-
-/// The longest that a connection may be idle, or take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);

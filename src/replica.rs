@@ -5,8 +5,6 @@
 pub mod change;
 pub mod compaction;
 pub mod freshness;
-pub mod generations;
-pub mod judge;
 
 mod apply;
 mod graves;

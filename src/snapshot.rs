@@ -7,6 +7,7 @@ pub mod claimants;
 pub mod export;
 pub mod folder;
 pub mod import;
+pub mod judge;
 pub mod layout;
 pub mod map;
 pub mod scrub;
@@ -120,6 +121,9 @@ pub enum SnapshotError {
     /// Tables and records disagree.
     #[error("{0}; the file is damaged, or its writer is at fault: build it again")]
     Inconsistent(String),
+    /// Whoever asked wants no more of it.
+    #[error("it was ended before it was done")]
+    Ended,
     /// The file cannot be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -1,6 +1,6 @@
 //! The server in this process, over real sockets: connections, limits, errors, administration, draining.
 
-#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
 #[path = "support/served.rs"]
 mod served;
@@ -13,10 +13,16 @@ mod wire;
 mod access;
 #[path = "http/administration.rs"]
 mod administration;
+#[path = "http/crowds.rs"]
+mod crowds;
 #[path = "http/formats.rs"]
 mod formats;
+#[path = "http/limits.rs"]
+mod limits;
 #[path = "http/lookup.rs"]
 mod lookup;
+#[path = "http/overload.rs"]
+mod overload;
 #[path = "http/rules.rs"]
 mod rules;
 #[path = "http/sockets.rs"]

@@ -60,14 +60,16 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> Result<Vec<u8>, Error> {
     })
 }
 
-struct Connection {
+/// One connection.
+pub(crate) struct Connection {
     stream: TcpStream,
     request: Vec<u8>,
     received: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Connection, Error> {
+    /// Connects to `address`.
+    pub(crate) async fn open(address: SocketAddr) -> Result<Connection, Error> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Connection {
@@ -79,12 +81,22 @@ impl Connection {
 
     /// Sends one request and gives the body of its answer.
     async fn get(&mut self, path: &str) -> Result<&[u8], Error> {
-        self.request.clear();
-        self.request.extend_from_slice(b"GET ");
-        self.request.extend_from_slice(path.as_bytes());
-        self.request
-            .extend_from_slice(b" HTTP/1.1\r\nhost: ringside\r\n\r\n");
-        self.stream.write_all(&self.request).await?;
+        let mut request = std::mem::take(&mut self.request);
+        request.clear();
+        request.extend_from_slice(b"GET ");
+        request.extend_from_slice(path.as_bytes());
+        request.extend_from_slice(b" HTTP/1.1\r\nhost: ringside\r\n\r\n");
+        let status = self.exchange(&request).await.map(|(status, _)| status);
+        self.request = request;
+        match status? {
+            200 => Ok(self.body()?),
+            status => Err(Error::new(ErrorKind::InvalidData, format!("status {status}"))),
+        }
+    }
+
+    /// Sends `request`, as it is, and gives the status and the body of its answer.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<(u16, &[u8]), Error> {
+        self.stream.write_all(request).await?;
         self.received.clear();
         loop {
             if self.stream.read_buf(&mut self.received).await? == 0 {
@@ -93,32 +105,45 @@ impl Connection {
                     "the server closed the connection",
                 ));
             }
-            if let Some((head, length)) = head(&self.received)?
-                && self.received.len() >= head + length
+            if let Some(head) = head(&self.received)?
+                && self.received.len() >= head.end + head.length
             {
-                return Ok(&self.received[head..head + length]);
+                return Ok((head.status, &self.received[head.end..head.end + head.length]));
             }
         }
     }
+
+    fn body(&self) -> Result<&[u8], Error> {
+        let head = head(&self.received)?.ok_or(ErrorKind::InvalidData)?;
+        Ok(&self.received[head.end..head.end + head.length])
+    }
 }
 
-/// Bytes of the head and of the body; `None` while the head is not whole.
-fn head(received: &[u8]) -> Result<Option<(usize, usize)>, Error> {
+/// What the head of an answer says.
+struct Head {
+    status: u16,
+    /// Where the body begins.
+    end: usize,
+    /// Bytes of the body.
+    length: usize,
+}
+
+/// The head of an answer; `None` while it is not whole.
+fn head(received: &[u8]) -> Result<Option<Head>, Error> {
     let invalid = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
     let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
     };
     let text = std::str::from_utf8(&received[..end]).map_err(|_| invalid("a head that is no text"))?;
-    if !text.starts_with("HTTP/1.1 200") {
-        return Err(invalid(text.lines().next().unwrap_or_default()));
-    }
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
     let length = text
         .lines()
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .and_then(|(_, value)| value.trim().parse().ok());
-    Ok(Some((
-        end + 4,
-        length.ok_or_else(|| invalid("no content-length"))?,
-    )))
+    Ok(Some(Head {
+        status: status.ok_or_else(|| invalid(text.lines().next().unwrap_or_default()))?,
+        end: end + 4,
+        length: length.ok_or_else(|| invalid("no content-length"))?,
+    }))
 }

@@ -147,8 +147,7 @@ pub(crate) fn snapshot(
             streams: &streams,
         };
         writer.finish(&facts)?;
-        let present = held.folder().present()?.unwrap_or_default();
-        held.publish(staged, present)?;
+        held.publish(staged, GENERATION, held.present())?;
     }
     let snapshot = Snapshot::map(&path)?;
     Ok((path, snapshot))

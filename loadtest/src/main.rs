@@ -14,6 +14,7 @@ mod customers;
 mod lookup;
 mod machine;
 mod normalize;
+mod overload;
 mod pairs;
 mod row;
 mod server;
@@ -44,6 +45,9 @@ enum Command {
     Cpu(cpu::Options),
     /// Row 9: exec to first correct answer. Needs `cargo build --release` first.
     Startup(startup::Options),
+    /// Answers and their times at the load that one worker can carry, and at ten times that. Needs
+    /// `cargo build --release` first.
+    Overload(overload::Options),
     /// Row 15: reading written numbers beside the crates `phonenumber` and `rlibphonenumber`.
     Normalize(normalize::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Lookup(options) => lookup::measure(options),
         Command::Cpu(options) => cpu::measure(options),
         Command::Startup(options) => startup::measure(options),
+        Command::Overload(options) => overload::measure(options),
         Command::Normalize(options) => normalize::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };

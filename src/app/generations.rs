@@ -1,286 +1,260 @@
-//! The administration's pages on generations: what there is, imports beside the traffic, acceptance, rollback, pins.
+//! Which generation is served: building over it, publishing, judging, accepting, going back, pinning.
+//!
+//! One at a time, whoever asks: a person at the command line over the administration of the service that holds the
+//! folder, or the command line itself where no service does. Publication is by compare-and-swap: what was built over a
+//! generation takes its place and no other's. Merges of changes are not in the way, since a build that takes the place
+//! of what feeds brought takes the place of what was merged of it too.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+mod acts;
+mod building;
+mod busy;
+mod error;
+mod pages;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::callers::Call;
-use crate::durable::DurableError;
+use serde_json::Value;
+
+use crate::config::Config;
 use crate::feed::Installer;
-use crate::http::{Page, Readiness};
-use crate::replica::generations::{Finished, Generations, GenerationsError};
-use crate::replica::judge::Reading;
-use crate::snapshot::MappedSnapshot;
-use crate::snapshot::Stream;
-use crate::snapshot::folder::{Folder, FolderError};
+use crate::http::Readiness;
+use crate::index::{Index, Ownership};
+use crate::snapshot::folder::{Candidate, FolderError, Held};
+use crate::snapshot::judge::{self, Comparison, Reason, Rows};
+use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 
-/// What a build that goes through the service is to be.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Place {
-    /// The folder to build in.
-    pub dir: PathBuf,
-    /// Serial number that the snapshot is to have.
-    pub generation: u64,
-    /// The present generation; 0 for none.
-    pub base: u64,
-    /// Where that is.
-    pub base_path: Option<PathBuf>,
-    /// Streams of changes that go on over the snapshot, and where they are now.
-    pub streams: Vec<Stream>,
+pub use building::{Outcome, Published, Reserved};
+pub use busy::Step;
+pub use error::ActError;
+
+use building::Build;
+use busy::{Act, Busy};
+
+/// The paths of acts; each is asked for by `POST`.
+const ACTS: [&str; 8] = [
+    "/builds",
+    "/builds/publish",
+    "/builds/drop",
+    "/accept",
+    "/drop-candidate",
+    "/rollback",
+    "/pin",
+    "/unpin",
+];
+
+/// The service that takes up what is published.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// What it serves.
+    pub index: Arc<Index>,
+    /// What takes snapshots up.
+    pub installer: Installer,
+    /// Told when there is something to serve.
+    pub readiness: Arc<Readiness>,
 }
 
-/// A build that is finished in the folder that [`Place`] named.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Publication {
-    /// Name of the snapshot's file in that folder.
-    pub snapshot: String,
-    /// Name of the file of its rejects.
-    pub rejects: Option<String>,
-    /// As in [`Place`].
-    pub generation: u64,
-    /// As in [`Place`].
-    pub base: u64,
-    /// What it was made of, for people.
-    pub input: String,
-    /// How that was read.
-    pub reading: Reading,
-    /// Publish it whatever the comparison says.
-    pub accept: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reservation {
-    #[serde(default)]
-    replace: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Which {
-    generation: Option<u64>,
-}
-
-/// Answers what is asked of the generations that are served.
+/// Decides which generation of a folder is the present one.
 #[derive(Debug)]
-pub(super) struct Pages {
-    pub(super) generations: Arc<Generations>,
-    pub(super) installer: Installer,
-    pub(super) readiness: Arc<Readiness>,
-    /// Whether changes come from a feed, which an import would overrule.
-    pub(super) has_feeds: bool,
+pub struct Generations {
+    held: Arc<Held>,
+    rules: Mutex<(Ownership, judge::Settings)>,
+    feeds: Vec<String>,
+    live: Option<Live>,
+    line: Mutex<Line>,
+    busy: Busy,
+    ending: AtomicBool,
 }
 
-/// Why an act is refused: a status, a word for programs, words for people.
-struct Refused(u16, &'static str, String);
+/// What was published by an act, as opposed to a merge, and what is being built over it.
+#[derive(Debug)]
+struct Line {
+    /// The generation that the last act published; merges go on from it.
+    root: u64,
+    builds: BTreeMap<u64, Build>,
+}
 
-impl Pages {
-    /// What there is of `call`'s path; `None` where it is none of ours.
-    pub(super) fn answer(&self, call: &Call<'_>) -> Option<Page> {
-        let answered = match (call.method, call.trimmed_path()) {
-            ("GET" | "HEAD", "/generations") => self.list(),
-            ("POST", "/builds") => of(call).and_then(|asked| self.reserve(&asked)),
-            ("POST", "/builds/publish") => of(call).and_then(|asked| self.publish(&asked)),
-            ("POST", "/accept") => self.accept(),
-            ("POST", "/accept/drop") => self.drop_candidate(),
-            ("POST", "/rollback") => of(call).and_then(|asked| self.roll_back(&asked)),
-            ("POST", "/pin") => of(call).and_then(|asked| self.pin(&asked)),
-            ("POST", "/unpin") => of(call).and_then(|asked| self.unpin(&asked)),
-            (
-                _,
-                "/generations" | "/builds" | "/builds/publish" | "/accept" | "/accept/drop" | "/rollback"
-                | "/pin" | "/unpin",
-            ) => Err(Refused(
-                405,
-                "method_not_allowed",
-                "expected GET of /generations, or POST of an act; correct the request".to_owned(),
-            )),
+impl Generations {
+    /// Those of the folder that `held` holds, served by `live` if anybody serves them.
+    pub fn new(held: Arc<Held>, config: &Config, live: Option<Live>) -> Generations {
+        let feeds = config.feed.iter();
+        Generations {
+            rules: Mutex::new((config.phones, config.sanity)),
+            feeds: feeds
+                .filter(|(_, feed)| feed.kind != crate::feed::Kind::None)
+                .map(|(name, _)| name.clone())
+                .collect(),
+            live,
+            line: Mutex::new(Line {
+                root: held.present(),
+                builds: BTreeMap::new(),
+            }),
+            busy: Busy::default(),
+            ending: AtomicBool::new(false),
+            held,
+        }
+    }
+
+    /// Does what `path`, one of those of the administration, does with the JSON `body`; `None` where it is none of
+    /// them.
+    pub fn perform(&self, path: &str, body: &[u8]) -> Option<Result<Value, ActError>> {
+        Some(match path {
+            "/builds" => self.reserve(body),
+            "/builds/publish" => self.publish(body),
+            "/builds/drop" => self.drop_build(body),
+            "/accept" => self.accept(),
+            "/drop-candidate" => self.drop_candidate(),
+            "/rollback" => self.rollback(body),
+            "/pin" => self.pin(body),
+            "/unpin" => self.unpin(body),
             _ => return None,
-        };
-        let (status, body) = answered.map_or_else(
-            |Refused(status, code, message)| (status, json!({"error": {"code": code, "message": message}})),
-            |body| (200, body),
-        );
-        Some(Page {
-            status,
-            content_type: "application/json",
-            body: body.to_string().into_bytes(),
         })
     }
 
-    fn list(&self) -> Result<Value, Refused> {
-        json_of(&self.generations.list()?)
+    /// Ends an act that goes on, unless it is publishing already, and those that are asked for later.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Release);
     }
 
-    fn reserve(&self, asked: &Reservation) -> Result<Value, Refused> {
-        let folder = self.generations.folder().folder();
-        let base = folder
-            .present()
-            .map_err(GenerationsError::from)?
-            .unwrap_or_default();
-        if self.has_feeds && base > 0 && !asked.replace {
-            return Err(Refused(
-                409,
-                "feed",
-                "expected no feed, found one that keeps the customers as their source has them; have it send the \
-                 customers, or replace them all the same with --replace"
-                    .to_owned(),
-            ));
+    /// Compares under `ownership` and judges by `sanity` from now on.
+    pub fn set_rules(&self, ownership: Ownership, sanity: judge::Settings) {
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = (ownership, sanity);
+    }
+
+    fn rules(&self) -> (Ownership, judge::Settings) {
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot that is served, or would be; `None` where there is none.
+    fn present(&self) -> Result<Option<Arc<MappedSnapshot>>, ActError> {
+        if let Some(live) = &self.live {
+            let snapshot = live.index.snapshot();
+            return Ok((snapshot.header().generation > 0).then_some(snapshot));
         }
-        let streams = self.installer.streams().ok_or_else(stopping)?;
-        let place = || -> Result<Place, FolderError> {
-            Ok(Place {
-                dir: folder.build(),
-                generation: folder.next_generation()?,
-                base,
-                base_path: folder.current()?,
-                streams,
-            })
+        let generation = self.held.present();
+        let path = self.held.folder().current()?;
+        path.map(|path| map(&path, generation).map(Arc::new)).transpose()
+    }
+
+    /// Reads every byte of `snapshot`.
+    fn verify(&self, act: &Act<'_>, snapshot: &MappedSnapshot) -> Result<(), ActError> {
+        let (generation, total) = (snapshot.header().generation, snapshot.header().customers);
+        let verified = self.go_on(act, "verifying", generation, total, |go_on| {
+            snapshot.verify_while(go_on)
+        });
+        verified?
+            .map(drop)
+            .map_err(|source| ActError::Unfit { generation, source })
+    }
+
+    /// Does `work`, which takes its time and is told to end where the service does.
+    fn go_on<R>(
+        &self,
+        act: &Act<'_>,
+        step: &'static str,
+        generation: u64,
+        total: u64,
+        work: impl FnOnce(&mut dyn FnMut(u64) -> bool) -> Result<R, SnapshotError>,
+    ) -> Result<Result<R, SnapshotError>, ActError> {
+        let mut go_on = |done| {
+            act.at(Step {
+                step,
+                generation,
+                done,
+                total,
+            });
+            !self.ending.load(Ordering::Acquire)
         };
-        json_of(&place().map_err(GenerationsError::from)?)
-    }
-
-    fn publish(&self, asked: &Publication) -> Result<Value, Refused> {
-        let folder = self.generations.folder().folder();
-        // Nobody builds there from here on; whoever does is named.
-        let build = Folder::hold(folder.build()).map_err(GenerationsError::from)?;
-        let file = |name: &str| plain(build.folder().dir(), name);
-        let snapshot = file(&asked.snapshot)?;
-        let rejects = asked.rejects.as_deref().map(file).transpose()?;
-        let finished = Finished {
-            snapshot: &snapshot,
-            rejects: rejects.as_deref(),
-            generation: asked.generation,
-            base: asked.base,
-            input: &asked.input,
-            reading: asked.reading,
-            accept: asked.accept,
-        };
-        let outcome =
-            self.generations
-                .publish(&finished, now_ms(), |snapshot| self.install(snapshot), |_| {})?;
-        build.remove();
-        json_of(&outcome)
-    }
-
-    fn accept(&self) -> Result<Value, Refused> {
-        json_of(&self.generations.accept(|snapshot| self.install(snapshot))?)
-    }
-
-    fn drop_candidate(&self) -> Result<Value, Refused> {
-        json_of(&self.generations.drop_candidate()?)
-    }
-
-    fn roll_back(&self, asked: &Which) -> Result<Value, Refused> {
-        let generation = self
-            .generations
-            .roll_back(asked.generation, |snapshot| self.install(snapshot))?;
-        Ok(json!({"generation": generation}))
-    }
-
-    fn pin(&self, asked: &Which) -> Result<Value, Refused> {
-        let generation = one(asked)?;
-        self.generations.pin(generation)?;
-        Ok(json!({"generation": generation, "pinned": true}))
-    }
-
-    fn unpin(&self, asked: &Which) -> Result<Value, Refused> {
-        let generation = one(asked)?;
-        let was_pinned = self.generations.unpin(generation)?;
-        Ok(json!({"generation": generation, "pinned": false, "was_pinned": was_pinned}))
-    }
-
-    fn install(&self, snapshot: Arc<MappedSnapshot>) -> bool {
-        let is_served = self.installer.install(snapshot);
-        if is_served {
-            self.readiness.set_mapped();
-            // What was damaged is not what is served now.
-            self.readiness.clear_damaged();
+        if !go_on(0) {
+            return Err(ActError::Ended);
         }
-        is_served
+        match work(&mut go_on) {
+            Err(SnapshotError::Ended) => Err(ActError::Ended),
+            done => Ok(done),
+        }
     }
-}
 
-impl From<GenerationsError> for Refused {
-    fn from(error: GenerationsError) -> Refused {
-        let (status, code) = match &error {
-            GenerationsError::Folder(FolderError::Moved { .. }) => (409, "conflict"),
-            GenerationsError::Folder(FolderError::Taken { .. }) => (409, "conflict"),
-            GenerationsError::Folder(FolderError::Durable(DurableError::Locked { .. })) => (409, "building"),
-            GenerationsError::Folder(FolderError::NoGeneration { .. }) => (404, "no_such_generation"),
-            GenerationsError::Folder(FolderError::NoCandidate) => (404, "no_candidate"),
-            GenerationsError::Folder(_) => (500, "folder"),
-            GenerationsError::Snapshot { .. } | GenerationsError::Another { .. } => (422, "unfit"),
-            GenerationsError::Busy => (409, "busy"),
-            GenerationsError::Present(_) => (409, "present"),
-            GenerationsError::NothingBefore => (404, "no_such_generation"),
-            GenerationsError::Stopping(_) => (503, "stopping"),
+    /// Compares `snapshot` with what is served, and says what is to be said of it.
+    fn judge(
+        &self,
+        act: &Act<'_>,
+        snapshot: &MappedSnapshot,
+        import: Rows,
+    ) -> Result<(Option<Comparison>, Vec<Reason>), ActError> {
+        let (ownership, sanity) = self.rules();
+        let Some(present) = self.present()? else {
+            return Ok((None, Vec::new()));
         };
-        Refused(status, code, error.to_string())
+        let (generation, total) = (snapshot.header().generation, present.header().customers);
+        let compared = self.go_on(act, "comparing", generation, total, |go_on| {
+            judge::compare(&present, snapshot, ownership.order(), import, go_on)
+        });
+        match compared? {
+            Ok(found) => {
+                let reasons = judge::judge(&found, &sanity);
+                Ok((Some(found), reasons))
+            }
+            // What is served is damaged, which is a reason to replace it, but not one to do so unseen.
+            Err(error) => {
+                let message = format!(
+                    "it cannot be compared with the present generation, {}, which is damaged: {error}",
+                    present.header().generation
+                );
+                Ok((None, vec![Reason::new("damaged", message)]))
+            }
+        }
+    }
+
+    /// Makes `snapshot` the one that is served, once `point` has made it the present one over the base that it is
+    /// given. Merges may be published meanwhile, and are then the base.
+    fn take_up(
+        &self,
+        snapshot: MappedSnapshot,
+        mut point: impl FnMut(u64) -> Result<(), FolderError>,
+    ) -> Result<(), ActError> {
+        let generation = snapshot.header().generation;
+        if self.live.is_some()
+            && let Err(error) = snapshot.populate(0, u64::MAX)
+        {
+            tracing::debug!(%error, "the generation is read from disk as it is asked for");
+        }
+        loop {
+            match point(self.held.present()) {
+                Ok(()) => break,
+                Err(FolderError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.line().root = generation;
+        tracing::info!(generation, "another generation is the present one");
+        let Some(live) = &self.live else { return Ok(()) };
+        if !live.installer.replace(Arc::new(snapshot)) {
+            return Err(ActError::Stopping(generation));
+        }
+        live.readiness.set_mapped();
+        Ok(())
+    }
+
+    /// The candidate that waits.
+    fn candidate(&self) -> Result<Candidate, ActError> {
+        self.held.folder().candidate()?.ok_or(ActError::NoCandidate)
     }
 }
 
-fn stopping() -> Refused {
-    Refused(
-        503,
-        "stopping",
-        "the service is about to stop; try again once it has started".to_owned(),
-    )
+fn map(path: &Path, generation: u64) -> Result<MappedSnapshot, ActError> {
+    Snapshot::map(path).map_err(|source| ActError::Unfit { generation, source })
 }
 
-/// The act's body; an empty one is an empty object.
-fn of<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refused> {
-    let body: &[u8] = match call.body.trim_ascii() {
-        b"" => b"{}",
-        body => body,
-    };
-    serde_json::from_slice(body)
-        .map_err(|error| Refused(400, "invalid_body", format!("body: {error}; correct the body")))
-}
-
-fn one(which: &Which) -> Result<u64, Refused> {
-    which.generation.ok_or_else(|| {
-        Refused(
-            400,
-            "missing",
-            "expected `generation`, found none; name one of those that GET /generations shows".to_owned(),
-        )
-    })
-}
-
-/// The file `name` of `dir` itself: a name never leads out of the folder.
-fn plain(dir: &Path, name: &str) -> Result<PathBuf, Refused> {
-    let is_plain = !name.is_empty() && name != "." && name != ".." && !name.contains('/');
-    let path = dir.join(name);
-    if is_plain && path.is_file() {
-        return Ok(path);
-    }
-    Err(Refused(
-        422,
-        "unfit",
-        format!(
-            "expected the name of a file in {}, found another; build again",
-            dir.display()
-        ),
-    ))
-}
-
-fn json_of<T: Serialize>(value: &T) -> Result<Value, Refused> {
-    serde_json::to_value(value).map_err(|error| {
-        Refused(
-            500,
-            "internal",
-            format!("the answer could not be written: {error}"),
-        )
-    })
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ActError> {
+    serde_json::from_slice(body).map_err(ActError::Body)
 }
 
 fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    jiff::Timestamp::now().as_millisecond()
 }

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use serde_json::json;
 
-use super::generations;
+use super::generations::Generations;
 use super::reload::Reloader;
 use crate::callers::explain::Explanation;
 use crate::callers::{Call, Refusal, Reply, Sources};
@@ -16,13 +16,14 @@ use crate::http::{Extra, Further, Page};
 pub(super) fn pages(
     sources: &Arc<ArcSwap<Sources>>,
     reloader: &Arc<Reloader>,
-    acts: generations::Pages,
+    generations: &Arc<Generations>,
 ) -> Extra {
-    let (sources, reloader) = (Arc::clone(sources), Arc::clone(reloader));
+    let (sources, reloader, generations) =
+        (Arc::clone(sources), Arc::clone(reloader), Arc::clone(generations));
     Arc::new(move |call| match call.trimmed_path() {
         "/explain" => Some(explain(call, &sources.load())),
         "/reload" => Some(reload(call, &reloader)),
-        _ => acts.answer(call),
+        _ => generations.page(call),
     })
 }
 

@@ -59,8 +59,8 @@ impl Scrubbing {
                         readiness.set_damaged();
                         tracing::error!(
                             %error,
-                            "the mapped snapshot has changed: numbers may be missed; build it again, or restart \
-                             over the generation before"
+                            "the mapped snapshot has changed: numbers may be missed; build it again, or go back to \
+                             the generation before: `ringside rollback`"
                         );
                     }
                 }

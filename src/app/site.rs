@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::access::Accesses;
+use super::generations::Generations;
 use super::{AppError, sources};
 use crate::callers::{Meters, Native, Sources, Treatment};
 use crate::config::{Config, Loaded};
@@ -12,7 +13,6 @@ use crate::customer::document::Limits;
 use crate::http::{Access, HttpError, Keys, Policy};
 use crate::intake::Intake;
 use crate::number::{Key, Numbering};
-use crate::replica::generations::Generations;
 use crate::tenant::Tenant;
 
 /// A listener's policy, where the listener finds it.

@@ -92,14 +92,24 @@ impl<'a> Ani<'a> {
             (Some(user), _) => Ani::Written(user),
             (None, Some(key)) => Ani::Number(key),
             (None, None) if reading.reason() == Some(number::Reason::Anonymous) => Ani::None,
-            (None, None) => {
-                let end = written
-                    .char_indices()
-                    .nth(MOST_REPEATED)
-                    .map_or(written.len(), |(at, _)| at);
-                Ani::Written(&written[..end])
-            }
+            (None, None) => Ani::repeated(written),
         }
+    }
+
+    /// The number as `written`, which nobody has read; none where nothing is written.
+    pub(super) fn unread(written: &'a str) -> Ani<'a> {
+        if written.is_empty() {
+            return Ani::None;
+        }
+        Ani::repeated(written)
+    }
+
+    fn repeated(written: &'a str) -> Ani<'a> {
+        let end = written
+            .char_indices()
+            .nth(MOST_REPEATED)
+            .map_or(written.len(), |(at, _)| at);
+        Ani::Written(&written[..end])
     }
 }
 

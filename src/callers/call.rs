@@ -26,6 +26,8 @@ pub struct Reply {
     pub content_type: &'static str,
     /// The methods that the path has, where the status is 405.
     pub allow: Option<&'static str>,
+    /// Seconds after which the caller may ask again, where it was turned away for now.
+    pub retry_after_s: Option<u64>,
 }
 
 /// The content type of JSON.
@@ -40,6 +42,7 @@ impl Reply {
             status,
             content_type: JSON,
             allow: None,
+            retry_after_s: None,
         }
     }
 }

@@ -175,6 +175,31 @@ impl Source {
         Judged { decision, disclosure }
     }
 
+    /// Hands `write` the answer to a `request` that there is no time for: a miss that says so, without a lookup. Counts
+    /// it. `write` is called as [`look_up`](Source::look_up) calls it.
+    pub(super) fn overloaded(
+        &self,
+        request: &Request<'_>,
+        mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>,
+    ) {
+        let freshness = self.tenant.freshness.now(Instant::now());
+        self.tenant.index.read(|view| {
+            write(&Answer {
+                view,
+                ani: Ani::unread(request.ani),
+                outcome: Outcome::Overload,
+                // The first rule that holds may be one that needs the lookup.
+                decision: None,
+                disclosure: Disclosure::NONE,
+                who: Who::Nobody,
+                key: None,
+                freshness: &freshness,
+                matches_max: self.answers.matches_max,
+            })
+        });
+        self.meters.count_overload();
+    }
+
     /// Who has the number, as of `view`.
     pub(super) fn who<'v>(&self, view: &'v View<'_>, reading: &Reading<'_>) -> Result<Who<'v>, Superseded> {
         let Some(key) = reading.key() else {

@@ -28,10 +28,12 @@ pub enum Outcome {
     Invalid,
     /// Whoever asked may not.
     Disabled,
+    /// Nobody was looked up: the service had more to do than it can do in time.
+    Overload,
 }
 
 impl Outcome {
-    const ALL: [Outcome; 8] = [
+    const ALL: [Outcome; 9] = [
         Outcome::Hit,
         Outcome::Ambiguous,
         Outcome::Unknown,
@@ -40,6 +42,7 @@ impl Outcome {
         Outcome::Internal,
         Outcome::Invalid,
         Outcome::Disabled,
+        Outcome::Overload,
     ];
 
     /// `hit`, or the answer's `reason`.
@@ -53,6 +56,7 @@ impl Outcome {
             Outcome::Internal => "internal",
             Outcome::Invalid => "invalid",
             Outcome::Disabled => "disabled",
+            Outcome::Overload => "overload",
         }
     }
 
@@ -179,6 +183,11 @@ impl Meters {
     /// Counts a lookup that was not made; it took no time that would say anything of others.
     pub(super) fn count_disabled(&self) {
         self.outcomes[Outcome::Disabled as usize].inc();
+    }
+
+    /// Counts a lookup that did not take place, and whose duration says nothing.
+    pub(super) fn count_overload(&self) {
+        self.outcomes[Outcome::Overload as usize].inc();
     }
 
     /// Lookups with this outcome so far, by any dialect.

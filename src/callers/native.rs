@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use super::answer::Answer;
+use super::batch::Batch;
 use super::call::{Call, Reply, TEXT};
 use super::customer;
 use super::fields::{Customer, Fields};
@@ -13,8 +15,9 @@ use super::lookup::{Request, Source};
 use super::meters::Outcome;
 use super::parameters::{Parameters, Written};
 use super::posted;
-use super::refusal::Refusal;
+use super::refusal::{RETRY_AFTER_S, Refusal};
 use crate::number::Region;
+use crate::overlay::Superseded;
 
 const GET: &str = "GET, HEAD";
 const GET_POST: &str = "GET, HEAD, POST";
@@ -25,12 +28,29 @@ const UNREADABLE: &str = "?";
 #[derive(Debug, Clone)]
 pub struct Native {
     source: Source,
-    batch_max: usize,
+    pub(super) batch_max: usize,
+}
+
+/// What becomes of a call.
+#[derive(Debug)]
+pub enum Begun<'a> {
+    /// It is answered.
+    Done(Reply),
+    /// It asks for several numbers, none of which has been looked up yet, or not all of them.
+    Batch(Box<Batch<'a>>),
+}
+
+/// What a path names.
+enum Place<'a> {
+    /// A lookup, perhaps of the number in the path.
+    Lookup(Option<&'a str>),
+    /// The customer with this id.
+    Customer(&'a str),
 }
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
     Json,
     Flat,
     Text,
@@ -45,12 +65,22 @@ impl Format {
         ("kv", Format::Pairs),
     ];
 
+    /// The format that `parameters` name.
+    fn of(parameters: &Parameters<'_>) -> Result<Format, Refusal> {
+        chosen(
+            "format",
+            "json, flat, text or kv",
+            parameters.format.as_deref(),
+            &Format::NAMES,
+        )
+    }
+
     /// Whether whoever reads it takes every body for an answer, whatever the status.
-    fn is_plain(self) -> bool {
+    pub(super) fn is_plain(self) -> bool {
         matches!(self, Format::Text | Format::Pairs)
     }
 
-    fn reply(self, status: u16) -> Reply {
+    pub(super) fn reply(self, status: u16) -> Reply {
         let reply = Reply::json(status);
         match self {
             Format::Json | Format::Flat => reply,
@@ -73,32 +103,21 @@ impl Native {
 
     /// Answers `call` into `out`, which is empty; `None` where the path is not one of this dialect.
     pub fn answer(&self, call: &Call<'_>, out: &mut BytesMut) -> Option<Reply> {
-        let reply = match call.trimmed_path() {
-            "/v1/lookup" | "/v1/lookup/" => self.lookup(call, None, out),
-            path => {
-                if let Some(ani) = segment(path, "/v1/lookup/") {
-                    self.lookup(call, Some(ani), out)
-                } else if let Some(id) = segment(path, "/v1/customers/") {
-                    self.customer(call, id, out)
-                } else {
-                    return None;
-                }
+        let mut begun = self.begin(call, out)?;
+        loop {
+            match begun {
+                Begun::Done(reply) => return Some(reply),
+                Begun::Batch(batch) => begun = batch.resume(out),
             }
-        };
-        Some(reply.unwrap_or_else(|refusal| {
-            out.clear();
-            tracing::debug!(code = refusal.code(), field = refusal.field(), "refused");
-            refusal.write(out)
-        }))
+        }
     }
 
     /// Answers the lookup `call`, whose sender may not ask, as a miss, where that sender takes every body for a name;
     /// `None` where it reads statuses, and for other paths.
     pub fn disabled(&self, call: &Call<'_>, out: &mut BytesMut) -> Option<Reply> {
-        let path = call.trimmed_path();
-        if !matches!(path, "/v1/lookup" | "/v1/lookup/") && segment(path, "/v1/lookup/").is_none() {
+        let Some(Place::Lookup(_)) = place(call) else {
             return None;
-        }
+        };
         let mut parameters = Parameters::default();
         let _unreadable = posted::read(call, &mut parameters);
         parameters.read_form(call.query);
@@ -116,7 +135,58 @@ impl Native {
         Some(format.reply(200))
     }
 
-    fn lookup(&self, call: &Call<'_>, in_path: Option<&str>, out: &mut BytesMut) -> Result<Reply, Refusal> {
+    /// Begins to answer `call` into `out`, which is empty; `None` where the path is not one of this dialect. A batch is
+    /// answered in slices, so that others may be answered in between.
+    pub fn begin<'a>(&'a self, call: &Call<'a>, out: &mut BytesMut) -> Option<Begun<'a>> {
+        let begun = match place(call)? {
+            Place::Lookup(in_path) => self.lookup(call, in_path, out),
+            Place::Customer(id) => self.customer(call, id, out).map(Begun::Done),
+        };
+        Some(begun.unwrap_or_else(|refusal| Begun::Done(refused(&refusal, out))))
+    }
+
+    /// Whether the body of `call` is part of its question: `call` itself holds none yet.
+    pub fn reads_body(&self, call: &Call<'_>) -> bool {
+        call.method == "POST" && matches!(place(call), Some(Place::Lookup(None)))
+    }
+
+    /// Writes `refusal` of `call` to `out`, which is empty, in the shape that its caller reads: whoever takes every body
+    /// for an answer is given a miss.
+    pub fn refuse(&self, call: &Call<'_>, refusal: &Refusal, out: &mut BytesMut) -> Reply {
+        let Some(Place::Lookup(in_path)) = place(call) else {
+            return refused(refusal, out);
+        };
+        let parameters = Parameters::of(in_path, call.query);
+        match Format::of(&parameters) {
+            Ok(format) if format.is_plain() => self.refuse_plainly(&parameters, format, refusal, out),
+            _ => refused(refusal, out),
+        }
+    }
+
+    /// Answers a `call` that there is no time for, into `out`, which is empty; nobody is looked up. To a lookup that is a
+    /// miss of the usual shape.
+    pub fn overloaded(&self, call: &Call<'_>, out: &mut BytesMut) -> Reply {
+        let Some(Place::Lookup(in_path)) = place(call) else {
+            return refused(&Refusal::Overload, out);
+        };
+        let parameters = Parameters::of(in_path, call.query);
+        let format = Format::of(&parameters).unwrap_or(Format::Json);
+        let ani = parameters.ani.as_ref().map_or("", Written::as_str);
+        let fields = self.fields(&parameters).unwrap_or_else(|_| Fields::all());
+        self.source
+            .overloaded(&request_of(&parameters, ani), written(format, &fields, out));
+        Reply {
+            retry_after_s: Some(RETRY_AFTER_S),
+            ..format.reply(if format.is_plain() { 200 } else { 503 })
+        }
+    }
+
+    fn lookup<'a>(
+        &'a self,
+        call: &Call<'a>,
+        in_path: Option<&'a str>,
+        out: &mut BytesMut,
+    ) -> Result<Begun<'a>, Refusal> {
         let mut parameters = Parameters {
             ani: in_path.map(Written::decoded),
             ..Parameters::default()
@@ -124,41 +194,49 @@ impl Native {
         let posted = match (call.is_get(), call.method == "POST" && in_path.is_none()) {
             (true, _) => Ok(None),
             (false, true) => posted::read(call, &mut parameters),
-            (false, false) => {
-                return Err(Refusal::Method {
-                    allow: if in_path.is_some() { GET } else { GET_POST },
-                });
-            }
+            (false, false) => Err(Refusal::Method {
+                allow: if in_path.is_some() { GET } else { GET_POST },
+            }),
         };
         parameters.read_form(call.query);
         let diverted = parameters.diversion.as_ref().map(Written::as_str);
         if diverted.is_none_or(str::is_empty) {
             parameters.diversion = call.diversion.map(|header| Written::Text(Cow::Borrowed(header)));
         }
-        let format = chosen(
-            "format",
-            "json, flat, text or kv",
-            parameters.format.as_deref(),
-            &Format::NAMES,
-        );
+        let format = Format::of(&parameters);
         let answered = posted.and_then(|batch| match batch {
-            Some(batch) => self.batch(&parameters, &batch, format.clone()?, out),
-            None => self.one(&parameters, format.clone()?, out),
+            Some(anis) => Batch::new(self, parameters.clone(), anis, format.clone()?)
+                .map(|batch| Begun::Batch(Box::new(batch))),
+            None => self.one(&parameters, format.clone()?, out).map(Begun::Done),
         });
         match (answered, format) {
-            (Err(refusal), Ok(format)) if format.is_plain() => {
-                // Nobody sees it in the answer.
-                tracing::warn!(
-                    code = refusal.code(),
-                    field = refusal.field(),
-                    "refused, and answered as a miss"
-                );
-                out.clear();
-                self.write(&request_of(&parameters, UNREADABLE), format, &Fields::all(), out);
-                Ok(format.reply(200))
-            }
+            (Err(refusal), Ok(format)) if format.is_plain() => Ok(Begun::Done(self.refuse_plainly(
+                &parameters,
+                format,
+                &refusal,
+                out,
+            ))),
             (answered, _) => answered,
         }
+    }
+
+    /// Answers as a miss what is refused.
+    fn refuse_plainly(
+        &self,
+        parameters: &Parameters<'_>,
+        format: Format,
+        refusal: &Refusal,
+        out: &mut BytesMut,
+    ) -> Reply {
+        // Nobody sees it in the answer.
+        tracing::warn!(
+            code = refusal.code(),
+            field = refusal.field(),
+            "refused, and answered as a miss"
+        );
+        out.clear();
+        self.write(&request_of(parameters, UNREADABLE), format, &Fields::all(), out);
+        format.reply(200)
     }
 
     fn one(&self, parameters: &Parameters<'_>, format: Format, out: &mut BytesMut) -> Result<Reply, Refusal> {
@@ -170,80 +248,27 @@ impl Native {
             &[("200", 200), ("404", 404)],
         )?;
         check_region(parameters)?;
-        let outcome = self.with_fields(parameters, |fields| {
-            self.write(&request_of(parameters, ani.as_str()), format, fields, out)
-        })?;
+        let fields = self.fields(parameters)?;
+        let outcome = self.write(&request_of(parameters, ani.as_str()), format, &fields, out);
         Ok(format.reply(if outcome.is_found() { 200 } else { on_miss }))
     }
 
-    fn batch(
-        &self,
-        parameters: &Parameters<'_>,
-        anis: &[String],
-        format: Format,
-        out: &mut BytesMut,
-    ) -> Result<Reply, Refusal> {
-        if format.is_plain() {
-            return Err(Refusal::Value {
-                field: "format",
-                expected: "json or flat where `anis` has several numbers",
-                found: parameters.format.as_deref().unwrap_or_default().to_owned(),
-                hint: String::new(),
-            });
-        }
-        if anis.len() > self.batch_max {
-            return Err(Refusal::TooMany {
-                most: self.batch_max,
-                found: anis.len(),
-            });
-        }
-        check_region(parameters)?;
-        self.with_fields(parameters, |fields| {
-            out.extend_from_slice(b"{\"results\":[");
-            for (nth, ani) in anis.iter().enumerate() {
-                if nth > 0 {
-                    out.extend_from_slice(b",");
-                }
-                self.write(&request_of(parameters, ani), format, fields, out);
-            }
-            out.extend_from_slice(b"]}");
-        })?;
-        Ok(format.reply(200))
-    }
-
     /// Answers `request` behind what `out` holds already.
-    fn write(
+    pub(super) fn write(
         &self,
         request: &Request<'_>,
         format: Format,
         fields: &Fields<'_>,
         out: &mut BytesMut,
     ) -> Outcome {
-        let begin = out.len();
-        self.source.look_up(request, |answer| {
-            out.truncate(begin);
-            match format {
-                Format::Json => answer.write_json(fields, out)?,
-                Format::Flat => answer.write_flat(fields, out),
-                Format::Text => answer.write_name(out),
-                Format::Pairs => answer.write_pairs(fields, out),
-            }
-            Ok(())
-        })
+        self.source.look_up(request, written(format, fields, out))
     }
 
-    /// Calls `write` with the parts that were asked for; those are checked under the present schema.
-    fn with_fields<R>(
-        &self,
-        parameters: &Parameters<'_>,
-        write: impl FnOnce(&Fields<'_>) -> R,
-    ) -> Result<R, Refusal> {
+    /// The parts that were asked for, checked under the present schema.
+    pub(super) fn fields<'p>(&self, parameters: &'p Parameters<'_>) -> Result<Fields<'p>, Refusal> {
         match parameters.fields.as_deref() {
-            None => Ok(write(&Fields::all())),
-            Some(list) => {
-                let schema = self.source.tenant.index.schema();
-                Ok(write(&Fields::parse(list, &schema)?))
-            }
+            None => Ok(Fields::all()),
+            Some(list) => Fields::parse(list, &self.source.tenant.index.schema()),
         }
     }
 
@@ -286,6 +311,41 @@ impl Native {
             return Err(Refusal::NoSuchCustomer);
         }
         Ok(Reply::json(200))
+    }
+}
+
+/// Which part of the dialect answers `call`; `None` where none does.
+fn place<'a>(call: &Call<'a>) -> Option<Place<'a>> {
+    match call.trimmed_path() {
+        "/v1/lookup" | "/v1/lookup/" => Some(Place::Lookup(None)),
+        path => segment(path, "/v1/lookup/")
+            .map(|ani| Place::Lookup(Some(ani)))
+            .or_else(|| segment(path, "/v1/customers/").map(Place::Customer)),
+    }
+}
+
+fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
+    out.clear();
+    tracing::debug!(code = refusal.code(), field = refusal.field(), "refused");
+    refusal.write(out)
+}
+
+/// Writes answers behind what `out` holds now, each in the place of the one before.
+fn written(
+    format: Format,
+    fields: &Fields<'_>,
+    out: &mut BytesMut,
+) -> impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded> {
+    let begin = out.len();
+    move |answer| {
+        out.truncate(begin);
+        match format {
+            Format::Json => answer.write_json(fields, out)?,
+            Format::Flat => answer.write_flat(fields, out),
+            Format::Text => answer.write_name(out),
+            Format::Pairs => answer.write_pairs(fields, out),
+        }
+        Ok(())
     }
 }
 

@@ -35,6 +35,16 @@ pub(super) enum Written<'a> {
 }
 
 impl<'a> Parameters<'a> {
+    /// The parameters of a path and a query, where the body is not read.
+    pub(super) fn of(in_path: Option<&'a str>, query: &'a str) -> Parameters<'a> {
+        let mut parameters = Parameters {
+            ani: in_path.map(Written::decoded),
+            ..Parameters::default()
+        };
+        parameters.read_form(query);
+        parameters
+    }
+
     /// Reads a query string or a form. Parameters that nobody knows are ignored: callers add their own.
     pub(super) fn read_form(&mut self, form: &'a str) {
         for pair in form.split('&').filter(|pair| !pair.is_empty()) {

@@ -1,9 +1,14 @@
 //! Requests that are refused: the one place that says with which status, code and words.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 
 use super::call::Reply;
 use super::json;
+
+/// When a caller that was turned away may ask again.
+pub(super) const RETRY_AFTER_S: u64 = 1;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,11 +68,28 @@ pub enum Refusal {
         most: usize,
     },
     /// A body that did not arrive in time.
-    #[error("body: expected all of it within {seconds} s, found less; send it again")]
+    #[error("body: expected all of it within {within:?}, found less; send it again")]
     TooSlow {
         /// The time it had.
-        seconds: u64,
+        within: Duration,
     },
+    /// A request target above the limit.
+    #[error("expected a path and query of at most {most} bytes, found more; post what is long in a body")]
+    TargetTooLong {
+        /// The most bytes.
+        most: usize,
+    },
+    /// More header fields than the limit.
+    #[error("expected at most {most} header fields, found {found}; send fewer")]
+    TooManyHeaders {
+        /// The most fields.
+        most: usize,
+        /// The fields found.
+        found: usize,
+    },
+    /// There is more to do than can be done in time.
+    #[error("expected fewer requests at once; ask again in a second")]
+    Overload,
     /// The service is at fault.
     #[error("the answer could not be written; the log says why")]
     Internal,
@@ -84,6 +106,9 @@ impl Refusal {
             }
             Refusal::TooSlow { .. } => 408,
             Refusal::TooLarge { .. } => 413,
+            Refusal::TargetTooLong { .. } => 414,
+            Refusal::TooManyHeaders { .. } => 431,
+            Refusal::Overload => 503,
             Refusal::Internal => 500,
         }
     }
@@ -100,6 +125,9 @@ impl Refusal {
             Refusal::TooMany { .. } => "too_many",
             Refusal::TooLarge { .. } => "too_large",
             Refusal::TooSlow { .. } => "too_slow",
+            Refusal::TargetTooLong { .. } => "target_too_long",
+            Refusal::TooManyHeaders { .. } => "too_many_headers",
+            Refusal::Overload => "overload",
             Refusal::Internal => "internal",
         }
     }
@@ -129,6 +157,7 @@ impl Refusal {
                 Refusal::Method { allow } => Some(allow),
                 _ => None,
             },
+            retry_after_s: (*self == Refusal::Overload).then_some(RETRY_AFTER_S),
             ..Reply::json(self.status())
         }
     }

@@ -28,13 +28,13 @@ pub(super) enum Command {
     /// Build, look at, check, export and compare snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Show the generations that there are, and an import that waits to be accepted
-    Generations(GenerationsArguments),
-    /// Publish the import that waits, or drop it
+    /// List the generations of a data folder: the present one, kept, pinned, and one that waits to be accepted
+    Generations(FolderArguments),
+    /// Publish the generation that was built and waits, or drop it
     Accept(AcceptArguments),
-    /// Serve an earlier generation again
+    /// Make an earlier generation the present one again
     Rollback(RollbackArguments),
-    /// Keep a generation however many come after
+    /// Keep a generation, however many come after it
     Pin(PinArguments),
     /// Ask who is calling, and read the answer as a person does
     Lookup(LookupArguments),
@@ -126,10 +126,10 @@ pub(super) struct BuildArguments {
     /// The data folder to build in; the server's `data.dir`
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
-    /// Publish it whatever it changes, without waiting to be accepted
+    /// Publish it, however different from the present one it looks
     #[arg(long)]
     pub(super) accept: bool,
-    /// Replace the customers though a feed keeps them as their source has them; the feed goes on from where it is
+    /// Take the place of what feeds have brought too; they go on from where they are when the build begins
     #[arg(long)]
     pub(super) replace: bool,
     /// Print the summary as JSON, and no progress
@@ -139,10 +139,10 @@ pub(super) struct BuildArguments {
     pub(super) config: ConfigFile,
 }
 
-/// Whose generations.
+/// A data folder, whether or not a server holds it.
 #[derive(Debug, Args)]
-pub(super) struct GenerationsArguments {
-    /// The data folder, through the service that holds it where one does; without it the configured one
+pub(super) struct FolderArguments {
+    /// The data folder; without it the configured one. A server that holds it is asked to do what is to be done
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
     /// Print JSON
@@ -154,30 +154,33 @@ pub(super) struct GenerationsArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct AcceptArguments {
-    /// Drop it instead
+    /// Remove it instead
     #[arg(long)]
     pub(super) drop: bool,
     #[command(flatten)]
-    pub(super) of: GenerationsArguments,
+    pub(super) folder: FolderArguments,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RollbackArguments {
-    /// The generation to serve; without it the one before the present one
+    /// The generation; without it the one before the present
     pub(super) generation: Option<u64>,
+    /// Take the place of what feeds have brought too; they go on from where they were when it was made
+    #[arg(long)]
+    pub(super) replace: bool,
     #[command(flatten)]
-    pub(super) of: GenerationsArguments,
+    pub(super) folder: FolderArguments,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct PinArguments {
-    /// The generation to keep
+    /// The generation
     pub(super) generation: u64,
-    /// Let it go instead, when its time comes
+    /// Take the pin away
     #[arg(long)]
     pub(super) remove: bool,
     #[command(flatten)]
-    pub(super) of: GenerationsArguments,
+    pub(super) folder: FolderArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use super::client::ClientError;
 use crate::app::AppError;
+use crate::app::generations::ActError;
 use crate::callers::TreatmentError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
 use crate::http::KeysError;
 use crate::number::SettingsError;
-use crate::replica::generations::GenerationsError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
 use crate::snapshot::import::{ImportError, MappingError};
@@ -82,30 +82,6 @@ pub(super) enum CliError {
         /// What to type next.
         again: String,
     },
-    /// An act on generations.
-    #[error(transparent)]
-    Generations(#[from] GenerationsError),
-    /// An import that would change too much, and waits.
-    #[error(
-        "generation {generation} waits to be accepted, and what was served is served still, because\n  {reasons}\nLook at it with \
-         `{inspect}`; then `{accept}`, or `{accept} --drop`"
-    )]
-    Waits {
-        /// Its serial number.
-        generation: u64,
-        /// Why.
-        reasons: String,
-        /// What to type to look at it.
-        inspect: String,
-        /// What to type to accept it.
-        accept: String,
-    },
-    /// An import that a feed would overrule.
-    #[error(
-        "expected no feed, found one configured that keeps the customers as their source has them; have it send the \
-         customers, or replace them all the same with --replace"
-    )]
-    Feed,
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -134,6 +110,24 @@ pub(super) enum CliError {
     /// The service.
     #[error(transparent)]
     App(#[from] AppError),
+    /// An act on generations.
+    #[error(transparent)]
+    Act(#[from] ActError),
+    /// A generation that waits.
+    #[error(
+        "generation {generation} is built and waits; generation {base} goes on being served. If it is right: `{program} \
+         accept --dir {dir}`; if not: `{program} accept --drop --dir {dir}`"
+    )]
+    Held {
+        /// Its number.
+        generation: u64,
+        /// The present one.
+        base: u64,
+        /// The data folder, as typed.
+        dir: String,
+        /// What this program is called.
+        program: String,
+    },
     /// The demonstration's numbering plans have changed under it.
     #[error(
         "expected room for the customers in the numbering plans, found too few numbers; ask for fewer: --customers 1000"
@@ -168,10 +162,10 @@ impl From<serde_json::Error> for CliError {
 }
 
 impl CliError {
-    /// What the command exits with: 3 where something waits for a person, 1 where it failed.
+    /// What the process ends with.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            CliError::Waits { .. } => ExitCode::from(3),
+            CliError::Held { .. } => ExitCode::from(3),
             _ => ExitCode::FAILURE,
         }
     }

@@ -1,217 +1,236 @@
-//! `generations`, `accept`, `rollback`, `pin`: whole generations, through the service that holds the folder where one
-//! does, else directly.
+//! `generations`, and how its acts reach whoever holds the folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::arguments::{AcceptArguments, GenerationsArguments, PinArguments, RollbackArguments};
-use super::client::{Server, Trust};
+use super::arguments::FolderArguments;
+use super::client::{ClientError, Server, Trust};
 use super::error::CliError;
 use super::output::{Output, Style};
+use super::progress::{Progress, Unit};
 use super::words;
+use crate::app::generations::{Generations, Outcome, Published};
 use crate::config::{Config, environment};
 use crate::durable::DurableError;
-use crate::replica::generations::{Generations, Listed, Listing};
-use crate::snapshot::folder::{Candidate, Folder, FolderError};
+use crate::snapshot::folder::{Folder, FolderError};
 
-/// Who has the folder.
-pub(super) enum Holder {
-    /// A service, asked through the folder's socket.
-    Service(Server),
-    /// This process.
-    Us(Generations),
+/// Between two looks at how far an act is.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// How acts on a folder's generations are done.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// Here: nobody else holds the folder.
+    Direct(Box<Generations>),
+    /// By the service that holds it.
+    Server(Server),
 }
 
-impl Holder {
-    /// Of the data folder `dir`, which must exist unless it is to be `made`.
-    ///
-    /// # Errors
-    /// There is no such folder, or a process holds it that is no service.
-    pub(super) fn of(dir: &Path, config: &Config, made: bool) -> Result<Holder, CliError> {
-        let folder = Folder::of_tenant(dir);
-        if !made && !folder.dir().is_dir() {
-            return Err(FolderError::NoSnapshot {
-                path: dir.to_owned(),
-                found: if dir.exists() {
-                    "a folder without one"
-                } else {
-                    "nothing"
-                },
-            }
-            .into());
-        }
+impl Way {
+    /// How they are done on `data_dir`, which is made where it is missing.
+    pub(super) fn of(data_dir: &Path, config: &Config) -> Result<Way, CliError> {
+        let folder = Folder::of_tenant(data_dir);
         match Folder::hold(folder.dir()) {
             Ok(held) => {
                 let held = Arc::new(held.keeping(config.data.generations_kept));
-                Ok(Holder::Us(Generations::new(held, config.phones, config.sanity)))
+                Ok(Way::Direct(Box::new(Generations::new(held, config, None))))
             }
-            Err(locked @ FolderError::Durable(DurableError::Locked { .. })) => {
-                let service = Server::Unix(folder.socket());
-                // Another build holds it too, and has no socket; what it says is of more use then.
-                match service.get("/livez", &Trust::default()) {
-                    Ok(_) => Ok(Holder::Service(service)),
-                    Err(_) => Err(locked.into()),
+            Err(error @ FolderError::Durable(DurableError::Locked { .. })) => {
+                let server = Server::Unix(folder.socket());
+                // A service that was killed leaves its socket, and it may be no service that holds the folder.
+                match server.get("/livez", &Trust::default()) {
+                    Err(ClientError::Unreachable { .. }) => Err(error.into()),
+                    _ => Ok(Way::Server(server)),
                 }
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn asked(arguments: &GenerationsArguments) -> Result<Holder, CliError> {
+    /// The same for a folder that has to be there: the configured one, or that of the option.
+    pub(super) fn to(arguments: &FolderArguments) -> Result<(Way, PathBuf), CliError> {
         let config = Config::load(arguments.config.file.as_deref(), environment())?;
-        let dir = arguments.dir.as_deref().unwrap_or(&config.data.dir);
-        Holder::of(dir, &config, false)
+        let dir = arguments.dir.clone().unwrap_or_else(|| config.data.dir.clone());
+        if !Folder::of_tenant(&dir).dir().is_dir() {
+            let found = if dir.is_dir() {
+                "a folder without one"
+            } else {
+                "nothing"
+            };
+            return Err(FolderError::NoSnapshot { path: dir, found }.into());
+        }
+        Ok((Way::of(&dir, &config)?, dir))
+    }
+
+    /// Whether a service does them.
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self, Way::Server(_))
+    }
+
+    /// Does what `POST path` does with `body`, and shows how far it is unless `quiet`.
+    pub(super) fn act<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+        quiet: bool,
+    ) -> Result<T, CliError> {
+        std::thread::scope(|scope| {
+            let (done, told) = channel();
+            scope.spawn(move || done.send(self.post(path, body)));
+            let mut shown: Option<(String, Progress)> = None;
+            let answer = loop {
+                match told.recv_timeout(LOOK) {
+                    Ok(answer) => break answer?,
+                    Err(RecvTimeoutError::Timeout) if quiet => {}
+                    Err(RecvTimeoutError::Timeout) => self.look(&mut shown),
+                    // It ended in a panic, which is told when its thread is joined.
+                    Err(RecvTimeoutError::Disconnected) => break Value::Null,
+                }
+            };
+            serde_json::from_value(answer).map_err(|source| self.unreadable(source))
+        })
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        match self {
+            Way::Direct(generations) => {
+                let done = generations.perform(path, body.to_string().as_bytes());
+                Ok(done.unwrap_or(Ok(Value::Null))?)
+            }
+            Way::Server(server) => {
+                let answer = server.post(path, body)?;
+                serde_json::from_slice(&answer).map_err(|source| self.unreadable(source))
+            }
+        }
+    }
+
+    /// Every generation, and what is being done.
+    fn list(&self) -> Result<Value, CliError> {
+        match self {
+            Way::Direct(generations) => Ok(generations.list()?),
+            Way::Server(server) => {
+                let answer = server.get("/generations", &Trust::default())?;
+                serde_json::from_slice(&answer).map_err(|source| self.unreadable(source))
+            }
+        }
+    }
+
+    fn look(&self, shown: &mut Option<(String, Progress)>) {
+        // How far it is is nothing to fail for.
+        let Ok(list) = self.list() else { return };
+        let doing = &list["doing"];
+        let Some(step) = doing["step"].as_str() else {
+            return;
+        };
+        let total = doing["total"].as_u64();
+        if shown.as_ref().is_none_or(|(before, _)| before != step) {
+            let what = if step == "comparing" {
+                "comparing"
+            } else {
+                "verifying"
+            };
+            *shown = Some((step.to_owned(), Progress::new(what, Unit::Customers, total)));
+        }
+        if let Some((_, progress)) = shown {
+            let done = doing["done"].as_u64().unwrap_or(0);
+            progress.at(done, total, done);
+        }
+    }
+
+    fn unreadable(&self, source: serde_json::Error) -> CliError {
+        CliError::Answer {
+            server: match self {
+                Way::Direct(_) => "the folder".to_owned(),
+                Way::Server(server) => server.to_string(),
+            },
+            expected: "what became of it",
+            source,
+        }
     }
 }
 
-/// What `server` answers to the act `path`.
-pub(super) fn act<T: DeserializeOwned>(server: &Server, path: &str, body: &Value) -> Result<T, CliError> {
-    read(server, &server.post(path, body)?)
-}
-
-fn read<T: DeserializeOwned>(server: &Server, body: &[u8]) -> Result<T, CliError> {
-    serde_json::from_slice(body).map_err(|source| CliError::Answer {
-        server: server.to_string(),
-        expected: "an answer about generations",
-        source,
-    })
-}
-
-/// A service is not there: whatever is published is served when one starts.
-fn nobody_serves<T>(_: T) -> bool {
-    true
-}
-
-pub(super) fn list(arguments: &GenerationsArguments, out: &mut Output) -> Result<(), CliError> {
-    let listing = match Holder::asked(arguments)? {
-        Holder::Service(server) => read(&server, &server.get("/generations", &Trust::default())?)?,
-        Holder::Us(generations) => generations.list()?,
-    };
+pub(super) fn run(arguments: &FolderArguments, out: &mut Output) -> Result<(), CliError> {
+    let (way, dir) = Way::to(arguments)?;
+    let list = way.list()?;
     if arguments.json {
-        return json_line(&listing, out);
+        serde_json::to_writer(&mut *out, &list)?;
+        return Ok(out.line("")?);
     }
-    print(&listing, out)
-}
-
-pub(super) fn accept(arguments: &AcceptArguments, out: &mut Output) -> Result<(), CliError> {
-    let candidate: Candidate = match (Holder::asked(&arguments.of)?, arguments.drop) {
-        (Holder::Service(server), false) => act(&server, "/accept", &json!({}))?,
-        (Holder::Service(server), true) => act(&server, "/accept/drop", &json!({}))?,
-        (Holder::Us(generations), false) => generations.accept(nobody_serves)?,
-        (Holder::Us(generations), true) => generations.drop_candidate()?,
-    };
-    if arguments.of.json {
-        return json_line(&candidate, out);
+    let rows = list["generations"].as_array().map_or(&[][..], Vec::as_slice);
+    if rows.is_empty() {
+        return Ok(out.line(format_args!("No generation in {} yet", dir.display()))?);
     }
-    let (number, customers) = (
-        candidate.generation,
-        words::counted(candidate.customers, "customer"),
-    );
-    Ok(if arguments.drop {
-        out.line(format_args!("generation {number} ({customers}) is dropped"))?
-    } else {
-        out.line(format_args!("generation {number} ({customers}) is published"))?
-    })
-}
-
-pub(super) fn roll_back(arguments: &RollbackArguments, out: &mut Output) -> Result<(), CliError> {
-    let generation = match Holder::asked(&arguments.of)? {
-        Holder::Service(server) => {
-            let done: Value = act(&server, "/rollback", &json!({"generation": arguments.generation}))?;
-            done["generation"].as_u64().unwrap_or_default()
-        }
-        Holder::Us(generations) => generations.roll_back(arguments.generation, nobody_serves)?,
-    };
-    if arguments.of.json {
-        return json_line(&json!({"generation": generation}), out);
-    }
-    Ok(out.line(format_args!("generation {generation} is the present one again"))?)
-}
-
-pub(super) fn pin(arguments: &PinArguments, out: &mut Output) -> Result<(), CliError> {
-    let generation = arguments.generation;
-    let was_pinned = match (Holder::asked(&arguments.of)?, arguments.remove) {
-        (Holder::Service(server), false) => {
-            let _: Value = act(&server, "/pin", &json!({"generation": generation}))?;
-            false
-        }
-        (Holder::Service(server), true) => {
-            let done: Value = act(&server, "/unpin", &json!({"generation": generation}))?;
-            done["was_pinned"] == true
-        }
-        (Holder::Us(generations), false) => {
-            generations.pin(generation)?;
-            false
-        }
-        (Holder::Us(generations), true) => generations.unpin(generation)?,
-    };
-    if arguments.of.json {
-        let pinned = !arguments.remove;
-        return json_line(&json!({"generation": generation, "pinned": pinned}), out);
-    }
-    Ok(match (arguments.remove, was_pinned) {
-        (false, _) => out.line(format_args!(
-            "generation {generation} stays until it is let go: pin --remove"
-        ))?,
-        (true, true) => out.line(format_args!("generation {generation} goes when its time comes"))?,
-        (true, false) => out.line(format_args!("generation {generation} was not pinned"))?,
-    })
-}
-
-fn json_line<T: Serialize>(value: &T, out: &mut Output) -> Result<(), CliError> {
-    serde_json::to_writer(&mut *out, value)?;
-    Ok(out.line("")?)
-}
-
-fn print(listing: &Listing, out: &mut Output) -> Result<(), CliError> {
-    if listing.generations.is_empty() {
-        out.line("no generation yet; build one with `ringside snapshot build`")?;
-    }
-    for one in &listing.generations {
-        let style = if one.present { Style::Bold } else { Style::Plain };
-        out.pieces(&[
-            (style, &format!("{:>6}  ", one.generation)),
-            (Style::Plain, &described(one)),
-        ])?;
-    }
-    if let Some(candidate) = &listing.candidate {
-        out.gap()?;
-        out.pieces(&[(
-            Style::Bad,
-            &format!(
-                "generation {} waits to be accepted since {}",
-                candidate.generation,
-                words::moment(candidate.held_at_ms)
+    for row in rows {
+        let state = row["state"].as_str().unwrap_or_default();
+        let style = match state {
+            "present" => Style::Good,
+            "held" => Style::Bad,
+            _ => Style::Plain,
+        };
+        let pinned = if row["pinned"] == true { ", pinned" } else { "" };
+        let title = format!(
+            "{:>8}  {:16}",
+            row["generation"].to_string(),
+            format!("{state}{pinned}")
+        );
+        let what = match row["error"].as_str() {
+            Some(error) => error.to_owned(),
+            None => format!(
+                "{:>24}  {:>12}  {}",
+                words::counted(row["customers"].as_u64().unwrap_or(0), "customer"),
+                words::bytes(row["bytes"].as_u64().unwrap_or(0)),
+                words::moment(row["created_at_ms"].as_i64().unwrap_or(0)),
             ),
-        )])?;
-        out.line(format_args!(
-            "  {} of {}, made on generation {}",
-            words::counted(candidate.customers, "customer"),
-            candidate.input,
-            candidate.base
-        ))?;
-        for reason in &candidate.reasons {
-            out.line(format_args!("  {reason}"))?;
+        };
+        out.pieces(&[(style, &title), (Style::Plain, &what)])?;
+        for reason in row["reasons"].as_array().into_iter().flatten() {
+            let message = reason["message"].as_str().unwrap_or_default();
+            out.line(format_args!("          because {message}"))?;
         }
     }
     Ok(())
 }
 
-fn described(one: &Listed) -> String {
-    let mut parts = Vec::new();
-    if one.present {
-        parts.push("present".to_owned());
+/// Prints what became of a generation that was to be published, and fails with its own exit code where it waits.
+pub(super) fn published(
+    published: &Published,
+    dir: &Path,
+    json: bool,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    if json {
+        serde_json::to_writer(&mut *out, &json!(published))?;
+        out.line("")?;
+    } else if published.outcome == Outcome::Published {
+        let title = format!("Generation {} is the present one", published.generation);
+        let what = format!(": {}", words::counted(published.customers, "customer"));
+        out.pieces(&[(Style::Good, &title), (Style::Plain, &what)])?;
     }
-    if one.pinned {
-        parts.push("pinned".to_owned());
+    held(published, dir, json, out)
+}
+
+/// Prints why a generation waits, where it does, and fails with its own exit code then.
+pub(super) fn held(published: &Published, dir: &Path, json: bool, out: &mut Output) -> Result<(), CliError> {
+    if published.outcome == Outcome::Published {
+        return Ok(());
     }
-    parts.extend(one.customers.map(|count| words::counted(count, "customer")));
-    parts.push(words::bytes(one.bytes));
-    parts.extend(one.created_at_ms.map(words::moment));
-    parts.extend(one.fault.as_ref().map(|fault| format!("cannot be read: {fault}")));
-    parts.join(", ")
+    if !json {
+        let title = format!("Generation {} is not published", published.generation);
+        out.pieces(&[(Style::Bad, &title), (Style::Plain, ":")])?;
+        for reason in &published.reasons {
+            out.line(format_args!("  {}", reason.message))?;
+        }
+    }
+    out.flush_all()?;
+    Err(CliError::Held {
+        generation: published.generation,
+        base: published.base,
+        dir: super::program::shell(dir),
+        program: super::program::name(),
+    })
 }

@@ -54,6 +54,11 @@ impl Output {
         writeln!(self.out, "{line}")
     }
 
+    /// Writes out what is gathered, for a note that is to follow it.
+    pub(super) fn flush_all(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Writes an empty line.
     pub(super) fn gap(&mut self) -> io::Result<()> {
         writeln!(self.out)

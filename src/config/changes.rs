@@ -23,8 +23,9 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 66] = [
+const UPTAKE: [(&str, Uptake); 77] = [
     ("admin.address", Uptake::Restart),
+    ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
     ("admin.sources", Uptake::Live),
     ("answers.matches_max", Uptake::Live),
@@ -41,9 +42,20 @@ const UPTAKE: [(&str, Uptake); 66] = [
     ("feed.*.path", Uptake::Restart),
     ("feed.*.poll_ms", Uptake::Restart),
     ("http.batch_max", Uptake::Live),
+    ("http.bodies_max_mib", Uptake::Restart),
     ("http.body_max_bytes", Uptake::Restart),
+    ("http.body_timeout_s", Uptake::Restart),
+    ("http.connections_max", Uptake::Restart),
+    ("http.connections_per_peer_max", Uptake::Restart),
     ("http.drain_s", Uptake::Restart),
+    ("http.head_max_bytes", Uptake::Restart),
+    ("http.head_timeout_s", Uptake::Restart),
+    ("http.headers_max", Uptake::Restart),
+    ("http.idle_timeout_s", Uptake::Restart),
+    ("http.overload_after_ms", Uptake::Restart),
+    ("http.uri_max_bytes", Uptake::Restart),
     ("http.workers", Uptake::Restart),
+    ("http.write_timeout_s", Uptake::Restart),
     ("import.memory_mib", Uptake::Restart),
     ("keys.file", Uptake::Restart),
     ("listener.*", Uptake::Restart),
@@ -85,7 +97,6 @@ const UPTAKE: [(&str, Uptake); 66] = [
     ("phones.owner", Uptake::Live),
     ("phones.shared_above", Uptake::Live),
     ("sanity.ignore_below", Uptake::Live),
-    ("sanity.lost_max_percent", Uptake::Live),
     ("sanity.moved_max_percent", Uptake::Live),
     ("sanity.refused_max_percent", Uptake::Live),
     ("sanity.schema_removals", Uptake::Live),

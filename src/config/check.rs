@@ -42,19 +42,15 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     )?;
     within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
     within("data.generations_kept", config.data.generations_kept, 1..=100)?;
-    for (key, percent) in [
-        ("vanished_max_percent", config.sanity.vanished_max_percent),
-        ("moved_max_percent", config.sanity.moved_max_percent),
-        ("lost_max_percent", config.sanity.lost_max_percent),
-        ("refused_max_percent", config.sanity.refused_max_percent),
-    ] {
-        within(&format!("sanity.{key}"), percent, 0..=100)?;
-    }
+    let sanity = config.sanity;
     within(
-        "sanity.ignore_below",
-        config.sanity.ignore_below,
-        0..=1_000_000_000,
+        "sanity.vanished_max_percent",
+        sanity.vanished_max_percent,
+        0..=100,
     )?;
+    within("sanity.moved_max_percent", sanity.moved_max_percent, 0..=100)?;
+    within("sanity.refused_max_percent", sanity.refused_max_percent, 0..=100)?;
+    within("sanity.ignore_below", sanity.ignore_below, 0..=1_000_000_000)?;
     within("import.memory_mib", config.import.memory_mib, 64..=65_536)?;
     if config.data.dir.as_os_str().is_empty() {
         return Err(Unfit::new("data.dir", "a folder", "\"\""));
@@ -65,10 +61,7 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
         config.answers.stale_after_s,
         0..=31_536_000,
     )?;
-    within("http.workers", config.http.workers, 0..=1024)?;
-    within("http.body_max_bytes", config.http.body_max_bytes, 1024..=1 << 30)?;
-    within("http.drain_s", config.http.drain_s, 0..=3600)?;
-    within("http.batch_max", config.http.batch_max, 1..=100_000)?;
+    http(config)?;
     within("customer.cases", config.customer.cases, 0..=1000)?;
     within("customer.interactions", config.customer.interactions, 0..=1000)?;
     if config.log.check().is_err() {
@@ -87,6 +80,42 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     }
     within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;
     rules(config)
+}
+
+fn http(config: &Config) -> Result<(), Unfit> {
+    let http = &config.http;
+    within("admin.connections_max", config.admin.connections_max, 1..=10_000)?;
+    within("http.workers", http.workers, 0..=1024)?;
+    within("http.head_max_bytes", http.head_max_bytes, 8192..=1 << 20)?;
+    within("http.headers_max", http.headers_max, 16..=1000)?;
+    within("http.uri_max_bytes", http.uri_max_bytes, 256..=65_534)?;
+    within("http.body_max_bytes", http.body_max_bytes, 1024..=1 << 30)?;
+    within("http.bodies_max_mib", http.bodies_max_mib, 1..=65_536)?;
+    if http.bodies_max_mib << 20 < http.body_max_bytes {
+        let expected = "room for one body of http.body_max_bytes at the least";
+        return Err(Unfit::new(
+            "http.bodies_max_mib",
+            expected,
+            http.bodies_max_mib.to_string(),
+        ));
+    }
+    within("http.batch_max", http.batch_max, 1..=100_000)?;
+    within("http.head_timeout_s", http.head_timeout.as_secs(), 1..=3600)?;
+    within("http.body_timeout_s", http.body_timeout.as_secs(), 1..=3600)?;
+    within("http.idle_timeout_s", http.idle_timeout.as_secs(), 1..=86_400)?;
+    within("http.write_timeout_s", http.write_timeout.as_secs(), 1..=3600)?;
+    within("http.connections_max", http.connections_max, 1..=1_000_000)?;
+    within(
+        "http.connections_per_peer_max",
+        http.connections_per_peer_max,
+        0..=1_000_000,
+    )?;
+    within(
+        "http.overload_after_ms",
+        http.overload_after.as_millis(),
+        1..=10_000,
+    )?;
+    within("http.drain_s", http.drain_s, 0..=3600)
 }
 
 fn listeners(config: &Config) -> Result<(), Unfit> {

@@ -83,6 +83,8 @@ pub struct Admin {
     pub sources: Sources,
     /// Whether a page that is not for everybody needs a key.
     pub keys: Demand,
+    /// The most connections at once, 1–10 000.
+    pub connections_max: usize,
 }
 
 /// What is kept on disk.

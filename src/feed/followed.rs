@@ -72,6 +72,11 @@ impl Followed {
     /// Tells `replica` where to resume; all that has been read has been applied.
     pub(super) fn keep_places(&mut self, replica: &mut Replica) {
         self.rotated = false;
+        self.tell_places(replica);
+    }
+
+    /// As [`Followed::keep_places`], where nothing is about to be kept.
+    pub(super) fn tell_places(&self, replica: &mut Replica) {
         for life in self.follower.lives() {
             // Where the list of streams is full, that has been said when the life began.
             if let Some(place) = life.place

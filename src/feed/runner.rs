@@ -12,7 +12,7 @@ use super::{Kind, Settings};
 use crate::index::Merge;
 use crate::replica::compaction::{self, Choice, CompactionError};
 use crate::replica::{Freshness, Replica};
-use crate::snapshot::folder::{FolderError, Held};
+use crate::snapshot::folder::Held;
 use crate::snapshot::{MappedSnapshot, Stream};
 
 /// How long a merge that failed is left alone before the next one is tried.
@@ -42,42 +42,36 @@ pub enum FeedError {
 /// The feeds of a contact centre, ready to run.
 #[derive(Debug)]
 pub struct Feeds {
+    settings: BTreeMap<String, Settings>,
     followed: Vec<Followed>,
     replica: Replica,
     freshness: Arc<Freshness>,
     compaction: Compaction,
-    settings: BTreeMap<String, Settings>,
-    signals: (Sender<Signal>, Receiver<Signal>),
+    signals: Sender<Signal>,
+    received: Receiver<Signal>,
+}
+
+/// How far the feeds are.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The newest change that was applied.
+    pub seq: u64,
+    /// The lives of the feeds' streams, each with where to resume it.
+    pub streams: Vec<Stream>,
 }
 
 /// What the thread is told.
+#[derive(Debug)]
 enum Signal {
     Stop,
-    /// Begin anew with this snapshot.
-    Replace(Arc<MappedSnapshot>, Sender<()>),
-    /// Say where every stream is, as of what is visible.
-    Streams(Sender<Vec<Stream>>),
+    /// Another snapshot is the present one, and to be taken up in place of everything.
+    Replace {
+        snapshot: Arc<MappedSnapshot>,
+        done: Sender<()>,
+    },
+    /// Somebody wants to know how far the feeds are.
+    Places(Sender<Places>),
     Merged(Result<Arc<MappedSnapshot>, CompactionError>),
-}
-
-/// Replaces what is served by another snapshot, on the thread that writes it.
-#[derive(Debug, Clone)]
-pub struct Installer(Sender<Signal>);
-
-impl Installer {
-    /// Has lookups answered from `snapshot` alone, and the feeds go on from where it says; returns once that is so. Whether
-    /// it is: the service may be about to stop.
-    pub fn install(&self, snapshot: Arc<MappedSnapshot>) -> bool {
-        let (done, is_done) = channel();
-        self.0.send(Signal::Replace(snapshot, done)).is_ok() && is_done.recv().is_ok()
-    }
-
-    /// The streams that are followed, each with where to resume it; `None` where the service is about to stop.
-    pub fn streams(&self) -> Option<Vec<Stream>> {
-        let (say, said) = channel();
-        self.0.send(Signal::Streams(say)).ok()?;
-        said.recv().ok()
-    }
 }
 
 /// Running feeds.
@@ -85,6 +79,29 @@ impl Installer {
 pub struct Running {
     signals: Sender<Signal>,
     thread: JoinHandle<()>,
+}
+
+/// Hands snapshots to the feeds' thread, which alone may take them up.
+#[derive(Debug, Clone)]
+pub struct Installer {
+    signals: Sender<Signal>,
+}
+
+impl Installer {
+    /// Has `snapshot`, which is the folder's present one, taken up in place of everything that is served, and waits for
+    /// it. Feeds go on where the snapshot says. False where the feeds have stopped.
+    pub fn replace(&self, snapshot: Arc<MappedSnapshot>) -> bool {
+        let (done, taken_up) = channel();
+        let told = self.signals.send(Signal::Replace { snapshot, done });
+        told.is_ok() && taken_up.recv().is_ok()
+    }
+
+    /// How far the feeds are; `None` where they have stopped.
+    pub fn places(&self) -> Option<Places> {
+        let (told, places) = channel();
+        self.signals.send(Signal::Places(told)).ok()?;
+        places.recv().ok()
+    }
 }
 
 impl Running {
@@ -104,19 +121,23 @@ impl Feeds {
         freshness: Arc<Freshness>,
         compaction: Compaction,
     ) -> Feeds {
+        let (signals, received) = channel();
         Feeds {
+            signals,
+            received,
             followed: follow(settings, &replica),
+            settings: settings.clone(),
             replica,
             freshness,
             compaction,
-            settings: settings.clone(),
-            signals: channel(),
         }
     }
 
-    /// What replaces the snapshot that is served, once the feeds run.
+    /// What snapshots are handed over by, once they run; until then whoever hands one over waits.
     pub fn installer(&self) -> Installer {
-        Installer(self.signals.0.clone())
+        Installer {
+            signals: self.signals.clone(),
+        }
     }
 
     /// Runs them on a thread of their own.
@@ -124,7 +145,7 @@ impl Feeds {
     /// # Errors
     /// No thread is to be had.
     pub fn spawn(self) -> Result<Running, FeedError> {
-        let signals = self.signals.0.clone();
+        let signals = self.signals.clone();
         let thread = std::thread::Builder::new()
             .name("feeds".into())
             .spawn(move || self.run())
@@ -152,8 +173,7 @@ impl Feeds {
                 merge = self.start_merge(&mut merge_after);
             }
             match self
-                .signals
-                .1
+                .received
                 .recv_timeout(next.saturating_duration_since(Instant::now()))
             {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -165,24 +185,13 @@ impl Feeds {
                         merge_after = Instant::now() + RETRY_AFTER;
                     }
                 }
-                Ok(Signal::Replace(snapshot, done)) => {
-                    tracing::info!(
-                        generation = snapshot.header().generation,
-                        "serving another generation; feeds go on from where it was made"
-                    );
-                    self.replica.begin_anew(snapshot);
-                    for name in self.settings.keys() {
-                        self.freshness.lost(name);
-                    }
-                    self.followed = follow(&self.settings, &self.replica);
-                    // Whoever asked may have gone; it is done all the same.
+                Ok(Signal::Replace { snapshot, done }) => {
+                    self.replace(&snapshot);
+                    // Whoever asked may have gone away.
                     let _gone = done.send(());
                 }
-                Ok(Signal::Streams(say)) => {
-                    for followed in &mut self.followed {
-                        followed.keep_places(&mut self.replica);
-                    }
-                    let _gone = say.send(self.replica.followed(self.settings.keys()));
+                Ok(Signal::Places(told)) => {
+                    let _gone = told.send(self.places());
                 }
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -205,7 +214,7 @@ impl Feeds {
         }
         let (merge, streams) = self.replica.seal()?;
         tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
-        let (folder, done) = (Arc::clone(&self.compaction.folder), self.signals.0.clone());
+        let (folder, done) = (Arc::clone(&self.compaction.folder), self.signals.clone());
         let memory = self.compaction.memory_bytes;
         let work = move || {
             // A merge that dies must be tried again like one that fails, or none would ever follow it.
@@ -225,23 +234,40 @@ impl Feeds {
         }
     }
 
+    fn places(&mut self) -> Places {
+        for followed in &self.followed {
+            followed.tell_places(&mut self.replica);
+        }
+        let streams = self.replica.streams().iter();
+        Places {
+            seq: self.replica.index().seq(),
+            streams: streams
+                .filter(|stream| self.settings.contains_key(&stream.stream))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// Feeds go on where `snapshot` says, as after a start: what came since its build began is applied over it.
+    fn replace(&mut self, snapshot: &Arc<MappedSnapshot>) {
+        let generation = snapshot.header().generation;
+        self.replica.replace(snapshot);
+        self.followed = follow(&self.settings, &self.replica);
+        tracing::info!(generation, "serving another generation in place of everything");
+    }
+
     fn finish_merge(&mut self, merged: Result<Arc<MappedSnapshot>, CompactionError>) -> bool {
+        if !self.replica.is_merging() {
+            tracing::info!("a merge came too late: what it was made of has been replaced");
+            return true;
+        }
         match merged {
-            // What is served has been replaced since it began.
-            Ok(_) if !self.replica.is_merging() => true,
             Ok(snapshot) => {
                 tracing::info!(
                     generation = snapshot.header().generation,
                     "serving the next generation"
                 );
                 self.replica.install(snapshot);
-                true
-            }
-            Err(CompactionError::Folder(FolderError::Moved { found, .. })) => {
-                tracing::info!(
-                    found,
-                    "a merge is dropped: another generation has been published meanwhile"
-                );
                 true
             }
             Err(error) => {
@@ -253,7 +279,6 @@ impl Feeds {
     }
 }
 
-/// The files that `settings` follow, from where `replica` knows them.
 fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Followed> {
     let now = Instant::now();
     settings

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Compaction, Feeds, Kind, Running, Settings};
-use crate::customer::Schema;
-use crate::customer::document::Limits;
+use super::{Compaction, Feeds, Installer, Kind, Places, Running, Settings};
+use crate::customer::document::{self, Limits, Strictness};
+use crate::customer::record::{Claim, Origin, encode};
+use crate::customer::{Record, Schema};
 use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::number::{self, Numbering};
 use crate::replica::{Counters, Freshness, Replica};
-use crate::snapshot::folder::Folder;
+use crate::snapshot::folder::{Folder, FolderError, Held, ReadBack};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
-use crate::snapshot::{MappedSnapshot, Snapshot};
+use crate::snapshot::{MappedSnapshot, Snapshot, Stream};
 
 struct Centre {
     folder: tempfile::TempDir,
@@ -26,6 +27,8 @@ struct Centre {
     freshness: Arc<Freshness>,
     counters: Counters,
     running: Running,
+    installer: Installer,
+    held: Arc<Held>,
 }
 
 fn snapshot(data: &Path) -> Arc<MappedSnapshot> {
@@ -76,14 +79,15 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
             poll_ms,
         },
     )]);
+    let held = Arc::new(Folder::hold(&data).unwrap());
     let compaction = Compaction {
-        folder: Arc::new(Folder::hold(&data).unwrap()),
+        folder: Arc::clone(&held),
         overlay_max_bytes,
         memory_bytes: 64 << 20,
     };
-    let running = Feeds::new(&settings, replica, Arc::clone(&freshness), compaction)
-        .spawn()
-        .unwrap();
+    let feeds = Feeds::new(&settings, replica, Arc::clone(&freshness), compaction);
+    let installer = feeds.installer();
+    let running = feeds.spawn().unwrap();
     Centre {
         folder,
         changes,
@@ -91,6 +95,8 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
         freshness,
         counters,
         running,
+        installer,
+        held,
     }
 }
 
@@ -245,8 +251,14 @@ fn the_overlay_is_merged_and_a_restart_goes_on_behind_the_merge() {
     assert_eq!(owner(&centre.index, 12565938310).as_deref(), Some("b"));
     assert_eq!(owner(&centre.index, 14806754110), None);
     let generation = centre.index.snapshot().header().generation;
-    let Centre { folder, running, .. } = centre;
+    let Centre {
+        folder,
+        running,
+        held,
+        ..
+    } = centre;
     running.stop();
+    drop(held);
 
     let centre = start(folder, u64::MAX);
     assert!(centre.index.snapshot().header().generation >= generation);
@@ -307,9 +319,11 @@ fn what_was_written_while_nobody_ran_is_not_lost_to_a_rotation() {
         folder,
         changes,
         running,
+        held,
         ..
     } = centre;
     running.stop();
+    drop(held);
     append(&changes, &[upsert("b", "+12565938310")]);
     let rotated = changes.with_extension("1");
     std::fs::hard_link(&changes, rotated).unwrap();
@@ -320,5 +334,99 @@ fn what_was_written_while_nobody_ran_is_not_lost_to_a_rotation() {
     until("c answers", || owner(&centre.index, 13343762205).is_some());
     assert_eq!(owner(&centre.index, 12565938310).as_deref(), Some("b"));
     assert_eq!(centre.counters.gaps.get(), 0);
+    centre.running.stop();
+}
+
+/// A snapshot of one customer, `id`, as the folder's next generation, with `streams` behind the import's.
+fn replacement(data: &Path, held: &Held, id: &str, number: u64, places: Places) -> Arc<MappedSnapshot> {
+    let generation = held.reserve().unwrap();
+    let document = serde_json::json!({"id": id, "name": id});
+    let schema = Schema::default();
+    let read = document::read(&document, &schema, Strictness::Import, Limits::default()).unwrap();
+    let claim = Claim {
+        key: number,
+        since: 1,
+        shared: false,
+    };
+    let origin = Origin {
+        stream: 0,
+        position: &[],
+    };
+    let record = encode(&read.customer, &schema, &[claim], origin).unwrap();
+    let mut staged = held.stage(generation).unwrap();
+    let mut writer = SnapshotWriter::new(ReadBack(staged.writer().unwrap()), 1).unwrap();
+    writer.add(&Record::open(&record).unwrap()).unwrap();
+    let mut streams = vec![Stream {
+        stream: "import".into(),
+        incarnation: "1".into(),
+        token: String::new(),
+    }];
+    streams.extend(places.streams);
+    let facts = Facts {
+        generation,
+        seq: places.seq + 1,
+        created_at_ms: 0,
+        schema: &schema,
+        streams: &streams,
+    };
+    writer.finish(&facts).unwrap();
+    held.publish(staged, generation, held.present()).unwrap();
+    Arc::new(Snapshot::map(&Folder::open(data).snapshot(generation)).unwrap())
+}
+
+#[test]
+fn a_replacement_takes_the_place_of_what_came_before_its_build_began() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    until("a answers", || owner(&centre.index, 14806754110).is_some());
+    let places = centre.installer.places().unwrap();
+    assert_eq!(places.streams.len(), 1);
+    append(&centre.changes, &[upsert("b", "+12565938310")]);
+    until("b answers", || owner(&centre.index, 12565938310).is_some());
+
+    let data = centre.folder.path().join("main");
+    let snapshot = replacement(&data, &centre.held, "i", 13343762205, places);
+    assert!(centre.installer.replace(snapshot));
+    assert_eq!(owner(&centre.index, 13343762205).as_deref(), Some("i"));
+    assert_eq!(
+        owner(&centre.index, 14806754110),
+        None,
+        "it came before the build began"
+    );
+    until("b answers again", || owner(&centre.index, 12565938310).is_some());
+    append(&centre.changes, &[upsert("c", "+14155552671")]);
+    until("c answers", || owner(&centre.index, 14155552671).is_some());
+    assert_eq!(centre.counters.gaps.get(), 0);
+    centre.running.stop();
+}
+
+#[test]
+fn a_merge_that_is_overtaken_by_a_replacement_changes_nothing() {
+    let centre = start(tempfile::tempdir().unwrap(), u64::MAX);
+    append(&centre.changes, &[upsert("a", "+14806754110")]);
+    until("a answers", || owner(&centre.index, 14806754110).is_some());
+    let places = centre.installer.places().unwrap();
+    let data = centre.folder.path().join("main");
+    // The merge's compare-and-swap: what it merged with is no longer the present generation.
+    let snapshot = replacement(&data, &centre.held, "i", 13343762205, places);
+    let error = centre.held.point_to(snapshot.header().generation, 0).unwrap_err();
+    assert!(
+        matches!(error, FolderError::Conflict { base: 0, present: 1 }),
+        "{error}"
+    );
+    // A replaced file has what came from the old one merged at once, over generation 0, which is not present any more.
+    std::fs::remove_file(&centre.changes).unwrap();
+    append(&centre.changes, &[upsert("b", "+12565938310")]);
+    until("the merge has failed", || {
+        centre.counters.merges_failed.get() == 1
+    });
+    assert_eq!(Folder::open(&data).present().unwrap(), 1);
+    assert_eq!(
+        Folder::open(&data).generations().unwrap(),
+        [1],
+        "nothing of it stays"
+    );
+    assert!(centre.installer.replace(snapshot));
+    assert_eq!(owner(&centre.index, 13343762205).as_deref(), Some("i"));
     centre.running.stop();
 }

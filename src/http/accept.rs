@@ -1,30 +1,37 @@
-//! Accepting connections and serving them, until told to stop.
+//! Accepting connections, within the bounds, until told to stop.
 
+use std::convert::Infallible;
 use std::future::Future;
-use std::io;
-use std::pin::pin;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::HEAD_TIMEOUT;
+use super::connection::{self, stopped};
+use super::deadline::{Phase, Watch, Watches};
+use super::door::Door;
 use super::gate::{self, Gate, Peer};
+use super::meters::Meters;
+use super::settings::Heads;
 
-/// The longest head of a request, in bytes.
-const HEAD_MAX_BYTES: usize = 64 << 10;
-/// The pause after an accept that failed, which is for want of file descriptors: at once it would fail again.
+/// The pause after an accept that failed for want of something: at once it would fail again.
 const PAUSE: Duration = Duration::from_millis(20);
+/// Failures in a row from which on any kind of them is followed by a pause.
+const FAILURES_MAX: u32 = 32;
+/// What a caller is told for whom there is no room. The body is empty: whoever does not read the status reads no name.
+const NO_ROOM: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
 
 /// A socket that gives connections.
 pub(super) trait Accept: Send + 'static {
@@ -33,54 +40,101 @@ pub(super) trait Accept: Send + 'static {
 
     /// The next connection, and who is at its other end.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
+
+    /// Tells whoever connected that there is no room, without waiting for anything.
+    fn turn_away(stream: Self::Stream) -> io::Result<()>;
+}
+
+/// What the connections of a listener on one worker have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Terms {
+    pub(super) door: Arc<Door>,
+    pub(super) watches: Arc<Watches>,
+    pub(super) meters: Arc<Meters>,
+    pub(super) heads: Heads,
+    /// How long requests that are open have when the server stops.
+    pub(super) drain: Duration,
 }
 
 impl Accept for TcpListener {
-    type Stream = tokio::net::TcpStream;
+    type Stream = TcpStream;
 
-    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+    async fn accept(&self) -> io::Result<(TcpStream, Peer)> {
         let (stream, address) = TcpListener::accept(self).await?;
-        // A small answer must not wait for the acknowledgement of the one before.
-        stream.set_nodelay(true)?;
+        // A small answer must not wait for the acknowledgement of the one before. Where that fails, whoever connected
+        // is gone already, and reading will say so.
+        let _gone = stream.set_nodelay(true);
         Ok((stream, Peer::at(address)))
+    }
+
+    fn turn_away(stream: TcpStream) -> io::Result<()> {
+        let stream = stream.into_std()?;
+        told(&stream)?;
+        stream.shutdown(Shutdown::Write)?;
+        emptied(&stream)
     }
 }
 
 impl Accept for UnixListener {
-    type Stream = tokio::net::UnixStream;
+    type Stream = UnixStream;
 
-    async fn accept(&self) -> io::Result<(Self::Stream, Peer)> {
+    async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
         Ok((UnixListener::accept(self).await?.0, Peer::default()))
+    }
+
+    fn turn_away(stream: UnixStream) -> io::Result<()> {
+        let stream = stream.into_std()?;
+        told(&stream)?;
+        stream.shutdown(Shutdown::Write)?;
+        emptied(&stream)
     }
 }
 
-/// Serves the connections of `listener` that `gate` lets in, each with a service of its own, until `stop` says so; then
-/// finishes what is open, within `drain`.
+fn told(mut stream: impl Write) -> io::Result<()> {
+    stream.write_all(NO_ROOM)
+}
+
+/// Reads what has come: a connection that is closed on it takes the answer back.
+fn emptied(mut stream: impl Read) -> io::Result<()> {
+    stream.read(&mut [0; 4096]).map(|_| ())
+}
+
+/// Serves the connections of `listener` that `gate` lets in, each with a service of its own, until `stop` says so; then finishes what is
+/// open.
 pub(super) async fn serve<A, S>(
     listener: A,
     gate: Arc<impl Gate>,
-    make_service: impl Fn(Peer) -> S + Clone + Send + 'static,
+    make_service: impl Fn(&Arc<Watch>, Peer) -> S + Clone + Send + 'static,
+    terms: Terms,
     mut stop: watch::Receiver<bool>,
-    drain: Duration,
 ) where
     A: Accept,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = std::convert::Infallible>
-        + Send
-        + 'static,
-    S::Future: Send,
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Send + 'static,
+    S::Future: Send + Unpin,
 {
     let mut connections = JoinSet::new();
+    let mut failures = 0;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) if gate::lets_in(&*gate, &peer) => {
-                    let gate = Arc::clone(&gate);
-                    connections.spawn(arrived(stream, peer, gate, make_service.clone(), stop.clone()));
+                Ok((stream, peer)) => {
+                    failures = 0;
+                    let arrived = Arrived {
+                        stream,
+                        peer,
+                        gate: Arc::clone(&gate),
+                        make_service: make_service.clone(),
+                    };
+                    admit::<A, _, _, S>(arrived, &terms, &stop, &mut connections);
                 }
-                Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted; raise the limit on open files if this goes on");
-                    tokio::time::sleep(PAUSE).await;
+                    failures += 1;
+                    if is_want(&error) || failures >= FAILURES_MAX {
+                        if failures <= FAILURES_MAX {
+                            tracing::warn!(%error, "a connection could not be accepted; raise the limit on open files if this goes on");
+                        }
+                        tokio::time::sleep(PAUSE).await;
+                    }
                 }
             },
             Some(ended) = connections.join_next() => report(ended),
@@ -89,7 +143,7 @@ pub(super) async fn serve<A, S>(
     }
     // Whoever connects from now on is refused and can go elsewhere.
     drop(listener);
-    let finished = tokio::time::timeout(drain, async {
+    let finished = tokio::time::timeout(terms.drain, async {
         while let Some(ended) = connections.join_next().await {
             report(ended);
         }
@@ -102,9 +156,89 @@ pub(super) async fn serve<A, S>(
     }
 }
 
-/// Waits until the server is to stop; also where nobody could say so any more.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _either = stop.wait_for(|stop| *stop).await;
+/// A connection that was accepted, and what it needs to be served.
+struct Arrived<I, G, F> {
+    stream: I,
+    peer: Peer,
+    gate: Arc<G>,
+    make_service: F,
+}
+
+/// Serves the connection where its peer may connect and there is room for it.
+fn admit<A, G, F, S>(
+    arrived: Arrived<A::Stream, G, F>,
+    terms: &Terms,
+    stop: &watch::Receiver<bool>,
+    connections: &mut JoinSet<()>,
+) where
+    A: Accept,
+    G: Gate,
+    F: Fn(&Arc<Watch>, Peer) -> S + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Send + 'static,
+    S::Future: Send + Unpin,
+{
+    if !gate::lets_in(&*arrived.gate, &arrived.peer) {
+        return;
+    }
+    let ticket = match terms.door.enter(arrived.peer.address) {
+        Ok(ticket) => ticket,
+        Err(full) => {
+            terms.meters.refused(full);
+            // As well as it can be done at once.
+            let _told_or_gone = A::turn_away(arrived.stream);
+            return;
+        }
+    };
+    let watch = terms.watches.watch();
+    let listed = terms.watches.reserve();
+    let id = listed.id();
+    let serving = one(arrived, Arc::clone(&watch), terms.heads, stop.clone());
+    let task = connections.spawn(async move {
+        let _until_it_ends = (ticket, listed);
+        serving.await;
+    });
+    terms.watches.list(id, watch, task);
+}
+
+/// Serves one connection, made secret first where that is asked for; who takes too long over that is cut like others.
+async fn one<I, G, F, S>(
+    arrived: Arrived<I, G, F>,
+    watch: Arc<Watch>,
+    heads: Heads,
+    mut stop: watch::Receiver<bool>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    G: Gate,
+    F: Fn(&Arc<Watch>, Peer) -> S,
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
+    S::Future: Unpin,
+{
+    let Arrived {
+        stream,
+        mut peer,
+        gate,
+        make_service,
+    } = arrived;
+    let Some(acceptor) = gate.tls().filter(|_| peer.is_remote()) else {
+        let service = make_service(&watch, peer);
+        return connection::serve(stream, service, watch, heads, stop).await;
+    };
+    watch.enter(Phase::Handshake);
+    let secured = tokio::select! {
+        secured = gate::secure(&*gate, acceptor, stream, &mut peer) => secured,
+        () = stopped(&mut stop) => None,
+    };
+    if let Some(stream) = secured {
+        watch.enter(Phase::Idle);
+        let service = make_service(&watch, peer);
+        connection::serve(stream, service, watch, heads, stop).await;
+    }
+}
+
+/// Whether `error` is for want of descriptors or memory; else it is of that one connection.
+fn is_want(error: &io::Error) -> bool {
+    let wants = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| wants.contains(&errno))
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
@@ -115,51 +249,21 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Serves a connection, made secret first where that is asked for.
-async fn arrived<I, S>(
-    stream: I,
-    mut peer: Peer,
-    gate: Arc<impl Gate>,
-    make_service: impl Fn(Peer) -> S,
-    mut stop: watch::Receiver<bool>,
-) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = std::convert::Infallible>,
-{
-    let Some(acceptor) = gate.tls().filter(|_| peer.is_remote()) else {
-        return connection(stream, make_service(peer), stop).await;
-    };
-    let secured = tokio::select! {
-        secured = gate::secure(&*gate, acceptor, stream, &mut peer, HEAD_TIMEOUT) => secured,
-        () = stopped(&mut stop) => None,
-    };
-    if let Some(stream) = secured {
-        connection(stream, make_service(peer), stop).await;
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn connection<I, S>(stream: I, service: S, mut stop: watch::Receiver<bool>)
-where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = std::convert::Infallible>,
-{
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_MAX_BYTES)
-        // Most answers are small: one buffer is written faster than a list of two.
-        .writev(false)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    #[test]
+    fn a_caller_that_is_gone_is_no_want() {
+        for (errno, want) in [
+            (Errno::MFILE, true),
+            (Errno::NFILE, true),
+            (Errno::NOMEM, true),
+            (Errno::CONNABORTED, false),
+            (Errno::INTR, false),
+            (Errno::PROTO, false),
+        ] {
+            assert_eq!(is_want(&errno.into()), want, "{errno:?}");
         }
-    };
-    if let Err(error) = result {
-        // The other side's fault, whichever it is.
-        tracing::debug!(%error, "a connection ended early");
     }
 }

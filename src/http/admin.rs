@@ -24,8 +24,11 @@ use serde_json::json;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_rustls::TlsAcceptor;
 
-use super::accept::serve;
+use super::accept::{Terms, serve};
 use super::access::{Access, Denials};
+use super::bodies::Bodies;
+use super::deadline::Watches;
+use super::door::Door;
 use super::error::HttpError;
 use super::gate::{Gate, Peer};
 use super::gauges::Gauges;
@@ -36,7 +39,7 @@ use super::readiness::Readiness;
 use super::service::response;
 use super::settings::Policy;
 use super::status::{Rates, Status};
-use super::worker::runtime;
+use super::worker::{Common, runtime};
 use super::{Metrics, Task};
 use crate::callers::{self, Call, Refusal, Reply};
 use crate::replica::freshness::Reading;
@@ -75,6 +78,8 @@ pub struct Page {
 pub struct Admin {
     /// TCP address; port 0 takes a free one.
     pub address: SocketAddr,
+    /// The most connections at once, 1–10 000: of its own, so that callers cannot take them.
+    pub connections_max: usize,
     /// Path of a Unix socket for the user who runs the service.
     pub unix: Option<PathBuf>,
     /// Whose status is shown.
@@ -102,6 +107,7 @@ pub(super) struct Bound {
     address: SocketAddr,
     sockets: Vec<TcpListener>,
     unix: Option<(UnixPath, UnixListener)>,
+    common: Common,
     pages: Arc<Pages>,
 }
 
@@ -110,6 +116,8 @@ struct Pages {
     locals: Vec<Local>,
     policies: Vec<(String, Arc<ArcSwap<Policy>>)>,
     meters: Arc<Meters>,
+    door: Arc<Door>,
+    bodies: Arc<Bodies>,
     begun: Instant,
     rates: Mutex<Rates>,
     gauges: Gauges,
@@ -134,7 +142,7 @@ impl Admin {
         self,
         locals: Vec<Local>,
         policies: Vec<(String, Arc<ArcSwap<Policy>>)>,
-        meters: Arc<Meters>,
+        common: &Common,
         metrics: &Metrics,
     ) -> Result<Bound, HttpError> {
         let (address, sockets) = listener::tcp("admin", self.address, 1)?;
@@ -145,11 +153,14 @@ impl Admin {
             address,
             sockets,
             unix,
+            common: common.clone(),
             pages: Arc::new(Pages {
                 admin: self,
                 locals,
                 policies,
-                meters,
+                meters: Arc::clone(&common.meters),
+                door: Arc::clone(&common.door),
+                bodies: Arc::clone(&common.bodies),
                 begun: Instant::now(),
                 rates: Mutex::default(),
                 gauges,
@@ -187,21 +198,32 @@ impl Bound {
             .map_err(HttpError::Thread)?;
         drop(guard);
         let pages = self.pages;
+        let Common { settings, meters, .. } = self.common;
+        let watches = Watches::new(settings.timeouts(), &meters);
+        let terms = Terms {
+            door: Door::new(pages.admin.connections_max, 0),
+            watches: Arc::clone(&watches),
+            meters,
+            heads: settings.heads(),
+            drain: DRAIN,
+        };
         Ok(Box::new(move |stop| {
             runtime.block_on(life.lead(async move {
+                let looking = tokio::spawn(watches.look());
                 let sampling = tokio::spawn(sample(Arc::clone(&pages)));
                 let mut listeners = JoinSet::new();
                 let gate = Arc::clone(&pages);
-                let service = move |peer| Administering(Arc::clone(&pages), peer);
+                let service = move |_: &_, peer| Administering(Arc::clone(&pages), peer);
                 for socket in sockets {
-                    let gate = Arc::clone(&gate);
-                    listeners.spawn(serve(socket, gate, service.clone(), stop.clone(), DRAIN));
+                    let (gate, terms) = (Arc::clone(&gate), terms.clone());
+                    listeners.spawn(serve(socket, gate, service.clone(), terms, stop.clone()));
                 }
                 if let Some(unix) = unix {
-                    listeners.spawn(serve(unix, gate, service, stop, DRAIN));
+                    listeners.spawn(serve(unix, gate, service, terms, stop));
                 }
                 while listeners.join_next().await.is_some() {}
                 sampling.abort();
+                looking.abort();
             }));
             drop(path);
         }))
@@ -286,9 +308,7 @@ async fn whole(body: Incoming, most: usize) -> Result<Bytes, Refusal> {
             expected: "a whole body",
             found: "a part of one".to_owned(),
         }),
-        Err(_) => Err(Refusal::TooSlow {
-            seconds: BODY_TIMEOUT.as_secs(),
-        }),
+        Err(_) => Err(Refusal::TooSlow { within: BODY_TIMEOUT }),
     }
 }
 
@@ -350,6 +370,8 @@ impl Pages {
                     tenant: &admin.tenant,
                     lookups: &admin.lookups,
                     locals: &self.locals,
+                    door: &self.door,
+                    bodies: &self.bodies,
                     freshness: &freshness,
                     reasons: &reasons,
                     uptime: self.begun.elapsed(),

@@ -1,10 +1,8 @@
 //! The door: who is at the other end of a connection, and whether it is served at all.
 
 use std::fmt::{self, Display, Formatter};
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
@@ -67,21 +65,17 @@ pub(super) fn lets_in(gate: &impl Gate, peer: &Peer) -> bool {
     is_in
 }
 
-/// Makes `stream` secret within `limit`, and tells `peer`'s certificate; `None` where that failed, which is counted.
+/// Makes `stream` secret, and tells `peer`'s certificate; `None` where that failed, which is counted.
 pub(super) async fn secure<S>(
     gate: &impl Gate,
     acceptor: TlsAcceptor,
     stream: S,
     peer: &mut Peer,
-    limit: Duration,
 ) -> Option<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let done = tokio::time::timeout(limit, acceptor.accept(stream))
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    match done {
+    match acceptor.accept(stream).await {
         Ok(stream) => {
             let shown = stream.get_ref().1.peer_certificates();
             peer.certificate = shown.and_then(|chain| chain.first()).map(|leaf| tls::name(leaf));

@@ -120,7 +120,7 @@ impl Sockets {
     pub(super) fn share(self, workers: &mut [Worker]) -> Result<Option<UnixPath>, HttpError> {
         if let Some((_, sockets)) = self.tcp {
             for (worker, socket) in workers.iter_mut().zip(sockets) {
-                worker.add_tcp(socket, &self.policy);
+                worker.add_tcp(&self.name, socket, &self.policy);
             }
         }
         let Some((path, socket)) = self.unix else {
@@ -128,7 +128,7 @@ impl Sockets {
         };
         for worker in workers.iter_mut() {
             let socket = socket.try_clone().map_err(HttpError::Thread)?;
-            worker.add_unix(socket, &self.policy);
+            worker.add_unix(&self.name, socket, &self.policy);
         }
         Ok(Some(path))
     }

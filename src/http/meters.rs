@@ -1,8 +1,9 @@
 //! What is counted of requests and connections.
 
-use prometheus::{IntCounter, IntGauge};
+use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 
 use super::access::Denials;
+use super::door::Full;
 use crate::metrics::{Metrics, MetricsError};
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -11,13 +12,53 @@ const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 #[derive(Debug)]
 pub(super) struct Meters {
     classes: [IntCounter; CLASSES.len()],
-    connections: IntGauge,
+    connections: IntGaugeVec,
+    refused: [IntCounter; 2],
+    cut: [IntCounter; Cut::ALL.len()],
+    overload: [IntCounter; 2],
     pub(super) denials: Denials,
 }
 
 /// An open connection, for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Open(IntGauge);
+
+/// What a connection was ended for, having taken too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// No request came.
+    Idle,
+    /// A request's head did not come to its end.
+    Head,
+    /// Nor a body.
+    Body,
+    /// The answer was not read.
+    Write,
+    /// The handshake of an encrypted connection did not end.
+    Handshake,
+    /// It has its last answer, and goes on sending.
+    Linger,
+}
+
+/// What there is too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overload {
+    /// Work.
+    Busy,
+    /// Bodies in memory.
+    Bodies,
+}
+
+impl Cut {
+    const ALL: [(Cut, &'static str); 6] = [
+        (Cut::Idle, "idle"),
+        (Cut::Head, "head"),
+        (Cut::Body, "body"),
+        (Cut::Write, "write"),
+        (Cut::Handshake, "handshake"),
+        (Cut::Linger, "linger"),
+    ];
+}
 
 impl Meters {
     pub(super) fn register(metrics: &Metrics) -> Result<Meters, MetricsError> {
@@ -26,13 +67,32 @@ impl Meters {
             "Requests of callers answered, by class of status.",
             &["class"],
         )?;
+        let refused = metrics.counters(
+            "ringside_http_refused_total",
+            "Connections refused because there were as many as there may be, in total or of their peer.",
+            &["reason"],
+        )?;
+        let cut = metrics.counters(
+            "ringside_http_cut_total",
+            "Connections ended because they took too long, by what they were at.",
+            &["reason"],
+        )?;
+        let overload = metrics.counters(
+            "ringside_http_overload_total",
+            "Requests answered as overload, by what there was too much of.",
+            &["reason"],
+        )?;
         Ok(Meters {
             classes: CLASSES.map(|class| requests.with_label_values(&[class])),
-            connections: metrics.gauge(
+            connections: metrics.gauges(
                 "ringside_http_connections_count",
-                "Connections of callers that are open.",
+                "Connections that are open, by listener.",
+                &["listener"],
             )?,
             denials: Denials::register(metrics)?,
+            refused: ["connections", "peer"].map(|reason| refused.with_label_values(&[reason])),
+            cut: Cut::ALL.map(|(_, reason)| cut.with_label_values(&[reason])),
+            overload: ["busy", "bodies"].map(|reason| overload.with_label_values(&[reason])),
         })
     }
 
@@ -42,10 +102,36 @@ impl Meters {
         self.classes[class].inc();
     }
 
-    /// Counts a connection until it is dropped.
-    pub(super) fn open(&self) -> Open {
-        self.connections.inc();
-        Open(self.connections.clone())
+    /// The open connections of `listener`.
+    pub(super) fn connections(&self, listener: &str) -> IntGauge {
+        self.connections.with_label_values(&[listener])
+    }
+
+    /// Counts a connection for which there was no room.
+    pub(super) fn refused(&self, full: Full) {
+        let [connections, peer] = &self.refused;
+        match full {
+            Full::Connections => connections.inc(),
+            Full::Peer => peer.inc(),
+        }
+    }
+
+    /// Counts a connection that took too long.
+    pub(super) fn cut(&self, cut: Cut) {
+        self.cut[cut as usize].inc();
+    }
+
+    /// Counts a request that there was no time or no room for.
+    pub(super) fn overload(&self, overload: Overload) {
+        self.overload[overload as usize].inc();
+    }
+}
+
+impl Open {
+    /// Counts a connection in `connections` until it is dropped.
+    pub(super) fn new(connections: &IntGauge) -> Open {
+        connections.inc();
+        Open(connections.clone())
     }
 }
 

@@ -7,42 +7,47 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::service::Service;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use prometheus::IntGauge;
 use tokio_rustls::TlsAcceptor;
 
 use super::access::{Denial, Denials, Dialect};
+use super::bodies::{Bodies, Lost};
+use super::deadline::Watch;
 use super::gate::{Gate, Peer};
-use super::meters::{Meters, Open};
-use super::settings::Policy;
+use super::meters::{Cut, Meters, Open, Overload};
+use super::pulse::Pulse;
+use super::settings::{Heads, Policy};
 use super::tls::Tls;
-use crate::callers::{Call, Native, Refusal, Reply, trimmed};
+use crate::callers::{Begun, Call, Native, Refusal, Reply, trimmed};
 
-/// Time in which a body has to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest body that is read of a request that is refused, in bytes: it may say that its sender reads no status.
 const REFUSED_BODY_MAX: usize = 16 << 10;
+/// How a key may be shown.
+const CHALLENGES: [&str; 2] = ["Bearer realm=\"ringside\"", "Basic realm=\"ringside\""];
 /// Buffers that a large answer has grown beyond this are not kept.
 const KEPT_BYTES: usize = 256 << 10;
 /// Room for most answers, made in one step.
 const USUAL_BYTES: usize = 4 << 10;
-
-/// How a key may be shown.
-const CHALLENGES: [&str; 2] = ["Bearer realm=\"ringside\"", "Basic realm=\"ringside\""];
 
 /// What all connections of a listener on one worker share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) meters: Arc<Meters>,
-    pub(super) body_max_bytes: usize,
+    pub(super) connections: IntGauge,
+    pub(super) bodies: Arc<Bodies>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) heads: Heads,
 }
 
 /// Answers the requests of one connection. Its buffer is free again as soon as hyper has copied an answer out, so that
@@ -50,6 +55,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 pub(super) struct Answering {
     shared: Arc<Shared>,
+    watch: Arc<Watch>,
     buffer: RefCell<BytesMut>,
     peer: Peer,
     _open: Open,
@@ -62,12 +68,13 @@ pub(super) enum Answer {
 }
 
 impl Answering {
-    pub(super) fn new(shared: &Arc<Shared>, peer: Peer) -> Answering {
+    pub(super) fn new(shared: &Arc<Shared>, watch: &Arc<Watch>, peer: Peer) -> Answering {
         Answering {
             shared: Arc::clone(shared),
+            watch: Arc::clone(watch),
             buffer: RefCell::default(),
             peer,
-            _open: shared.meters.open(),
+            _open: Open::new(&shared.connections),
         }
     }
 }
@@ -78,24 +85,48 @@ impl Service<Request<Incoming>> for Answering {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        let policy = self.shared.policy.load();
-        let denied = self.shared.denied(&policy, &self.peer, &request);
-        if request.method() == Method::POST {
-            let shared = Arc::clone(&self.shared);
-            let policy = Guard::into_inner(policy);
-            return Answer::Waiting(Box::pin(async move {
-                shared.answer_with_body(&policy, request, denied).await
-            }));
-        }
+        let shared = &self.shared;
+        let policy = shared.policy.load();
+        let asked = Asked::of(&policy, &request);
+        let (dialect, call) = (asked.dialect, asked.call());
+        let has_body = !request.body().is_end_stream();
+        let reads_body = has_body && dialect.is_some_and(|native| native.reads_body(&call));
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() > KEPT_BYTES {
             *buffer = BytesMut::new();
         }
         buffer.reserve(USUAL_BYTES);
-        let response = self
-            .shared
-            .answer(&policy, &request, &[], denied.as_ref(), &mut buffer);
-        Answer::Ready(ready(Ok(response)))
+        let reply = if let Err(refusal) = shared.heads.check(&request) {
+            refuse(dialect, &call, &refusal, &mut buffer)
+        } else if shared.pulse.is_late() {
+            shared.overloaded(Overload::Busy, dialect, &call, &mut buffer)
+        } else {
+            let denied = shared.denied(&policy, &self.peer, &request);
+            let checked = match denied {
+                None if reads_body => shared.bodies.check(request.body()),
+                _ => Ok(()),
+            };
+            match (checked, denied) {
+                (Err(refusal), _) => refuse(dialect, &call, &refusal, &mut buffer),
+                (Ok(()), denied) if reads_body => {
+                    drop(asked);
+                    let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
+                    let policy = Guard::into_inner(policy);
+                    return Answer::Waiting(Box::pin(async move {
+                        match denied {
+                            Some(denial) => shared.deny_with_body(&policy, request, &denial, &watch).await,
+                            None => shared.answer_with_body(&policy, request, &watch).await,
+                        }
+                    }));
+                }
+                (Ok(()), Some(denial)) => deny(dialect, &call, &denial, &mut buffer),
+                (Ok(()), None) => dialect
+                    .and_then(|native| native.answer(&call, &mut buffer))
+                    .unwrap_or_else(|| refused(&NO_SUCH_PATH, &mut buffer)),
+            }
+        };
+        self.watch.set_unread(has_body);
+        Answer::Ready(ready(Ok(shared.respond(reply, &mut buffer))))
     }
 }
 
@@ -136,87 +167,178 @@ impl Shared {
         Some(denial)
     }
 
-    /// Answers a request whose body has been read, or that has none.
-    fn answer<B>(
+    /// Refuses `request` for `denial`, in the shape that its body may ask for.
+    async fn deny_with_body(
         &self,
         policy: &Policy,
-        request: &Request<B>,
-        body: &[u8],
-        denied: Option<&Denial>,
-        out: &mut BytesMut,
+        request: Request<Incoming>,
+        denial: &Denial,
+        watch: &Watch,
     ) -> Response<Full<Bytes>> {
-        let diversion = diversion(request.headers());
+        let (head, body) = request.into_parts();
+        let request = Request::from_parts(head, ());
+        let body = self.bodies.glance(body, REFUSED_BODY_MAX).await;
+        watch.set_unread(body.is_none());
+        let asked = Asked::of(policy, &request);
         let call = Call {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-            query: request.uri().query().unwrap_or_default(),
-            content_type: request
-                .headers()
-                .get(CONTENT_TYPE)
-                .and_then(|value| value.to_str().ok()),
-            diversion: diversion.as_deref(),
-            body,
+            body: body.as_deref().unwrap_or_default(),
+            ..asked.call()
         };
-        let native = policy
-            .access
-            .dialects
-            .contains(&Dialect::Native)
-            .then_some(&policy.native);
-        let reply = match denied {
-            Some(denial) => native
-                .and_then(|native| native.disabled(&call, out))
-                .unwrap_or_else(|| denial.write(out)),
-            None => native
-                .and_then(|native| native.answer(&call, out))
-                .unwrap_or_else(|| {
-                    let known = Native::PATHS;
-                    Refusal::NoSuchPath { known }.write(out)
-                }),
-        };
-        self.respond(reply, out)
+        let mut out = BytesMut::new();
+        let reply = deny(asked.dialect, &call, denial, &mut out);
+        self.respond(reply, &mut out)
     }
 
     async fn answer_with_body(
         &self,
         policy: &Policy,
         request: Request<Incoming>,
-        denied: Option<Denial>,
+        watch: &Watch,
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        let most = match denied {
-            Some(_) => self.body_max_bytes.min(REFUSED_BODY_MAX),
-            None => self.body_max_bytes,
-        };
-        let body = Limited::new(body, most).collect();
+        let request = Request::from_parts(head, ());
+        let asked = Asked::of(policy, &request);
+        let dialect = asked.dialect;
         let mut out = BytesMut::new();
-        let refusal = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => {
-                let request = Request::from_parts(head, ());
-                return self.answer(policy, &request, &body.to_bytes(), denied.as_ref(), &mut out);
+        let call = |body| Call { body, ..asked.call() };
+        let reply = match self.bodies.read(body).await {
+            Ok(body) if self.pulse.is_late() => {
+                self.overloaded(Overload::Busy, dialect, &call(body.bytes()), &mut out)
             }
-            Ok(Err(_)) if denied.is_some() => {
-                let request = Request::from_parts(head, ());
-                return self.answer(policy, &request, &[], denied.as_ref(), &mut out);
+            Ok(body) => {
+                let call = call(body.bytes());
+                let mut begun = dialect.and_then(|native| native.begin(&call, &mut out));
+                let mut round = None;
+                loop {
+                    match begun {
+                        None => break refused(&NO_SUCH_PATH, &mut out),
+                        Some(Begun::Done(reply)) => break reply,
+                        Some(Begun::Batch(batch)) => {
+                            if batch.is_long() && round.is_none() {
+                                round = self.pulse.begin_batch();
+                                if round.is_none() {
+                                    break self.overloaded(Overload::Busy, dialect, &call, &mut out);
+                                }
+                            }
+                            // Everybody who is ready goes first: of a batch, too, one slice at a time.
+                            tokio::task::yield_now().await;
+                            let _said_to_requests = self.pulse.is_late();
+                            begun = Some(batch.resume(&mut out));
+                        }
+                    }
+                }
             }
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Refusal::TooLarge {
-                most: self.body_max_bytes,
-            },
-            // Most likely nobody is there any more to read this.
-            Ok(Err(_)) => Refusal::Body {
-                expected: "a whole body",
-                found: "a part of one".to_owned(),
-            },
-            Err(_) => Refusal::TooSlow {
-                seconds: BODY_TIMEOUT.as_secs(),
-            },
+            Err(lost) => {
+                watch.set_unread(true);
+                match lost {
+                    Lost::Refused(refusal) => refuse(dialect, &call(&[]), &refusal, &mut out),
+                    Lost::Late(refusal) => {
+                        self.meters.cut(Cut::Body);
+                        refuse(dialect, &call(&[]), &refusal, &mut out)
+                    }
+                    Lost::NoRoom => self.overloaded(Overload::Bodies, dialect, &call(&[]), &mut out),
+                }
+            }
         };
-        let reply = refusal.write(&mut out);
         self.respond(reply, &mut out)
+    }
+
+    fn overloaded(
+        &self,
+        why: Overload,
+        dialect: Option<&Native>,
+        call: &Call<'_>,
+        out: &mut BytesMut,
+    ) -> Reply {
+        self.meters.overload(why);
+        match dialect {
+            Some(native) => native.overloaded(call, out),
+            None => refused(&Refusal::Overload, out),
+        }
     }
 
     fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Full<Bytes>> {
         self.meters.count(reply.status);
         response(reply, out.split().freeze())
+    }
+}
+
+impl Heads {
+    /// Whether the head of `request` is within the limits that hyper does not keep.
+    fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+        let uri = request.uri();
+        let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+        if length > self.uri_max_bytes {
+            return Err(Refusal::TargetTooLong {
+                most: self.uri_max_bytes,
+            });
+        }
+        let found = request.headers().len();
+        if found > self.headers_max {
+            return Err(Refusal::TooManyHeaders {
+                most: self.headers_max,
+                found,
+            });
+        }
+        Ok(())
+    }
+}
+
+const NO_SUCH_PATH: Refusal = Refusal::NoSuchPath { known: Native::PATHS };
+
+fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
+    out.clear();
+    refusal.write(out)
+}
+
+/// Refuses `call` in the shape that its caller reads.
+fn refuse(dialect: Option<&Native>, call: &Call<'_>, refusal: &Refusal, out: &mut BytesMut) -> Reply {
+    match dialect {
+        Some(native) => native.refuse(call, refusal, out),
+        None => refused(refusal, out),
+    }
+}
+
+/// Refuses `call` for who it is of.
+fn deny(dialect: Option<&Native>, call: &Call<'_>, denial: &Denial, out: &mut BytesMut) -> Reply {
+    dialect
+        .and_then(|native| native.disabled(call, out))
+        .unwrap_or_else(|| denial.write(out))
+}
+
+/// What a request's head asks, and of which dialect.
+struct Asked<'r> {
+    /// `None` where the listener does not speak it.
+    dialect: Option<&'r Native>,
+    method: &'r Method,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+    diversion: Option<Cow<'r, str>>,
+}
+
+impl<'r> Asked<'r> {
+    fn of<B>(policy: &'r Policy, request: &'r Request<B>) -> Asked<'r> {
+        let speaks_native = policy.access.dialects.contains(&Dialect::Native);
+        Asked {
+            dialect: speaks_native.then_some(&policy.native),
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            diversion: diversion(request.headers()),
+        }
+    }
+
+    /// Without its body.
+    fn call(&self) -> Call<'_> {
+        let content_type = self.headers.get(CONTENT_TYPE);
+        Call {
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            query: self.uri.query().unwrap_or_default(),
+            content_type: content_type.and_then(|value| value.to_str().ok()),
+            diversion: self.diversion.as_deref(),
+            body: &[],
+        }
     }
 }
 
@@ -248,6 +370,9 @@ pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
         for scheme in CHALLENGES {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
+    }
+    if let Some(seconds) = reply.retry_after_s {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -7,6 +7,8 @@ use prometheus::Histogram;
 use prometheus::core::Metric;
 use serde_json::{Value, json};
 
+use super::bodies::Bodies;
+use super::door::Door;
 use super::listener::Local;
 use crate::callers::{Meters, Outcome};
 use crate::replica::freshness::Reading;
@@ -53,6 +55,8 @@ pub(super) struct Status<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) lookups: &'a Meters,
     pub(super) locals: &'a [Local],
+    pub(super) door: &'a Door,
+    pub(super) bodies: &'a Bodies,
     pub(super) freshness: &'a Reading,
     pub(super) reasons: &'a [&'static str],
     pub(super) uptime: Duration,
@@ -103,13 +107,15 @@ impl Status<'_> {
                 "hit": outcome(Outcome::Hit),
                 "ambiguous": outcome(Outcome::Ambiguous),
                 "unknown": outcome(Outcome::Unknown),
+                "overload": outcome(Outcome::Overload),
                 "per_s_10s": rate(10),
                 "per_s_60s": rate(60),
                 "p50_us": micros(0.5),
                 "p99_us": micros(0.99),
                 "p999_us": micros(0.999),
             },
-            "connections": self.count("ringside_http_connections_count"),
+            "connections": {"open": self.door.open(), "max": self.door.max()},
+            "bodies": {"bytes": self.bodies.held(), "max": self.bodies.max()},
             "refused": {
                 "connections": self.count("ringside_http_refused_total"),
                 "overload": self.count("ringside_http_overload_total"),

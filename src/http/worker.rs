@@ -8,43 +8,65 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use super::Task;
-use super::accept::serve;
+use super::accept::{Terms, serve};
+use super::bodies::Bodies;
+use super::deadline::Watches;
+use super::door::Door;
 use super::error::HttpError;
 use super::life::Life;
 use super::meters::Meters;
+use super::pulse::Pulse;
 use super::service::{Answering, Shared};
 use super::settings::{Policy, Settings};
+
+/// Sockets that one look at them may find ready.
+const EVENTS: usize = 4096;
+
+/// What all workers have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Common {
+    pub(super) settings: Settings,
+    pub(super) meters: Arc<Meters>,
+    pub(super) door: Arc<Door>,
+    pub(super) bodies: Arc<Bodies>,
+}
 
 /// A worker's sockets, before it serves.
 #[derive(Debug)]
 pub(super) struct Worker {
-    settings: Settings,
-    meters: Arc<Meters>,
+    common: Common,
+    pulse: Arc<Pulse>,
     tcp: Vec<(std::net::TcpListener, Arc<Shared>)>,
     unix: Vec<(std::os::unix::net::UnixListener, Arc<Shared>)>,
 }
 
 impl Worker {
-    pub(super) fn new(settings: Settings, meters: &Arc<Meters>) -> Worker {
+    pub(super) fn new(common: &Common) -> Worker {
         Worker {
-            settings,
-            meters: Arc::clone(meters),
+            common: common.clone(),
+            pulse: Pulse::new(common.settings.overload_after),
             tcp: Vec::new(),
             unix: Vec::new(),
         }
     }
 
-    pub(super) fn add_tcp(&mut self, socket: std::net::TcpListener, policy: &Arc<ArcSwap<Policy>>) {
-        let shared = self.shared(policy);
+    pub(super) fn add_tcp(
+        &mut self,
+        listener: &str,
+        socket: std::net::TcpListener,
+        policy: &Arc<ArcSwap<Policy>>,
+    ) {
+        let shared = self.shared(listener, policy);
         self.tcp.push((socket, shared));
     }
 
     pub(super) fn add_unix(
         &mut self,
+        listener: &str,
         socket: std::os::unix::net::UnixListener,
         policy: &Arc<ArcSwap<Policy>>,
     ) {
-        let shared = self.shared(policy);
+        let shared = self.shared(listener, policy);
         self.unix.push((socket, shared));
     }
 
@@ -53,7 +75,7 @@ impl Worker {
     /// # Errors
     /// Where the system gives no runtime.
     pub(super) fn into_task(self, life: Life) -> Result<Task, HttpError> {
-        let runtime = runtime()?;
+        let runtime = self.runtime()?;
         let guard = runtime.enter();
         let tcp = self
             .tcp
@@ -68,39 +90,60 @@ impl Worker {
             .collect::<std::io::Result<Vec<_>>>()
             .map_err(HttpError::Thread)?;
         drop(guard);
-        let drain = Duration::from_secs(self.settings.drain_s);
+        let Common {
+            settings,
+            meters,
+            door,
+            ..
+        } = self.common;
+        let watches = Watches::new(settings.timeouts(), &meters);
+        let terms = Terms {
+            door,
+            watches: Arc::clone(&watches),
+            meters,
+            heads: settings.heads(),
+            drain: Duration::from_secs(settings.drain_s),
+        };
         Ok(Box::new(move |stop| {
             runtime.block_on(life.lead(async move {
+                let looking = tokio::spawn(watches.look());
                 let mut listeners = JoinSet::new();
                 for (socket, shared) in tcp {
-                    listeners.spawn(serve(
-                        socket,
-                        Arc::clone(&shared),
-                        move |peer| Answering::new(&shared, peer),
-                        stop.clone(),
-                        drain,
-                    ));
+                    let gate = Arc::clone(&shared);
+                    let service = move |watch: &_, peer| Answering::new(&shared, watch, peer);
+                    listeners.spawn(serve(socket, gate, service, terms.clone(), stop.clone()));
                 }
                 for (socket, shared) in unix {
-                    listeners.spawn(serve(
-                        socket,
-                        Arc::clone(&shared),
-                        move |peer| Answering::new(&shared, peer),
-                        stop.clone(),
-                        drain,
-                    ));
+                    let gate = Arc::clone(&shared);
+                    let service = move |watch: &_, peer| Answering::new(&shared, watch, peer);
+                    listeners.spawn(serve(socket, gate, service, terms.clone(), stop.clone()));
                 }
                 while listeners.join_next().await.is_some() {}
+                looking.abort();
             }));
         }))
     }
 
-    fn shared(&self, policy: &Arc<ArcSwap<Policy>>) -> Arc<Shared> {
+    fn shared(&self, listener: &str, policy: &Arc<ArcSwap<Policy>>) -> Arc<Shared> {
         Arc::new(Shared {
             policy: Arc::clone(policy),
-            meters: Arc::clone(&self.meters),
-            body_max_bytes: self.settings.body_max_bytes,
+            meters: Arc::clone(&self.common.meters),
+            connections: self.common.meters.connections(listener),
+            bodies: Arc::clone(&self.common.bodies),
+            pulse: Arc::clone(&self.pulse),
+            heads: self.common.settings.heads(),
         })
+    }
+
+    fn runtime(&self) -> Result<Runtime, HttpError> {
+        let (parking, waking) = (Arc::clone(&self.pulse), Arc::clone(&self.pulse));
+        Builder::new_current_thread()
+            .enable_all()
+            .max_io_events_per_tick(EVENTS)
+            .on_thread_park(move || parking.park())
+            .on_thread_unpark(move || waking.wake())
+            .build()
+            .map_err(HttpError::Thread)
     }
 }
 

@@ -20,6 +20,11 @@ pub struct Merge {
 }
 
 impl Merge {
+    /// The generation that is merged with the overlay.
+    pub fn base(&self) -> u64 {
+        self.snapshot.header().generation
+    }
+
     /// Writes the merged snapshot to `out`: the old one's unchanged records as they are, then the changed ones by id. What
     /// sorting takes is within `room`.
     ///
@@ -60,11 +65,6 @@ impl Merge {
             streams,
         };
         writer.finish(&facts)
-    }
-
-    /// The generation that the merge is made on.
-    pub fn base(&self) -> u64 {
-        self.snapshot.header().generation
     }
 
     /// The newest change that the merge holds.

@@ -120,7 +120,8 @@ impl Ownership {
         self.mode == Mode::Unique && self.on_conflict == OnConflict::Replace
     }
 
-    pub(crate) fn order(self) -> Order {
+    /// In which order claimants of a number answer.
+    pub fn order(self) -> Order {
         match self.owner {
             Owner::NewestClaim => Order::NewestClaim,
             Owner::NewestCustomer => Order::NewestCustomer,

@@ -1,6 +1,7 @@
 //! The index beside a plain model: maps, and claims settled one by one from the greatest down.
 
 mod bounds;
+mod replace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;

@@ -49,7 +49,8 @@ impl<'v> View<'v> {
         let pin = |overlay: &'v crate::overlay::Overlay| (!overlay.is_empty()).then(|| overlay.pin());
         View {
             state,
-            seq,
+            // A snapshot that has just replaced everything may be ahead of what is visible.
+            seq: seq.max(state.snapshot.header().seq),
             ownership: state.phones.ownership(),
             active: pin(&state.active),
             sealed: state.sealed.as_deref().and_then(pin),

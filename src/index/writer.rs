@@ -132,23 +132,22 @@ impl Writer {
         Some(merge)
     }
 
-    /// Replaces everything by `snapshot`: what has been written since the one before is forgotten. Seqs go on behind the
-    /// greater one of both.
-    pub fn begin_anew(&mut self, snapshot: Arc<MappedSnapshot>) {
-        self.seq = self.seq.max(snapshot.header().seq);
-        let (active, schema) = (Arc::new(Overlay::new()), Arc::new(snapshot.schema().clone()));
-        let streams: Arc<[Stream]> = snapshot.streams().into();
-        // The seq before the state, as readers ask for them the other way round: what they are told they saw is never
-        // older than what they saw.
+    /// Replaces everything by `snapshot`: what the overlays hold is no longer true, and goes. Seqs go on behind the greater
+    /// of what has been written and what the snapshot holds. Publishes.
+    pub fn replace_all(&mut self, snapshot: &Arc<MappedSnapshot>) {
         self.publish();
+        self.seq = self.seq.max(snapshot.header().seq);
+        // Before the seq: a reader that has the old state must not be told of changes that it does not see. One that
+        // has the new state and the old seq goes by the snapshot's.
         self.replace(|state| State {
-            active: Arc::clone(&active),
+            active: Arc::new(Overlay::new()),
             sealed: None,
-            schema: Arc::clone(&schema),
-            streams: Arc::clone(&streams),
-            snapshot: Arc::clone(&snapshot),
+            schema: Arc::new(snapshot.schema().clone()),
+            streams: snapshot.streams().into(),
+            snapshot: Arc::clone(snapshot),
             ..state
         });
+        self.publish();
     }
 
     /// Replaces snapshot and sealed overlay by `snapshot`, which holds both.

@@ -119,14 +119,14 @@ impl Replica {
         &self.counters
     }
 
+    /// Every stream that records' origins count into, with where to resume it.
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
     /// The lives of the stream `name` that are known, the newest last, each with where to resume it.
     pub fn lives(&self, name: &str) -> impl Iterator<Item = &Stream> {
         self.streams.iter().filter(move |stream| stream.stream == name)
-    }
-
-    /// The lives of the streams `names`, each with where to resume it.
-    pub fn followed<'n>(&self, names: impl Iterator<Item = &'n String>) -> Vec<Stream> {
-        names.flat_map(|name| self.lives(name).cloned()).collect()
     }
 
     /// The stream `name` in its life `incarnation`; positions compare only within one.
@@ -197,28 +197,31 @@ impl Replica {
         self.merging.clone()
     }
 
-    /// Begins anew with `snapshot`: changes applied since the one before are forgotten, as is a merge that was begun. Feeds
-    /// go on from where the snapshot's streams say.
-    pub fn begin_anew(&mut self, snapshot: Arc<MappedSnapshot>) {
-        self.merging = None;
-        self.schema = snapshot.schema().clone();
-        self.schema_from = None;
-        self.streams = snapshot.streams().to_vec();
-        self.graves = Graves::new(snapshot.header().seq);
-        self.writer.begin_anew(snapshot);
+    /// Takes up what a merge made; not where everything was replaced since it was begun. Whether it was taken up.
+    pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) -> bool {
+        if self.merging.take().is_none() {
+            return false;
+        }
+        self.graves.generation(snapshot.header().seq);
+        self.writer.install(snapshot);
+        self.counters.merges.inc();
+        true
     }
 
-    /// Whether a merge was begun that has been neither taken up nor forgotten.
+    /// Whether a merge was begun whose snapshot is to be taken up.
     pub fn is_merging(&self) -> bool {
         self.merging.is_some()
     }
 
-    /// Takes up what a merge made.
-    pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) {
+    /// Takes up `snapshot` in place of everything, as a start over it would: what changes have brought since goes, and
+    /// streams are to be resumed where it says. A merge that was begun is of no more use.
+    pub fn replace(&mut self, snapshot: &Arc<MappedSnapshot>) {
+        self.schema = snapshot.schema().clone();
+        self.schema_from = None;
+        self.streams = snapshot.streams().to_vec();
         self.merging = None;
-        self.graves.generation(snapshot.header().seq);
-        self.writer.install(snapshot);
-        self.counters.merges.inc();
+        self.writer.replace_all(snapshot);
+        self.graves = Graves::new(self.writer.seq());
     }
 
     fn try_apply(&mut self, origin: Origin<'_>, change: Change) -> Result<Option<u64>, Refused> {

@@ -48,7 +48,8 @@ pub enum CompactionError {
 /// snapshot does: call it beside the traffic. `memory_bytes` bounds what sorting takes, to half of it.
 ///
 /// # Errors
-/// The folder cannot be written, or the present snapshot is damaged.
+/// The folder cannot be written, the present snapshot is damaged, or it was replaced meanwhile
+/// ([`FolderError::Conflict`]); the merge is then of no more use.
 pub fn compact(
     merge: &Merge,
     streams: &[Stream],
@@ -56,7 +57,7 @@ pub fn compact(
     created_at_ms: i64,
     memory_bytes: u64,
 ) -> Result<Arc<MappedSnapshot>, CompactionError> {
-    let generation = folder.folder().next_generation()?;
+    let generation = folder.reserve()?;
     let mut staged = folder.stage(generation)?;
     let staged_at = &folder.folder().snapshot(generation);
     let room = Room::new(folder.folder().dir(), memory_bytes);
@@ -67,10 +68,17 @@ pub fn compact(
             SnapshotError::Io(source) => DurableError::new("write", staged_at, source).into(),
             other => CompactionError::Snapshot(other),
         })?;
-    let path = folder.publish(staged, merge.base())?;
+    let path = folder.settle(staged)?;
     let snapshot = Snapshot::map(&path)?;
     if let Err(error) = snapshot.populate(0, u64::MAX) {
         tracing::debug!(%error, "the new generation is read from disk as it is asked for");
+    }
+    // Last, so that a merge that cannot be served is not the present generation either.
+    if let Err(error) = folder.point_to(generation, merge.base()) {
+        if matches!(error, FolderError::Conflict { .. }) {
+            folder.discard(generation);
+        }
+        return Err(error.into());
     }
     Ok(Arc::new(snapshot))
 }

@@ -457,3 +457,37 @@ fn what_is_logged_of_a_refusal_repeats_nothing_of_the_document() {
         assert!(!logged.contains("4806754110"), "{logged}");
     }
 }
+
+#[test]
+fn a_merge_of_what_was_replaced_is_not_taken_up() {
+    let (index, mut replica, stream) = replica();
+    let upsert = |id: &str, position: u64| {
+        json!({"op": "upsert", "position": position.to_string(),
+               "customer": {"id": id, "name": id, "phones": [NUMBERS[0]]}})
+    };
+    apply(&mut replica, stream, &upsert("a", 1));
+    let earlier = merged(&mut replica).unwrap();
+    assert!(replica.install(Arc::clone(&earlier)));
+    apply(&mut replica, stream, &upsert("b", 2));
+    let late = merged(&mut replica).unwrap();
+    replica.replace(&earlier);
+    assert!(!replica.is_merging() && !replica.install(late));
+    assert!(Arc::ptr_eq(&index.snapshot(), &earlier));
+    assert_eq!(owner(&index, NUMBERS[0]).as_deref(), Some("a"));
+    assert_eq!(document(&index, "b"), None);
+
+    // What came since the earlier one is delivered again, and is no repetition.
+    let seq = index.seq();
+    assert!(matches!(
+        apply(&mut replica, stream, &upsert("a", 1)),
+        Outcome::Seen
+    ));
+    let again = apply(&mut replica, stream, &upsert("b", 2));
+    assert!(
+        matches!(again, Outcome::Applied(applied) if applied > seq),
+        "{again:?}"
+    );
+    assert_eq!(owner(&index, NUMBERS[0]).as_deref(), Some("b"));
+    merge(&mut replica);
+    assert_eq!(index.snapshot().header().customers, 2);
+}

@@ -7,34 +7,35 @@
 //!   admin.sock                    where the service that holds the folder is asked
 //!   snapshot-00000001.ringside    a generation; never changes
 //!   rejects-00000001.ndjson       what the import of that generation refused
-//!   build/                        the next generation while a file is imported, see `import`
-//!   candidate-00000002.ringside   a finished import that waits to be accepted
-//!   candidate.json                why it waits
-//!   PINS                          generations that stay however many come after
+//!   build/  build-2/ …            a generation to come while a file is imported, see `import`
+//!   candidate-00000002.ringside   a generation that was found doubtful and waits to be accepted
+//!   candidate-00000002.json       why
+//!   PINS                          generations that are never removed
 //! ```
 //!
 //! A generation is staged, finished, made durable, renamed, and only then named by `CURRENT`: a crash at any moment
-//! leaves the old generation or the new one. Publication is a compare-and-swap: whoever made a generation names the one
-//! that it was made on. The newest [`KEPT_GENERATIONS`] stay, or as many as [`Held::keeping`] says, and those that are
-//! pinned; older ones are removed with their rejects when a new one is published.
+//! leaves the old generation or the new one. The newest stay, to go back to; older ones are removed with their rejects
+//! when a new one is published, unless they are pinned.
 
 mod candidate;
 mod error;
+mod held;
 mod pins;
 mod read_back;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::durable::{self, Current, FolderLock, Staged};
+use super::Snapshot;
+use crate::durable::{self, Current, DurableError, FolderLock};
 
 pub use candidate::Candidate;
 pub use error::FolderError;
+pub use held::Held;
 pub use read_back::ReadBack;
 
-/// Generations that stay in the folder unless told otherwise, the present one among them.
+/// Generations that stay in the folder, the present one among them, unless its holder says otherwise.
 pub const KEPT_GENERATIONS: usize = 3;
 /// Folder of the one tenant that there is today, inside of `data.dir`.
 pub const TENANT: &str = "main";
@@ -43,6 +44,9 @@ const SOCKET: &str = "admin.sock";
 const SNAPSHOT: (&str, &str) = ("snapshot-", ".ringside");
 const REJECTS: (&str, &str) = ("rejects-", ".ndjson");
 const BUILD: &str = "build";
+const PINS: &str = "PINS";
+/// Builds that go on at a time.
+const MOST_BUILDS: usize = 4;
 /// What a build folder has once another try can go on from what is in it.
 pub(super) const MANIFEST: &str = "manifest";
 
@@ -87,21 +91,36 @@ impl Folder {
         for path in durable::clean_stale(&folder.dir)? {
             tracing::info!(path = %path.display(), "removed a file that a crash left half written");
         }
-        folder.remove_hopeless_build();
+        folder.remove_hopeless_builds();
         let held = Held::new(folder, lock);
-        held.remove_stray_candidates();
+        held.clean_candidates()?;
         Ok(held)
     }
 
-    fn remove_hopeless_build(&self) {
-        let dir = self.build();
-        if !dir.is_dir() || dir.join(MANIFEST).exists() {
-            return;
+    fn remove_hopeless_builds(&self) {
+        for dir in self.builds() {
+            if !dir.is_dir() || dir.join(MANIFEST).exists() {
+                continue;
+            }
+            // Somebody may be building beside us.
+            if let Ok(lock) = FolderLock::acquire(&dir) {
+                Held::new(Folder::open(dir), lock).remove();
+            }
         }
-        // Somebody may be building beside us.
-        if let Ok(lock) = FolderLock::acquire(&dir) {
-            let folder = Folder::open(dir);
-            Held::new(folder, lock).remove();
+    }
+
+    /// Holds the first of the build folders that nobody builds in.
+    ///
+    /// # Errors
+    /// [`DurableError::Locked`], naming one who builds, where somebody builds in each of them; or the folder cannot be
+    /// made or written.
+    pub fn hold_build(&self) -> Result<Held, FolderError> {
+        let mut builds = self.builds();
+        loop {
+            match Folder::hold(builds.next().unwrap_or_else(|| self.build())) {
+                Err(FolderError::Durable(DurableError::Locked { .. })) if builds.len() > 0 => {}
+                done => return done,
+            }
         }
     }
 
@@ -116,6 +135,36 @@ impl Folder {
     /// The folder is missing, or `CURRENT` cannot be read or names no plain file.
     pub fn current(&self) -> Result<Option<PathBuf>, FolderError> {
         Ok(Current::read(&self.dir)?)
+    }
+
+    /// Serial number of the present generation; 0 where none was published yet.
+    ///
+    /// # Errors
+    /// As [`Folder::current`].
+    pub fn present(&self) -> Result<u64, FolderError> {
+        let Some(path) = self.current()? else {
+            return Ok(0);
+        };
+        // A person may have copied it under another name, and it is served as what it says of itself.
+        let written = Snapshot::map(&path).map(|snapshot| snapshot.header().generation);
+        Ok(written.unwrap_or_else(|_| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.and_then(|name| generation_of(name, SNAPSHOT)).unwrap_or(0)
+        }))
+    }
+
+    /// The error that says which generations there are.
+    pub fn no_generation(&self, generation: u64) -> FolderError {
+        let there = self.generations().unwrap_or_default();
+        let there: Vec<String> = there.iter().map(u64::to_string).collect();
+        FolderError::NoGeneration {
+            dir: self.dir.clone(),
+            generation,
+            there: match there.as_slice() {
+                [] => "none".to_owned(),
+                numbers => numbers.join(", "),
+            },
+        }
     }
 
     /// `snapshot`, which `CURRENT` names, where it is there.
@@ -163,21 +212,8 @@ impl Folder {
     /// # Errors
     /// As [`Folder::generations`].
     pub fn next_generation(&self) -> Result<u64, FolderError> {
-        let candidate = self.candidate()?.map(|candidate| candidate.generation);
-        let greatest = self.generations()?.last().copied().max(candidate);
-        Ok(greatest.map_or(1, |greatest| greatest.saturating_add(1)))
-    }
-
-    /// Serial number of the present snapshot; 0 where there is none, `None` where a person has given it another name.
-    ///
-    /// # Errors
-    /// As [`Folder::current`].
-    pub fn present(&self) -> Result<Option<u64>, FolderError> {
-        let Some(path) = self.current()? else {
-            return Ok(Some(0));
-        };
-        let name = path.file_name().and_then(|name| name.to_str());
-        Ok(name.and_then(|name| generation_of(name, SNAPSHOT)))
+        let greatest = self.generations()?.into_iter().chain(self.candidates()?).max();
+        Ok(greatest.map_or(1, |last| last.saturating_add(1)))
     }
 
     /// Path of the snapshot with serial number `generation`.
@@ -195,25 +231,21 @@ impl Folder {
         self.dir.join(name_of(generation, REJECTS))
     }
 
-    /// Whether `generation` is there.
-    ///
-    /// # Errors
-    /// [`FolderError::NoGeneration`], naming those that are, or the folder cannot be read.
-    pub fn expect(&self, generation: u64) -> Result<(), FolderError> {
-        let there = self.generations()?;
-        if there.contains(&generation) {
-            return Ok(());
-        }
-        let there: Vec<String> = there.iter().map(u64::to_string).collect();
-        Err(FolderError::NoGeneration {
-            generation,
-            there: there.join(", "),
-        })
-    }
-
     /// Path of the folder in which the next generation is built.
     pub fn build(&self) -> PathBuf {
         self.dir.join(BUILD)
+    }
+
+    /// Paths of the folders in which generations are built, that one first.
+    pub fn builds(&self) -> impl ExactSizeIterator<Item = PathBuf> {
+        (1..MOST_BUILDS + 1).map(|nth| match nth {
+            1 => self.build(),
+            nth => self.dir.join(format!("{BUILD}-{nth}")),
+        })
+    }
+
+    fn pins_file(&self) -> PathBuf {
+        self.dir.join(PINS)
     }
 
     fn failed(&self, step: &'static str, source: io::Error) -> FolderError {
@@ -221,184 +253,6 @@ impl Folder {
             step,
             path: self.dir.clone(),
             source,
-        }
-    }
-}
-
-/// A tenant's folder that this process alone may write, until it is dropped.
-#[derive(Debug)]
-pub struct Held {
-    folder: Folder,
-    kept: usize,
-    /// Held from the look at what is present until that has been replaced.
-    publishing: Mutex<()>,
-    _lock: FolderLock,
-}
-
-impl Held {
-    fn new(folder: Folder, lock: FolderLock) -> Held {
-        Held {
-            folder,
-            kept: KEPT_GENERATIONS,
-            publishing: Mutex::default(),
-            _lock: lock,
-        }
-    }
-
-    /// Keeps the newest `generations` from now on, 1 or more.
-    pub fn keeping(self, generations: usize) -> Held {
-        Held {
-            kept: generations.max(1),
-            ..self
-        }
-    }
-
-    /// The folder.
-    pub fn folder(&self) -> &Folder {
-        &self.folder
-    }
-
-    /// Opens the staged file of a new `generation`; dropped before [`Held::publish`], it is removed.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    pub fn stage(&self, generation: u64) -> Result<Staged, FolderError> {
-        // A build that failed in its last step has left them, and this one may have none.
-        remove(&self.folder.rejects(generation));
-        Ok(Staged::create(&self.folder.snapshot(generation))?)
-    }
-
-    /// Makes the finished `snapshot` durable and the present one, then removes generations that are no longer kept.
-    /// Returns where it is. `base` is the generation that it was made on, 0 for none.
-    ///
-    /// # Errors
-    /// [`FolderError::Moved`] where another generation is present now, or a failing disk; the present generation is then
-    /// what it was.
-    pub fn publish(&self, snapshot: Staged, base: u64) -> Result<PathBuf, FolderError> {
-        let path = snapshot.target().to_owned();
-        let _one = self.on(base)?;
-        snapshot.publish()?;
-        self.point_to(&path)?;
-        Ok(path)
-    }
-
-    /// Moves the finished, durable `snapshot` and its `rejects` here from elsewhere in the same file system, as
-    /// `generation`, makes it the present one, and removes generations that are no longer kept. Returns where they are.
-    /// `base` as in [`Held::publish`].
-    ///
-    /// # Errors
-    /// As [`Held::publish`], or there is a snapshot of that serial number already.
-    pub fn adopt(
-        &self,
-        snapshot: &Path,
-        rejects: Option<&Path>,
-        generation: u64,
-        base: u64,
-    ) -> Result<(PathBuf, Option<PathBuf>), FolderError> {
-        let _one = self.on(base)?;
-        let path = self.folder.snapshot(generation);
-        if path.exists() {
-            return Err(FolderError::Taken { path });
-        }
-        // Before the snapshot, so that no generation stands here whose rejects are missing; those of a build that
-        // failed in its last step are not this one's.
-        let refused = self.move_rejects(rejects, generation)?;
-        durable::move_file(snapshot, &path)?;
-        self.point_to(&path)?;
-        Ok((path, refused))
-    }
-
-    fn move_rejects(&self, rejects: Option<&Path>, generation: u64) -> Result<Option<PathBuf>, FolderError> {
-        let refused = self.folder.rejects(generation);
-        let Some(rejects) = rejects else {
-            remove(&refused);
-            return Ok(None);
-        };
-        if rejects != refused {
-            durable::move_file(rejects, &refused)?;
-        }
-        Ok(Some(refused))
-    }
-
-    /// Makes `generation`, which is there, the present one again. `base` is the one that was looked at before, as in
-    /// [`Held::publish`].
-    ///
-    /// # Errors
-    /// As [`Held::publish`], or there is no such generation.
-    pub fn go_to(&self, generation: u64, base: u64) -> Result<PathBuf, FolderError> {
-        let _one = self.on(base)?;
-        self.folder.expect(generation)?;
-        let path = self.folder.snapshot(generation);
-        self.point_to(&path)?;
-        Ok(path)
-    }
-
-    /// The right to replace the present generation, where it is `base`.
-    fn on(&self, base: u64) -> Result<MutexGuard<'_, ()>, FolderError> {
-        let one = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.folder.present()? {
-            // A name that a person gave is not one that another publication has put there.
-            None => Ok(one),
-            Some(found) if found == base => Ok(one),
-            Some(found) => Err(FolderError::Moved {
-                expected: base,
-                found,
-            }),
-        }
-    }
-
-    /// Removes every file but the lock and those of the names `keep`.
-    ///
-    /// # Errors
-    /// The folder cannot be read, or a file in it cannot be removed.
-    pub(super) fn clear(&self, keep: &[&str]) -> Result<(), FolderError> {
-        for entry in fs::read_dir(&self.folder.dir).map_err(|error| self.folder.failed("read", error))? {
-            let entry = entry.map_err(|error| self.folder.failed("read", error))?;
-            let name = entry.file_name();
-            if name != FolderLock::NAME && keep.iter().all(|keep| name != *keep) {
-                fs::remove_file(entry.path()).map_err(|error| self.folder.failed("clear", error))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes the folder with all that is in it, and frees it.
-    pub fn remove(self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder.dir) {
-            tracing::warn!(path = %self.folder.dir.display(), %error, "a folder could not be removed");
-        }
-    }
-
-    fn point_to(&self, path: &Path) -> Result<(), FolderError> {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        // Where this fails the file stays, whole: the pointer may already lead to it and only not be durable yet. Old
-        // ones go all the same, or failures that are tried again would fill the disk.
-        let published = Current::publish(&self.folder.dir, name);
-        self.remove_old();
-        Ok(published?)
-    }
-
-    /// What cannot be removed now is removed with the next publication, and is no reason to call this one failed.
-    fn remove_old(&self) {
-        let (generations, current) = match (self.folder.generations(), self.folder.current()) {
-            (Ok(generations), Ok(current)) => (generations, current),
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::warn!(%error, "old generations could not be removed");
-                return;
-            }
-        };
-        // Where it cannot be read, nothing that might be pinned is removed.
-        let Ok(pins) = self.folder.pins() else { return };
-        let old = generations.len().saturating_sub(self.kept);
-        for &generation in &generations[..old] {
-            let snapshot = self.folder.snapshot(generation);
-            if current.as_ref() != Some(&snapshot) && !pins.contains(&generation) {
-                remove(&snapshot);
-                remove(&self.folder.rejects(generation));
-            }
         }
     }
 }
@@ -431,6 +285,11 @@ pub fn resolve(path: &Path) -> Result<PathBuf, FolderError> {
         }
     }
     Err(none("a folder without one"))
+}
+
+/// Nothing can go on from what is left in the build folder `dir`, whose snapshot has been taken away.
+pub fn spend_build(dir: &Path) {
+    remove(&dir.join(MANIFEST));
 }
 
 fn name_of(generation: u64, (before, after): (&str, &str)) -> String {

@@ -147,6 +147,21 @@ pub fn build<R: Read + Send>(
     events: impl FnMut(Event),
 ) -> Result<Built, ImportError> {
     let held = Folder::hold(&target.dir)?;
+    build_in(held, input, mapping, intake, target, events)
+}
+
+/// As [`build`], in the folder of `target`, which `held` holds already.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_in<R: Read + Send>(
+    held: Held,
+    input: Input<R>,
+    mapping: &Mapping,
+    intake: &Intake,
+    target: Target,
+    events: impl FnMut(Event),
+) -> Result<Built, ImportError> {
     let building = Building {
         intake,
         mapping,
@@ -155,11 +170,7 @@ pub fn build<R: Read + Send>(
         began: Instant::now(),
     };
     match building.build(input, events) {
-        Ok(summary) => Ok(Built {
-            base: target.base.as_ref().map_or(0, |base| base.header().generation),
-            held,
-            summary,
-        }),
+        Ok(summary) => Ok(Built { held, summary }),
         Err(error) => {
             if !(error.may_pass() && Manifest::is_in(held.folder().dir())) {
                 held.remove();
@@ -183,7 +194,7 @@ pub fn build_and_publish<R: Read + Send>(
     memory_bytes: u64,
     events: impl FnMut(Event),
 ) -> Result<Summary, ImportError> {
-    let generation = held.folder().next_generation()?;
+    let generation = held.reserve()?;
     let target = Target {
         base: present(held.folder()),
         ..Target::new(held.folder().build(), generation, created_at_ms, memory_bytes)
@@ -197,7 +208,7 @@ fn workers() -> usize {
 }
 
 /// The present snapshot. One that cannot be opened is no reason not to build a new one.
-pub fn present(folder: &Folder) -> Option<Arc<MappedSnapshot>> {
+fn present(folder: &Folder) -> Option<Arc<MappedSnapshot>> {
     let path = folder.current().ok().flatten()?;
     match Snapshot::map(&path) {
         Ok(snapshot) => Some(Arc::new(snapshot)),
@@ -351,6 +362,7 @@ impl<'a> Building<'a> {
             invalid_phones: self.mapping.invalid_phones,
             region: self.mapping.region,
             base: self.target.base.as_deref(),
+            behind: self.target.begins_behind(),
         };
         let schema = pipeline::run(rows, workers, encoder, |batch| {
             assembly.batch(batch)?;

@@ -57,6 +57,24 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
     /// # Errors
     /// The first thing found wrong.
     pub fn verify(&self, mut progress: impl FnMut(u64)) -> Result<Verified, SnapshotError> {
+        self.verify_while(|done| {
+            progress(done);
+            true
+        })
+    }
+
+    /// As [`Snapshot::verify`], for as long as `go_on` says so.
+    ///
+    /// # Errors
+    /// As [`Snapshot::verify`]; [`SnapshotError::Ended`] where it was told to end.
+    pub fn verify_while(&self, mut go_on: impl FnMut(u64) -> bool) -> Result<Verified, SnapshotError> {
+        let mut go_on = |done| {
+            if go_on(done) {
+                Ok(())
+            } else {
+                Err(SnapshotError::Ended)
+            }
+        };
         self.verify_sections()?;
         self.verify_padding()?;
         let mut seen = Verified::default();
@@ -93,10 +111,10 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
             }
             seen.customers += 1;
             if seen.customers.is_multiple_of(4096) {
-                progress(seen.customers);
+                go_on(seen.customers)?;
             }
         }
-        progress(seen.customers);
+        go_on(seen.customers)?;
         let numbers = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.numbers);
         let ids = Table::<ID_SLOT>::new(self.section(SectionKind::Ids), self.header.customers);
         for (what, expected, found) in [

@@ -115,7 +115,7 @@ fn lookups_and_requests_are_counted() {
         "ringside_callers_lookup_seconds_count 8",
         r#"ringside_http_requests_total{class="2xx"} 8"#,
         r#"ringside_http_requests_total{class="4xx"} 1"#,
-        "ringside_http_connections_count 1",
+        "ringside_http_connections_count{listener=\"main\"} 1",
         "ringside_snapshot_damaged_count 0",
     ] {
         assert!(

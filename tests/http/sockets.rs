@@ -61,12 +61,20 @@ fn what_follows_a_request_does_not_hold_up_its_answer() {
 #[test]
 fn what_is_no_request_is_told_so() {
     let running = serve(&centre(&Plan::default()));
-    let long = format!(
-        "GET /v1/lookup?ani={} HTTP/1.1\r\nHost: x\r\n\r\n",
-        "1".repeat(70_000)
-    );
+    let of = |length| {
+        format!(
+            "GET /v1/lookup?ani={} HTTP/1.1\r\nHost: x\r\n\r\n",
+            "1".repeat(length)
+        )
+    };
+    let (long, longer) = (of(10_000), of(70_000));
     let headers = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(200));
-    for (bytes, status) in [("NONSENSE\r\n\r\n", 400), (&*long, 414), (&*headers, 431)] {
+    for (bytes, status) in [
+        ("NONSENSE\r\n\r\n", 400),
+        (&*long, 414),
+        (&*longer, 431),
+        (&*headers, 431),
+    ] {
         let mut client = tcp(address(&running));
         client.send(bytes.as_bytes());
         assert_eq!(client.response(true).status, status);

@@ -6,7 +6,8 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use ringside::http::{
     Access, Admin, Bound, Extra, HttpError, Listener, Policy, Readiness, Running, Server, Settings,
@@ -15,18 +16,23 @@ use ringside::http::{
 use crate::support::{BATCH_MAX, Centre};
 
 pub(crate) const BODY_MAX: usize = 64 << 10;
+/// Far longer than any test takes.
+const LONG: Duration = Duration::from_secs(300);
 
-/// Keeps what servers of this process log, at the finest level; `tests/logged.rs` looks for people in it.
-fn log_to_file() {
-    static BEGUN: Once = Once::new();
-    BEGUN.call_once(|| {
+/// Keeps what servers of this process log, at the finest level, and says where; `tests/logged.rs` looks for people in it.
+pub(crate) fn log_to_file() -> PathBuf {
+    static BEGUN: OnceLock<PathBuf> = OnceLock::new();
+    let begun = BEGUN.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("logs");
         fs::create_dir_all(&folder).unwrap();
         let name = format!("{}-{}.log", env!("CARGO_CRATE_NAME"), std::process::id());
-        let log = fs::File::create(folder.join(name)).unwrap();
+        let path = folder.join(name);
+        let log = fs::File::create(&path).unwrap();
         let lines = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
         lines.with_ansi(false).with_writer(Mutex::new(log)).init();
+        path
     });
+    begun.clone()
 }
 
 pub(crate) fn any_port() -> SocketAddr {
@@ -36,9 +42,21 @@ pub(crate) fn any_port() -> SocketAddr {
 pub(crate) fn settings() -> Settings {
     Settings {
         workers: 2,
+        head_max_bytes: 16 << 10,
+        headers_max: 64,
+        uri_max_bytes: 8 << 10,
         body_max_bytes: BODY_MAX,
-        drain_s: 20,
+        bodies_max_mib: 64,
         batch_max: BATCH_MAX,
+        head_timeout: LONG,
+        body_timeout: LONG,
+        idle_timeout: LONG,
+        write_timeout: LONG,
+        connections_max: 1000,
+        connections_per_peer_max: 0,
+        // A busy machine must not refuse what a test asks for.
+        overload_after: LONG,
+        drain_s: 20,
     }
 }
 
@@ -55,6 +73,7 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
     log_to_file();
     Admin {
         address: any_port(),
+        connections_max: 64,
         unix: None,
         tenant: Arc::clone(&centre.tenant),
         metrics: Arc::clone(&centre.metrics),
@@ -64,6 +83,16 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
         access: Arc::default(),
         further: None,
     }
+}
+
+/// A server under `settings`.
+pub(crate) fn serve_under(centre: &Centre, settings: Settings) -> Running {
+    let listeners = vec![listener(centre, Some(any_port()), None)];
+    let admin = admin(centre, &Arc::default(), None);
+    Server::bind(settings, listeners, admin, &centre.metrics)
+        .unwrap()
+        .spawn()
+        .unwrap()
 }
 
 pub(crate) fn bind(centre: &Centre, listener: Listener) -> Result<Bound, HttpError> {

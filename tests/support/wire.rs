@@ -1,7 +1,7 @@
 //! HTTP/1.1 as bytes: a client that sends what it is told to and reads one response after another.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Far longer than anything takes, so that a test that fails does so in time.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Client<S> {
     stream: S,
@@ -25,7 +25,11 @@ pub(crate) struct Response {
 }
 
 pub(crate) fn tcp(address: SocketAddr) -> Client<TcpStream> {
-    let stream = TcpStream::connect(address).unwrap();
+    over(TcpStream::connect(address).unwrap())
+}
+
+/// A connection that was made otherwise.
+pub(crate) fn over(stream: TcpStream) -> Client<TcpStream> {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     Client {
         stream,
@@ -40,6 +44,29 @@ pub(crate) fn unix(path: &Path) -> Client<UnixStream> {
         stream,
         read: Vec::new(),
     }
+}
+
+/// Asks until `is_it` holds of what `ask` gives.
+pub(crate) fn until<T: std::fmt::Debug>(mut ask: impl FnMut() -> T, is_it: impl Fn(&T) -> bool) -> T {
+    let begin = std::time::Instant::now();
+    loop {
+        let found = ask();
+        if is_it(&found) {
+            return found;
+        }
+        assert!(begin.elapsed() < PATIENCE, "it does not come: {found:?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The value of `metric`, labels and all, of the administration at `admin`.
+pub(crate) fn metric(admin: SocketAddr, metric: &str) -> u64 {
+    let text = get(admin, "/metrics").body;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok())
+        .unwrap_or_else(|| panic!("{metric} is not in\n{text}"))
 }
 
 /// One `GET` on a connection of its own.
@@ -103,6 +130,11 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Sends, though the other side may have ended the connection.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
     /// Reads until `words` have come, and drops what has been read.
     pub(crate) fn until(&mut self, words: &str) {
         let has = |read: &[u8]| String::from_utf8_lossy(read).contains(words);
@@ -138,6 +170,14 @@ impl<S: Read + Write> Client<S> {
     /// Whether the other side has ended the connection, and sent nothing before it did.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.read.is_empty() && !self.more()
+    }
+
+    /// Whether the other side ends the connection, whatever it sends before it does.
+    pub(crate) fn ends(&mut self) -> bool {
+        while self.more() {
+            self.read.clear();
+        }
+        true
     }
 
     fn more(&mut self) -> bool {

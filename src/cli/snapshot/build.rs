@@ -7,23 +7,21 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::app::{Place, Publication};
+use crate::app::generations::{Outcome, Published, Reserved};
 use crate::cli::arguments::BuildArguments;
 use crate::cli::error::CliError;
-use crate::cli::generations::{self, Holder};
+use crate::cli::generations::{self, Way};
 use crate::cli::output::{self, Output, Style};
 use crate::cli::program;
 use crate::cli::progress::{Progress, Unit};
 use crate::cli::words;
 use crate::config::{Config, environment};
 use crate::customer::document::Limits;
-use crate::feed;
 use crate::intake::Intake;
 use crate::number::{Numbering, Region};
-use crate::replica::generations::{Finished, Outcome};
-use crate::replica::judge::Reading;
-use crate::snapshot::Snapshot;
-use crate::snapshot::import::{self, Built, Event, ImportError, Input, Mapping, Summary, Target};
+use crate::snapshot::folder::{Folder, Held};
+use crate::snapshot::import::{self, Event, ImportError, Input, Mapping, Summary, Target};
+use crate::snapshot::{MappedSnapshot, Snapshot};
 
 /// Rejects that are shown; the file has them all.
 const SHOWN_REJECTS: usize = 5;
@@ -60,171 +58,108 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
     }
     let input = Input::open(&arguments.input, arguments.format.into()).map_err(failed)?;
     let total = input.bytes;
-    let holder = Holder::of(&arguments.out, &config, true)?;
-    let place = place(&holder, arguments, &config)?;
-    let mut progress = if arguments.json {
-        Progress::silent()
-    } else {
-        Progress::new("reading", Unit::Bytes, total)
-    };
+    let way = Way::of(&arguments.out, &config)?;
     let intake = Intake::new(numbering, limits);
-    let built = import::build(input, &mapping, &intake, place, |event| {
-        told(event, &mut progress);
-    })
-    .map_err(failed)?;
-    drop(progress);
+    let built = {
+        let mut progress = if arguments.json {
+            Progress::silent()
+        } else {
+            Progress::new("reading", Unit::Bytes, total)
+        };
+        let (held, target) = reserved(arguments, &config, &way)?;
+        let build = target.generation;
+        import::build_in(held, input, &mapping, &intake, target, |event| {
+            told(event, &mut progress);
+        })
+        .map_err(|error| {
+            // Whether the server hears of it matters little: it forgets builds that are never published.
+            let _dropped = way.act::<Value>("/builds/drop", &json!({"build": build}), true);
+            failed(error)
+        })?
+    };
     let mut summary = built.summary().clone();
-    let outcome = publish(&holder, built, arguments)?;
-    match &outcome {
-        Outcome::Published { path, rejects, .. } => {
-            (summary.path, summary.rejects) = (path.clone(), rejects.clone());
-        }
-        Outcome::Held { rejects, .. } => summary.rejects.clone_from(rejects),
-    }
-    tell(arguments, &config, &summary, &outcome, &holder, out)
-}
-
-/// Where to build, and on what: as the service says where one holds the folder.
-fn place(holder: &Holder, arguments: &BuildArguments, config: &Config) -> Result<Target, CliError> {
-    let (place, base) = match holder {
-        Holder::Service(server) => {
-            let place: Place = generations::act(server, "/builds", &json!({"replace": arguments.replace}))?;
-            // It may have been replaced since, and is what this is built on all the same.
-            let base = match &place.base_path {
-                Some(path) => Some(Arc::new(Snapshot::map(path).map_err(|source| {
-                    CliError::Snapshot {
-                        path: path.clone(),
-                        source,
-                    }
-                })?)),
-                None => None,
-            };
-            (place, base)
-        }
-        Holder::Us(generations) => {
-            let folder = generations.folder().folder();
-            let base = import::present(folder);
-            let feeds = |name: &str| {
-                let feed = config.feed.get(name);
-                feed.is_some_and(|feed| feed.kind != feed::Kind::None)
-            };
-            let has_feeds = config.feed.keys().any(|name| feeds(name));
-            if has_feeds && base.is_some() && !arguments.replace {
-                return Err(CliError::Feed);
-            }
-            let streams = base.as_ref().map_or(&[][..], |base| base.streams());
-            let place = Place {
-                dir: folder.build(),
-                generation: folder.next_generation()?,
-                base: base.as_ref().map_or(0, |base| base.header().generation),
-                base_path: None,
-                streams: streams
-                    .iter()
-                    .filter(|stream| feeds(&stream.stream))
-                    .cloned()
-                    .collect(),
-            };
-            (place, base)
-        }
-    };
-    let memory_bytes = config.import.memory_mib << 20;
-    Ok(Target {
-        base,
-        streams: place.streams,
-        ..Target::new(place.dir, place.generation, words::now_ms(), memory_bytes)
-    })
-}
-
-/// Has it verified, compared with what is served, and published or held.
-fn publish(holder: &Holder, built: Built, arguments: &BuildArguments) -> Result<Outcome, CliError> {
-    let summary = built.summary();
-    let (base, input) = (built.base(), arguments.input.display().to_string());
-    let reading = Reading {
-        rows: summary.rows,
-        refused: summary.refused,
-    };
-    match holder {
-        Holder::Service(server) => {
-            let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-            let publication = Publication {
-                snapshot: name(&summary.path).unwrap_or_default(),
-                rejects: summary.rejects.as_deref().and_then(name),
-                generation: summary.generation,
-                base,
-                input,
-                reading,
-                accept: arguments.accept,
-            };
-            // The service takes the build folder over.
-            drop(built);
-            if !arguments.json {
-                output::note("built; the service verifies it and compares it with what is served");
-            }
-            generations::act(server, "/builds/publish", &serde_json::to_value(publication)?)
-        }
-        Holder::Us(generations) => {
-            let finished = Finished {
-                snapshot: &summary.path,
-                rejects: summary.rejects.as_deref(),
-                generation: summary.generation,
-                base,
-                input: &input,
-                reading,
-                accept: arguments.accept,
-            };
-            let customers = generations.present_customers();
-            let mut progress = if arguments.json {
-                Progress::silent()
-            } else {
-                Progress::new("comparing", Unit::Customers, customers)
-            };
-            let outcome = generations.publish(
-                &finished,
-                words::now_ms(),
-                |_| true,
-                |done| {
-                    progress.at(done, customers, done);
-                },
-            );
-            drop(progress);
-            let outcome = outcome?;
-            built.discard();
-            Ok(outcome)
-        }
-    }
-}
-
-fn tell(
-    arguments: &BuildArguments,
-    config: &Config,
-    summary: &Summary,
-    outcome: &Outcome,
-    holder: &Holder,
-    out: &mut Output,
-) -> Result<(), CliError> {
+    let published: Published = way.act(
+        "/builds/publish",
+        &json!({
+            "build": summary.generation,
+            "snapshot": summary.path.file_name().map(|name| name.to_string_lossy()),
+            "rejects": summary.rejects.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy()),
+            "rows": summary.rows,
+            "refused": summary.refused,
+            "accept": arguments.accept,
+        }),
+        arguments.json,
+    )?;
+    built.discard();
+    summary.path.clone_from(&published.path);
+    summary.rejects.clone_from(&published.rejects);
     if arguments.json {
-        let mut told = serde_json::to_value(summary)?;
-        if let (Some(told), Value::Object(outcome)) = (told.as_object_mut(), serde_json::to_value(outcome)?) {
-            told.extend(outcome);
+        let mut told = json!(summary);
+        for (key, value) in [
+            ("outcome", json!(published.outcome)),
+            ("base", json!(published.base)),
+            ("reasons", json!(published.reasons)),
+            ("comparison", json!(published.comparison)),
+        ] {
+            told[key] = value;
         }
         serde_json::to_writer(&mut *out, &told)?;
         out.line("")?;
-    } else {
-        print(summary, outcome, out)?;
+        return generations::held(&published, &arguments.out, true, out);
     }
-    match outcome {
-        Outcome::Published { .. } if arguments.json => Ok(()),
-        Outcome::Published { .. } => next(arguments, config.numbers.default_region, holder, out),
-        Outcome::Held {
-            generation, reasons, ..
-        } => {
-            let (program, data) = (program::name(), program::shell(&arguments.out));
-            Err(CliError::Waits {
-                generation: *generation,
-                reasons: reasons.join("\n  "),
-                inspect: format!("{program} generations --dir {data}"),
-                accept: format!("{program} accept --dir {data}"),
-            })
+    print(&summary, out)?;
+    if published.outcome == Outcome::Held {
+        out.gap()?;
+        return generations::held(&published, &arguments.out, false, out);
+    }
+    if !published.reasons.is_empty() {
+        out.gap()?;
+        out.line("Published all the same:")?;
+        for reason in &published.reasons {
+            out.line(format_args!("  {}", reason.message))?;
+        }
+    }
+    if way.is_server() {
+        out.gap()?;
+        return Ok(out.line("It is served now.")?);
+    }
+    next(arguments, config.numbers.default_region, out)
+}
+
+/// A folder to build in, which nobody else builds in, and what is to be built.
+fn reserved(arguments: &BuildArguments, config: &Config, way: &Way) -> Result<(Held, Target), CliError> {
+    let held = Folder::of_tenant(&arguments.out).hold_build()?;
+    let dir = held.folder().dir().to_owned();
+    let reserved: Reserved = way.act(
+        "/builds",
+        &json!({
+            "input": arguments.input.to_string_lossy(),
+            "dir": dir.file_name().map(|name| name.to_string_lossy()),
+            "replace": arguments.replace,
+        }),
+        true,
+    )?;
+    let base = reserved.base_path.as_deref().and_then(base);
+    let memory = config.import.memory_mib << 20;
+    let target = Target {
+        base,
+        seq: reserved.seq,
+        streams: reserved.streams,
+        ..Target::new(dir, reserved.generation, words::now_ms(), memory)
+    };
+    Ok((held, target))
+}
+
+/// The present snapshot. One that cannot be opened is no reason not to build a new one.
+fn base(path: &Path) -> Option<Arc<MappedSnapshot>> {
+    match Snapshot::map(path) {
+        Ok(snapshot) => Some(Arc::new(snapshot)),
+        Err(error) => {
+            output::note(format_args!(
+                "{}: {error}; claims on numbers begin anew",
+                path.display()
+            ));
+            None
         }
     }
 }
@@ -257,13 +192,13 @@ fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
     })
 }
 
-fn print(summary: &Summary, outcome: &Outcome, out: &mut Output) -> Result<(), CliError> {
+fn print(summary: &Summary, out: &mut Output) -> Result<(), CliError> {
     let title = format!("Snapshot {} is built", summary.generation);
-    let customers = words::counted(summary.customers, "customer");
-    let what = match outcome {
-        Outcome::Published { path, .. } => format!(": {customers} in {}", path.display()),
-        Outcome::Held { .. } => format!(", and waits: {customers}"),
-    };
+    let what = format!(
+        ": {} in {}",
+        words::counted(summary.customers, "customer"),
+        summary.path.display()
+    );
     out.pieces(&[(Style::Bold, &title), (Style::Plain, &what)])?;
     let contested = match summary.contested {
         0 => String::new(),
@@ -284,7 +219,6 @@ fn print(summary: &Summary, outcome: &Outcome, out: &mut Output) -> Result<(), C
         ("numbers", words::count(summary.numbers)),
         ("contested", contested),
         ("attributes", summary.attributes.to_string()),
-        ("changes", changes(outcome)),
         ("size", words::bytes(summary.bytes)),
         ("took", rate(summary)),
     ])?;
@@ -313,31 +247,8 @@ fn print(summary: &Summary, outcome: &Outcome, out: &mut Output) -> Result<(), C
     Ok(())
 }
 
-/// What it changes of what was there before.
-fn changes(outcome: &Outcome) -> String {
-    let comparison = match outcome {
-        Outcome::Published { comparison, .. } => comparison.as_ref(),
-        Outcome::Held { comparison, .. } => Some(comparison),
-    };
-    let Some(comparison) = comparison else {
-        return String::new();
-    };
-    let before = words::counted(comparison.customers_before, "customer");
-    let (vanished, moved, lost) = (
-        words::count(comparison.vanished),
-        words::count(comparison.moved),
-        words::count(comparison.lost),
-    );
-    format!("{before} before, {vanished} of them gone; numbers: {moved} moved, {lost} nobody's now")
-}
-
 /// What to type next, so that numbers are read as they were read now.
-fn next(
-    arguments: &BuildArguments,
-    default: Region,
-    holder: &Holder,
-    out: &mut Output,
-) -> Result<(), CliError> {
+fn next(arguments: &BuildArguments, default: Region, out: &mut Output) -> Result<(), CliError> {
     let (program, data) = (program::name(), program::shell(&arguments.out));
     let other = arguments.region.filter(|region| *region != default);
     let flag = other
@@ -356,9 +267,6 @@ fn next(
     out.line(format_args!(
         "  {program} lookup NUMBER{flag} --snapshot {data}{config}"
     ))?;
-    if matches!(holder, Holder::Service(_)) {
-        return Ok(out.line("The service that holds the folder serves it already.")?);
-    }
     out.line(format_args!(
         "  {variable}RINGSIDE__DATA__DIR={data} {program} serve{config}"
     ))?;

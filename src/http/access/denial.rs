@@ -130,6 +130,7 @@ impl Denial {
         let body = json!({"error": {"code": self.reason(), "message": self.to_string()}});
         out.extend_from_slice(body.to_string().as_bytes());
         Reply {
+            retry_after_s: None,
             status: self.status(),
             content_type: "application/json",
             allow: None,

@@ -1,4 +1,8 @@
-//! A finished import that waits to be accepted. There is one at the most; the next one takes its place.
+//! A snapshot that was built, was found doubtful, and waits for somebody to accept it: at most one.
+//!
+//! The file is moved first, then what is known of it is written, which makes it a candidate, and then an older one is
+//! removed: a crash at any moment leaves the old candidate or the new one, and what is neither is removed when the
+//! folder is held next.
 
 use std::fs;
 use std::io;
@@ -6,118 +10,155 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Folder, FolderError, Held, name_of, remove};
+use super::{Folder, FolderError, Held, generation_of, name_of, remove};
 use crate::durable;
+use crate::snapshot::judge::{Comparison, Reason, Rows};
 
-const FACTS: &str = "candidate.json";
-const CANDIDATE: (&str, &str) = ("candidate-", ".ringside");
+const FILE: (&str, &str) = ("candidate-", ".ringside");
+const ABOUT: (&str, &str) = ("candidate-", ".json");
 
-/// What waits, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What is known of a candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Serial number that it will have.
+    /// Its serial number.
     pub generation: u64,
-    /// The generation that it was made on and compared with; 0 for none.
+    /// The generation that it was judged against; 0 for none.
     pub base: u64,
-    /// Since when it waits, milliseconds since 1970.
-    pub held_at_ms: i64,
-    /// What it was made of, such as a file's path.
+    /// When it was held, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The file that it was built from, as it was named.
     pub input: String,
-    /// Customers in it.
-    pub customers: u64,
-    /// Why it waits, a sentence each.
-    pub reasons: Vec<String>,
+    /// Why it waits.
+    pub reasons: Vec<Reason>,
+    /// What it was compared with, and how.
+    pub comparison: Option<Comparison>,
+    /// The rows of that file.
+    pub import: Rows,
 }
 
 impl Folder {
-    /// What waits to be accepted, if anything does.
-    ///
-    /// # Errors
-    /// The file that tells of it cannot be read.
-    pub fn candidate(&self) -> Result<Option<Candidate>, FolderError> {
-        let path = self.dir.join(FACTS);
-        let json = match fs::read(&path) {
-            Ok(json) => json,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(self.failed("read the candidate in", error)),
-        };
-        let candidate: Candidate =
-            serde_json::from_slice(&json).map_err(|source| FolderError::Json { path, source })?;
-        // It has become a generation, and a crash kept the file that told of it from going.
-        Ok(Some(candidate).filter(|candidate| self.candidate_file(candidate.generation).exists()))
+    /// Path of the snapshot of the candidate `generation`.
+    pub fn candidate_file(&self, generation: u64) -> PathBuf {
+        self.dir.join(name_of(generation, FILE))
     }
 
-    /// Path of the candidate that is to become `generation`.
-    pub fn candidate_file(&self, generation: u64) -> PathBuf {
-        self.dir.join(name_of(generation, CANDIDATE))
+    fn candidate_about(&self, generation: u64) -> PathBuf {
+        self.dir.join(name_of(generation, ABOUT))
+    }
+
+    /// The candidate that waits, if one does.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or what is known of the candidate does not read.
+    pub fn candidate(&self) -> Result<Option<Candidate>, FolderError> {
+        let Some(generation) = self.waiting()? else {
+            return Ok(None);
+        };
+        let path = self.candidate_about(generation);
+        let json = fs::read(&path).map_err(|source| self.failed("read a candidate in", source))?;
+        serde_json::from_slice(&json)
+            .map(Some)
+            .map_err(|source| FolderError::Json { path, source })
+    }
+
+    /// The newest, where a crash has left the one that it replaced; not one of which only the description is left, as a
+    /// crash leaves it behind its publication.
+    fn waiting(&self) -> Result<Option<u64>, FolderError> {
+        let numbers = self.numbers_of(ABOUT)?.into_iter();
+        Ok(numbers
+            .filter(|number| self.candidate_file(*number).exists())
+            .max())
+    }
+
+    /// Serial numbers of files that are or were to be candidates.
+    pub(super) fn candidates(&self) -> Result<Vec<u64>, FolderError> {
+        self.numbers_of(FILE)
+    }
+
+    fn numbers_of(&self, affixes: (&str, &str)) -> Result<Vec<u64>, FolderError> {
+        let failed = |source| self.failed("read", source);
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            numbers.extend(name.to_str().and_then(|name| generation_of(name, affixes)));
+        }
+        Ok(numbers)
     }
 }
 
 impl Held {
-    /// Has the finished, durable `snapshot` and its `rejects` wait here, in the place of whatever waited. Returns where the
-    /// rejects are.
+    /// Moves the finished, durable `snapshot` and its `rejects` here from elsewhere in the same file system as the
+    /// candidate that waits, in place of an earlier one. Returns where they are.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn hold_candidate(
+    pub fn hold_back(
         &self,
         snapshot: &Path,
         rejects: Option<&Path>,
         candidate: &Candidate,
-    ) -> Result<Option<PathBuf>, FolderError> {
-        self.drop_candidate()?;
-        let rejects = self.move_rejects(rejects, candidate.generation)?;
-        durable::move_file(snapshot, &self.folder.candidate_file(candidate.generation))?;
-        let facts = self.folder.dir.join(FACTS);
-        durable::write_atomically(&facts, |file| {
-            serde_json::to_writer(file, candidate).map_err(io::Error::from)
+    ) -> Result<(PathBuf, Option<PathBuf>), FolderError> {
+        let path = self.folder().candidate_file(candidate.generation);
+        let rejects = self.take_rejects(rejects, candidate.generation)?;
+        durable::move_file(snapshot, &path)?;
+        self.write_candidate(candidate)?;
+        self.drop_candidates_but(candidate.generation)?;
+        Ok((path, rejects))
+    }
+
+    /// Replaces what is known of the candidate that waits.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write_candidate(&self, candidate: &Candidate) -> Result<(), FolderError> {
+        let path = self.folder().candidate_about(candidate.generation);
+        durable::write_atomically(&path, |file| {
+            serde_json::to_writer_pretty(file, candidate).map_err(io::Error::from)
         })?;
-        Ok(rejects)
+        Ok(())
     }
 
-    /// Makes the candidate the present generation, where the one that it was made on still is. Returns it and where it
-    /// is.
+    /// Makes the candidate the present generation, if `base` is that still. Returns where it is.
     ///
     /// # Errors
-    /// [`FolderError::NoCandidate`], [`FolderError::Moved`], or the folder cannot be written.
-    pub fn accept_candidate(&self) -> Result<(Candidate, PathBuf), FolderError> {
-        let candidate = self.folder.candidate()?.ok_or(FolderError::NoCandidate)?;
-        let file = self.folder.candidate_file(candidate.generation);
-        let rejects = self.folder.rejects(candidate.generation);
+    /// As [`Held::publish`](super::Held::publish).
+    pub fn adopt_candidate(&self, candidate: &Candidate, base: u64) -> Result<PathBuf, FolderError> {
+        let generation = candidate.generation;
+        let rejects = self.folder().rejects(generation);
         let rejects = rejects.exists().then_some(rejects);
-        let (path, _) = self.adopt(&file, rejects.as_deref(), candidate.generation, candidate.base)?;
-        remove(&self.folder.dir.join(FACTS));
-        Ok((candidate, path))
+        let file = self.folder().candidate_file(generation);
+        let (path, _) = self.adopt(&file, rejects.as_deref(), generation, base)?;
+        remove(&self.folder().candidate_about(generation));
+        Ok(path)
     }
 
-    /// Removes the candidate, where there is one.
+    /// Removes the candidate that waits. Its serial number, if there was one.
     ///
     /// # Errors
-    /// The file that tells of it cannot be read.
-    pub fn drop_candidate(&self) -> Result<Option<Candidate>, FolderError> {
-        let candidate = self.folder.candidate()?;
-        // First what tells of it: without that, the rest is a stray.
-        remove(&self.folder.dir.join(FACTS));
-        if let Some(candidate) = &candidate {
-            remove(&self.folder.candidate_file(candidate.generation));
-            remove(&self.folder.rejects(candidate.generation));
-        }
-        Ok(candidate)
+    /// The folder cannot be read.
+    pub fn drop_candidate(&self) -> Result<Option<u64>, FolderError> {
+        let waiting = self.folder().waiting()?;
+        self.drop_candidates_but(0)?;
+        Ok(waiting)
     }
 
-    /// Removes candidates that nothing tells of, as a crash leaves them.
-    pub(super) fn remove_stray_candidates(&self) {
-        let (Ok(entries), Ok(candidate)) = (fs::read_dir(&self.folder.dir), self.folder.candidate()) else {
-            return;
-        };
-        let kept = candidate.map(|candidate| name_of(candidate.generation, CANDIDATE));
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            let is_candidate = name.starts_with(CANDIDATE.0) && name.ends_with(CANDIDATE.1);
-            if is_candidate && kept.as_deref() != Some(name) {
-                remove(&entry.path());
+    /// Removes what a crash has left of candidates.
+    pub(super) fn clean_candidates(&self) -> Result<(), FolderError> {
+        let waiting = self.folder().waiting()?;
+        self.drop_candidates_but(waiting.unwrap_or(0))
+    }
+
+    fn drop_candidates_but(&self, keep: u64) -> Result<(), FolderError> {
+        let generations = self.folder().generations()?;
+        let mut others = self.folder().numbers_of(ABOUT)?;
+        others.extend(self.folder().candidates()?);
+        for other in others.into_iter().filter(|other| *other != keep) {
+            remove(&self.folder().candidate_about(other));
+            remove(&self.folder().candidate_file(other));
+            if !generations.contains(&other) {
+                remove(&self.folder().rejects(other));
             }
         }
+        Ok(())
     }
 }

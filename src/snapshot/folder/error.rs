@@ -41,36 +41,32 @@ pub enum FolderError {
         /// The snapshot that is there.
         path: PathBuf,
     },
-    /// Somebody else has published meanwhile.
+    /// Somebody else was faster.
     #[error(
-        "expected generation {expected} to be the present one, as it was when this began, found generation {found}; \
-         begin again"
+        "expected generation {base} to be the present one still, found {present}, which was published meanwhile"
     )]
-    Moved {
-        /// What the generation was made on; 0 where there was none.
-        expected: u64,
-        /// The present one; 0 where there is none.
-        found: u64,
+    Conflict {
+        /// Serial number on which the publication builds; 0 for none.
+        base: u64,
+        /// Serial number of the present generation; 0 for none.
+        present: u64,
     },
-    /// A generation that is not there.
-    #[error("expected one of the generations {there}, found {generation}; name one of those")]
+    /// There is no such generation.
+    #[error("{}: expected a snapshot of generation {generation}, found {there}; name one of those", dir.display())]
     NoGeneration {
+        /// The folder.
+        dir: PathBuf,
         /// What was asked for.
         generation: u64,
-        /// What is there.
+        /// What there is.
         there: String,
     },
-    /// There is nothing to accept.
-    #[error(
-        "expected an import that waits to be accepted, found none; `ringside generations` shows what there is"
-    )]
-    NoCandidate,
-    /// A file of the folder that is not as this program writes it.
-    #[error("{}: expected JSON as Ringside writes it, found a fault: {source}; remove the file", path.display())]
+    /// A file of the folder's own that does not read.
+    #[error("{}: {source}; correct the file, or remove it", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// The parser's words.
+        /// What the parser says.
         source: serde_json::Error,
     },
     /// The folder cannot be read or made.

@@ -1,58 +1,73 @@
-//! Generations that stay however many come after.
+//! Generations that are never removed: the file `PINS` of a folder.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Folder, FolderError, Held};
 use crate::durable;
 
-const NAME: &str = "PINS";
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    pinned: BTreeSet<u64>,
+}
 
 impl Folder {
-    /// Serial numbers of the pinned generations.
+    /// Serial numbers of the generations that are pinned.
     ///
     /// # Errors
-    /// The file that names them cannot be read.
+    /// The file cannot be read; nothing is removed then.
     pub fn pins(&self) -> Result<BTreeSet<u64>, FolderError> {
-        let path = self.dir.join(NAME);
+        let path = self.pins_file();
         match fs::read(&path) {
-            Ok(json) => serde_json::from_slice(&json).map_err(|source| FolderError::Json { path, source }),
+            Ok(json) => serde_json::from_slice::<File>(&json)
+                .map(|file| file.pinned)
+                .map_err(|source| FolderError::Json { path, source }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-            Err(error) => Err(self.failed("read the pins in", error)),
+            Err(error) => Err(FolderError::Io {
+                step: "read",
+                path,
+                source: error,
+            }),
         }
     }
 }
 
 impl Held {
-    /// Keeps `generation` however many come after.
+    /// Pins `generation`, durably: it stays, however many come after it.
     ///
     /// # Errors
-    /// There is no such generation, or the folder cannot be written.
+    /// There is no such generation, or the folder cannot be read or written.
     pub fn pin(&self, generation: u64) -> Result<(), FolderError> {
-        self.folder.expect(generation)?;
-        let mut pins = self.folder.pins()?;
-        pins.insert(generation);
-        self.write_pins(pins)
+        let mut pinned = self.folder().pins()?;
+        if !self.folder().generations()?.contains(&generation) {
+            return Err(self.folder().no_generation(generation));
+        }
+        pinned.insert(generation);
+        self.save_pins(pinned)
     }
 
-    /// Lets `generation` go when its time comes. Whether it was pinned.
+    /// Takes the pin of `generation` away, durably; it is then removed like any other. Whether it was pinned.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder cannot be read or written.
     pub fn unpin(&self, generation: u64) -> Result<bool, FolderError> {
-        let mut pins = self.folder.pins()?;
-        let was = pins.remove(&generation);
-        self.write_pins(pins)?;
+        let mut pinned = self.folder().pins()?;
+        let was = pinned.remove(&generation);
+        if was {
+            self.save_pins(pinned)?;
+            self.remove_old(0);
+        }
         Ok(was)
     }
 
-    fn write_pins(&self, mut pins: BTreeSet<u64>) -> Result<(), FolderError> {
-        let there = self.folder.generations()?;
-        pins.retain(|pin| there.contains(pin));
-        let path = self.folder.dir.join(NAME);
-        Ok(durable::write_atomically(&path, |file| {
-            serde_json::to_writer(file, &pins).map_err(io::Error::from)
-        })?)
+    fn save_pins(&self, pinned: BTreeSet<u64>) -> Result<(), FolderError> {
+        let path = self.folder().pins_file();
+        durable::write_atomically(&path, |file| {
+            serde_json::to_writer(file, &File { pinned }).map_err(io::Error::from)
+        })?;
+        Ok(())
     }
 }

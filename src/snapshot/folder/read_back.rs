@@ -1,4 +1,4 @@
-//! Reading back what is being written.
+//! A file that can be read back while it is written.
 
 use std::borrow::BorrowMut;
 use std::fs::File;

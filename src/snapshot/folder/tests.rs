@@ -5,9 +5,10 @@ use std::io::Write;
 use super::*;
 
 fn publish(held: &Held, content: &str) -> Result<PathBuf, FolderError> {
-    let mut staged = held.stage(held.folder().next_generation()?)?;
+    let generation = held.reserve()?;
+    let mut staged = held.stage(generation)?;
     staged.writer().unwrap().write_all(content.as_bytes()).unwrap();
-    held.publish(staged, held.folder().present()?.unwrap_or(0))
+    held.publish(staged, generation, held.present())
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn going_back_keeps_the_present_generation() {
     // As a publication leaves it that fails in its last step.
     std::fs::write(held.folder().snapshot(4), "x").unwrap();
     assert_eq!(held.folder().next_generation().unwrap(), 5);
-    held.remove_old();
+    held.remove_old(0);
     assert_eq!(
         held.folder().generations().unwrap(),
         [1, 2, 3, 4],
@@ -107,7 +108,7 @@ fn a_failed_publication_changes_nothing() {
     let staged = held.stage(2).unwrap();
     // A folder of that name makes the rename fail, whoever runs the test.
     fs::create_dir(held.folder().snapshot(2)).unwrap();
-    held.publish(staged, 1).unwrap_err();
+    held.publish(staged, 2, 1).unwrap_err();
     assert_eq!(held.folder().current().unwrap(), Some(first));
 }
 
@@ -136,4 +137,121 @@ fn a_path_may_be_a_data_folder_a_tenants_folder_or_a_file() {
     }
     let error = resolve(&dir.path().join("none")).unwrap_err().to_string();
     assert!(error.contains("found nothing"), "{error}");
+}
+
+#[test]
+fn a_publication_takes_the_place_of_what_it_was_built_over_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = Folder::hold(dir.path()).unwrap();
+    publish(&held, "x").unwrap();
+    publish(&held, "y").unwrap();
+    let mut late = held.stage(3).unwrap();
+    late.writer().unwrap().write_all(b"z").unwrap();
+    let error = held.publish(late, 3, 1).unwrap_err();
+    assert!(
+        matches!(error, FolderError::Conflict { base: 1, present: 2 }),
+        "{error}"
+    );
+    assert_eq!(held.folder().present().unwrap(), 2);
+    held.discard(3);
+    assert_eq!(held.folder().generations().unwrap(), [1, 2]);
+
+    let build = tempfile::tempdir_in(dir.path()).unwrap();
+    let file = build.path().join("records");
+    fs::write(&file, "built").unwrap();
+    let error = held.adopt(&file, None, 7, 1).unwrap_err();
+    assert!(matches!(error, FolderError::Conflict { .. }), "{error}");
+    assert!(file.exists(), "what was built is not lost");
+    held.adopt(&file, None, 7, 2).unwrap();
+    assert_eq!((held.present(), held.folder().present().unwrap()), (7, 7));
+    held.point_to(2, 7).unwrap();
+    assert_eq!(held.present(), 2);
+    let error = held.point_to(5, 2).unwrap_err().to_string();
+    assert!(error.contains("found 1, 2, 7; name one"), "{error}");
+    drop(held);
+    assert_eq!(Folder::hold(dir.path()).unwrap().present(), 2);
+}
+
+#[test]
+fn no_number_is_given_away_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = Folder::hold(dir.path()).unwrap();
+    assert_eq!((held.reserve().unwrap(), held.reserve().unwrap()), (1, 2));
+    fs::write(held.folder().candidate_file(8), "").unwrap();
+    assert_eq!(held.reserve().unwrap(), 9);
+}
+
+#[test]
+fn pinned_generations_stay_beside_those_that_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = Folder::hold(dir.path()).unwrap().keeping(2);
+    publish(&held, "x").unwrap();
+    held.pin(1).unwrap();
+    let error = held.pin(9).unwrap_err().to_string();
+    assert!(error.contains("generation 9, found 1;"), "{error}");
+    drop(held);
+    let held = Folder::hold(dir.path()).unwrap().keeping(2);
+    for _ in 2..=5 {
+        publish(&held, "x").unwrap();
+    }
+    assert_eq!(held.folder().generations().unwrap(), [1, 4, 5]);
+    assert!(held.unpin(1).unwrap() && !held.unpin(1).unwrap());
+    assert_eq!(held.folder().generations().unwrap(), [4, 5]);
+
+    fs::write(dir.path().join(PINS), "no json").unwrap();
+    publish(&held, "x").unwrap();
+    assert_eq!(
+        held.folder().generations().unwrap(),
+        [4, 5, 6],
+        "what is pinned is not known, so nothing goes"
+    );
+    assert!(held.pin(4).unwrap_err().to_string().contains("PINS"));
+}
+
+fn candidate(generation: u64) -> Candidate {
+    Candidate {
+        generation,
+        base: 1,
+        at_ms: 0,
+        input: "people.csv".to_owned(),
+        reasons: Vec::new(),
+        comparison: None,
+        import: crate::snapshot::judge::Rows::default(),
+    }
+}
+
+#[test]
+fn one_candidate_waits_and_survives_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = Folder::hold(dir.path()).unwrap();
+    publish(&held, "x").unwrap();
+    for generation in [2, 3] {
+        let build = held.folder().build();
+        fs::create_dir_all(&build).unwrap();
+        for name in ["records", "rejects"] {
+            fs::write(build.join(name), "x").unwrap();
+        }
+        held.hold_back(
+            &build.join("records"),
+            Some(&build.join("rejects")),
+            &candidate(generation),
+        )
+        .unwrap();
+    }
+    let folder = held.folder().clone();
+    assert!(!folder.candidate_file(2).exists() && !folder.rejects(2).exists());
+    // As a crash leaves them that comes ahead of what is known of the candidate, or behind its publication.
+    fs::write(folder.candidate_file(7), "x").unwrap();
+    fs::write(dir.path().join("candidate-00000009.json"), "{}").unwrap();
+    drop(held);
+
+    let held = Folder::hold(dir.path()).unwrap();
+    assert_eq!(folder.candidate().unwrap(), Some(candidate(3)));
+    assert!(folder.candidate_file(3).exists() && folder.rejects(3).exists());
+    assert!(!folder.candidate_file(7).exists());
+    assert_eq!(folder.generations().unwrap(), [1], "a candidate is no generation");
+    held.adopt_candidate(&candidate(3), 1).unwrap();
+    assert_eq!((held.present(), folder.candidate().unwrap()), (3, None));
+    assert!(folder.rejects(3).exists());
+    assert_eq!(held.drop_candidate().unwrap(), None);
 }

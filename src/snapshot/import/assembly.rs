@@ -217,7 +217,7 @@ impl<'a> Assembly<'a> {
         streams.extend(manifest.streams);
         let facts = Facts {
             generation: target.generation,
-            seq: target.base.as_ref().map_or(0, |base| base.header().seq) + counts.last,
+            seq: target.begins_behind() + counts.last,
             created_at_ms: manifest.created_at_ms,
             schema,
             streams: &streams,

@@ -93,8 +93,7 @@ pub(super) struct Counts {
 pub(super) struct Manifest {
     pub(super) key: Key,
     pub(super) created_at_ms: i64,
-    /// Streams of changes that go on over the snapshot, from where they were when the build was first begun: what came
-    /// after that may be missing in the input.
+    /// The streams that go on over the snapshot, as far as they were when the build first began: the input is not newer.
     pub(super) streams: Vec<Stream>,
     /// Scatters the number table.
     pub(super) seed: u64,

@@ -118,6 +118,8 @@ pub(super) struct Encoder<'a> {
     pub(super) region: Option<Region>,
     /// What is served now.
     pub(super) base: Option<&'a MappedSnapshot>,
+    /// The seq behind which the claims of rows begin.
+    pub(super) behind: u64,
 }
 
 /// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
@@ -270,7 +272,7 @@ impl Encoder<'_> {
             position: &position,
         };
         let known = self.base.and_then(|base| base.customer(&customer.id));
-        let begins = self.base.map_or(0, |base| base.header().seq) + row;
+        let begins = self.behind + row;
         let recorded = self
             .intake
             .record(&customer, schema, origin, |key| {

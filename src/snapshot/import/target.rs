@@ -20,7 +20,9 @@ pub struct Target {
     /// What is served now: a customer's claims that it has as well keep their beginnings, the others begin behind its
     /// seq, and the schema keeps its version where it stays as it is.
     pub base: Option<Arc<MappedSnapshot>>,
-    /// Streams of changes that go on over the snapshot, and where.
+    /// The newest change that was applied when the build began, where that is above the base's seq.
+    pub seq: u64,
+    /// The streams of changes that go on over the snapshot, each with where to resume it.
     pub streams: Vec<Stream>,
     /// Now, in milliseconds since 1970.
     pub created_at_ms: i64,
@@ -41,12 +43,19 @@ impl Target {
             dir,
             generation,
             base: None,
+            seq: 0,
             streams: Vec::new(),
             created_at_ms,
             memory_bytes,
             checkpoint_bytes: CHECKPOINT_BYTES,
             stop: Arc::default(),
         }
+    }
+
+    /// The seq behind which the claims of the file begin.
+    pub(super) fn begins_behind(&self) -> u64 {
+        let base = self.base.as_ref().map_or(0, |base| base.header().seq);
+        base.max(self.seq)
     }
 
     pub(super) fn go_on(&self) -> Result<(), ImportError> {
@@ -60,7 +69,6 @@ impl Target {
 /// A finished snapshot, durable in its build folder, which stays locked until this is dropped or published.
 #[derive(Debug)]
 pub struct Built {
-    pub(super) base: u64,
     pub(super) held: Held,
     pub(super) summary: Summary,
 }
@@ -76,33 +84,29 @@ impl Built {
         &self.summary.path
     }
 
+    /// The build folder.
+    pub fn dir(&self) -> &Path {
+        self.held.folder().dir()
+    }
+
     /// Moves the snapshot and its rejects into the folder that `folder` holds, makes it the present one, and removes
     /// the build folder. The summary has the new paths.
     ///
     /// # Errors
-    /// The folder cannot be written, has a snapshot of that serial number, or another present one than the base; the present generation is then what it
+    /// The folder cannot be written or has a snapshot of that serial number; the present generation is then what it
     /// was, and the finished snapshot stays where it is.
     pub fn publish(self, folder: &Held) -> Result<Summary, FolderError> {
-        let Built {
-            base,
-            held,
-            mut summary,
-        } = self;
+        let Built { held, mut summary } = self;
         let (path, rejects) = folder.adopt(
             &summary.path,
             summary.rejects.as_deref(),
             summary.generation,
-            base,
+            folder.present(),
         )?;
         held.remove();
         summary.path = path;
         summary.rejects = rejects;
         Ok(summary)
-    }
-
-    /// The generation that it was built on; 0 for none.
-    pub fn base(&self) -> u64 {
-        self.base
     }
 
     /// Removes the build folder with all that is in it.

@@ -1,0 +1,23 @@
+//! `accept`: somebody's word for the generation that waits.
+
+use serde_json::{Value, json};
+
+use super::arguments::AcceptArguments;
+use super::error::CliError;
+use super::generations::{self, Way};
+use super::output::Output;
+
+pub(super) fn run(arguments: &AcceptArguments, out: &mut Output) -> Result<(), CliError> {
+    let folder = &arguments.folder;
+    let (way, dir) = Way::to(folder)?;
+    if !arguments.drop {
+        let published = way.act("/accept", &json!({}), folder.json)?;
+        return generations::published(&published, &dir, folder.json, out);
+    }
+    let dropped: Value = way.act("/drop-candidate", &json!({}), folder.json)?;
+    if folder.json {
+        serde_json::to_writer(&mut *out, &dropped)?;
+        return Ok(out.line("")?);
+    }
+    Ok(out.line(format_args!("Generation {} is removed", dropped["dropped"]))?)
+}

@@ -1,0 +1,177 @@
+//! Values that are each right, and wrong beside one another.
+
+use super::fault;
+
+#[test]
+fn values_that_do_not_fit_together_are_told() {
+    for (text, message) in [
+        (
+            "[feed.cim]\nkind = 'file'",
+            "ringside.toml: `feed.cim.path`: expected the file to follow (kind is \"file\"), found \"\"",
+        ),
+        (
+            "[listener.pbx]\nregion = 'GB'",
+            "`listener.pbx.address`: expected an address of its own (listener.main.address has the same)",
+        ),
+        (
+            "[admin]\naddress = '127.0.0.1:7464'",
+            "`listener.main.address`: expected an address of its own (admin.address has the same)",
+        ),
+        (
+            "[listener.main.tls]\ncertificate = 'a.pem'",
+            "`listener.main.tls.key`: expected the file of the certificate's private key, found \"\"",
+        ),
+        (
+            "[listener.main.tls]\nclient_ca = 'a.pem'",
+            "`listener.main.tls.certificate`: expected the file of the listener's certificate, found \"\"",
+        ),
+        (
+            "[listener.main]\naddress = ''\nunix = '/run/x'\n[listener.main.tls]\ncertificate = 'a'\nkey = 'b'",
+            "`listener.main.address`: expected an address: TLS is for TCP, found \"\"",
+        ),
+        (
+            "[listener.main]\nenabled = false",
+            "`listener.main.enabled`: expected one listener enabled",
+        ),
+        (
+            "[listener.main]\naddress = ''",
+            "`listener.main.address`: expected an address, or else a path",
+        ),
+        (
+            "[listener.main]\nregion = 'usa'",
+            "`listener.main.region`: expected a region of two letters",
+        ),
+        ("[listener.'a b']\n", "`listener.a b`: expected a name of 1 to 32"),
+        ("[feed.'a__b']\n", "`feed.a__b`: expected a name of 1 to 32"),
+        (
+            "[[treatment]]\nlabel = 'VIP'",
+            "ringside.toml:1: `treatment[0]`: expected `treatment`, `queue`, `last_agent_id`, `last_agent`, `may_greet` or",
+        ),
+        (
+            "[[treatment]]\nqueue = ''",
+            "ringside.toml:2: `treatment[0].queue`: expected a word",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nequals = 'x'",
+            "ringside.toml:3: `treatment[0].equals`: expected `attribute`",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\n[[treatment]]\nlabel = 'VIP'\n\nqueue = 'b'",
+            "ringside.toml:3: `treatment[1]`: expected a rule that is reached, found that treatment[0] holds whenever",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nmay_greet = true",
+            "ringside.toml:3: `treatment[0].may_greet`: expected false, or no key: a rule takes a permission away",
+        ),
+        (
+            "[[treatment]]\nqueue = 'a'\nattestation = 'failed'\nverstat = 'TN-Validation-Passed-A'",
+            "ringside.toml:3: `treatment[0].attestation`: expected what `verstat` amounts to",
+        ),
+        (
+            "[numbers]\nown_ranges = ['+1415-+14156']",
+            "ringside.toml:2: `numbers.own_ranges`: expected two numbers of as many digits as each other, each with its \
+             +, such as +14155550100-+14155550199, found \"+1415-+14156\"",
+        ),
+        (
+            "numbers.shared_lines = ['nobody']",
+            "ringside.toml:1: `numbers.shared_lines`: expected numbers that these very settings read, found \"nobody\": ",
+        ),
+        (
+            "[numbers]\nwithheld_words = ['x', '7']",
+            "ringside.toml:2: `numbers.withheld_words`: expected a word that begins with a letter, found \"7\"",
+        ),
+        (
+            "[[numbers.aliases]]\nfrom = '52'\nto = '+52'\ndigits = 10",
+            "ringside.toml:1: `numbers.aliases`: expected the beginning of a number",
+        ),
+        (
+            "phones.shared_above = 100001",
+            "expected a whole number from 0 to 100000, found 100001",
+        ),
+        ("data.dir = ''", "ringside.toml:1: `data.dir`: expected a folder"),
+        (
+            "data.scrub_interval_s = 1",
+            "expected a whole number from 60 to 2592000, found 1",
+        ),
+        (
+            "data.overlay_max_mib = 0",
+            "expected a whole number from 1 to 65536, found 0",
+        ),
+        (
+            "import.memory_mib = 63",
+            "expected a whole number from 64 to 65536, found 63",
+        ),
+        (
+            "answers.matches_max = 0",
+            "expected a whole number from 1 to 1000, found 0",
+        ),
+        (
+            "answers.stale_after_s = 31536001",
+            "expected a whole number from 0 to 31536000",
+        ),
+        (
+            "http.body_max_bytes = 1023",
+            "expected a whole number from 1024 to 1073741824, found 1023",
+        ),
+        ("http.drain_s = 3601", "expected a whole number from 0 to 3600"),
+        (
+            "http.bodies_max_mib = 7",
+            "expected room for one body of http.body_max_bytes at the least",
+        ),
+        (
+            "http.head_max_bytes = 8191",
+            "expected a whole number from 8192 to 1048576",
+        ),
+        ("http.headers_max = 15", "expected a whole number from 16 to 1000"),
+        (
+            "http.uri_max_bytes = 255",
+            "expected a whole number from 256 to 65534",
+        ),
+        (
+            "http.head_timeout_s = 0",
+            "expected a whole number from 1 to 3600",
+        ),
+        (
+            "http.body_timeout_s = 3601",
+            "expected a whole number from 1 to 3600",
+        ),
+        (
+            "http.idle_timeout_s = 0",
+            "expected a whole number from 1 to 86400",
+        ),
+        (
+            "http.write_timeout_s = 0",
+            "expected a whole number from 1 to 3600",
+        ),
+        (
+            "http.connections_max = 0",
+            "expected a whole number from 1 to 1000000",
+        ),
+        (
+            "http.connections_per_peer_max = 1000001",
+            "expected a whole number from 0 to 1000000",
+        ),
+        (
+            "http.overload_after_ms = 0",
+            "expected a whole number from 1 to 10000",
+        ),
+        (
+            "admin.connections_max = 0",
+            "expected a whole number from 1 to 10000",
+        ),
+        ("http.batch_max = 0", "expected a whole number from 1 to 100000"),
+        ("customer.cases = 1001", "expected a whole number from 0 to 1000"),
+        (
+            "customer.interactions = 1001",
+            "expected a whole number from 0 to 1000",
+        ),
+        (
+            "feed.main.poll_ms = 9",
+            "expected a whole number from 10 to 60000, found 9",
+        ),
+    ] {
+        let found = fault(text, &[]);
+        let message = message.trim_start_matches("ringside.toml: ");
+        assert!(found.contains(message), "{text}: {found}");
+    }
+}

@@ -1,0 +1,184 @@
+//! One connection, whatever it came in by: watched, served, and ended.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+
+use super::deadline::{Phase, Watch};
+use super::settings::Heads;
+
+/// Header fields that hyper finds room for on its stack; it allocates for more.
+const HEADERS_ON_STACK: usize = 100;
+/// What is read at once to be thrown away.
+const THROWN_AWAY: usize = 4 << 10;
+
+/// A stream that notes what it is at. What is buffered of it is bounded: hyper reads no request before the answer to the
+/// one before has gone, nor more of one than the longest head.
+struct Watched<I> {
+    stream: I,
+    watch: Arc<Watch>,
+    is_shut: bool,
+}
+
+/// A service that notes when a request is being answered.
+struct Noting<S> {
+    service: S,
+    watch: Arc<Watch>,
+}
+
+/// An answer to come.
+struct Answering<F> {
+    answer: F,
+    watch: Arc<Watch>,
+}
+
+/// Serves requests on `stream` with `service` until either side has had enough, or `stop` says so. Time limits are kept
+/// by whoever looks at `watch`, and ends this.
+pub(super) async fn serve<I, S>(
+    stream: I,
+    service: S,
+    watch: Arc<Watch>,
+    heads: Heads,
+    mut stop: watch::Receiver<bool>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
+    S::Future: Unpin,
+{
+    let stream = Watched {
+        stream,
+        watch: Arc::clone(&watch),
+        is_shut: false,
+    };
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None)
+        .max_buf_size(heads.max_bytes)
+        // Most answers are small: one buffer is written faster than a list of two.
+        .writev(false);
+    if heads.headers_max > HEADERS_ON_STACK {
+        http.max_headers(heads.headers_max);
+    }
+    let connection = http.serve_connection(TokioIo::new(stream), Noting { service, watch });
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        biased;
+        result = connection.as_mut() => result,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        // The other side's fault, whichever it is. What the error says may repeat what was sent.
+        tracing::debug!(
+            parse = error.is_parse(),
+            incomplete = error.is_incomplete_message(),
+            "a connection ended early"
+        );
+    }
+}
+
+/// Waits until the server is to stop; also where nobody could say so any more.
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _either = stop.wait_for(|stop| *stop).await;
+}
+
+impl<S> Service<Request<Incoming>> for Noting<S>
+where
+    S: Service<Request<Incoming>>,
+    S::Future: Unpin,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Answering<S::Future>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.watch.enter(Phase::Busy);
+        self.watch.set_unread(false);
+        Answering {
+            answer: self.service.call(request),
+            watch: Arc::clone(&self.watch),
+        }
+    }
+}
+
+impl<F: Future + Unpin> Future for Answering<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        self.watch.enter(Phase::Idle);
+        Poll::Ready(answer)
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if buffer.filled().len() > before && self.watch.phase() == Phase::Idle {
+            self.watch.enter(Phase::Head);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, bytes) else {
+            self.watch.block();
+            return Poll::Pending;
+        };
+        self.watch.unblock();
+        Poll::Ready(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.is_shut = true;
+            if !self.watch.leaves_unread() {
+                return Poll::Ready(Ok(()));
+            }
+            self.watch.enter(Phase::Lingering);
+        }
+        if self.watch.phase() != Phase::Lingering {
+            return Poll::Ready(Ok(()));
+        }
+        let mut thrown_away = [0; THROWN_AWAY];
+        loop {
+            let mut buffer = ReadBuf::new(&mut thrown_away);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Ok(())),
+                Ok(()) => {}
+                // It is gone.
+                Err(_) => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
