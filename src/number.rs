@@ -20,13 +20,17 @@ mod reading;
 mod region;
 mod rules;
 mod settings;
+mod tables;
 mod trace;
 mod written;
 
 pub use key::{Key, Kind};
 pub use numbering::Numbering;
 pub use parse::ParseReason;
-pub use plan::{display_national, is_valid, region_of};
+pub use plan::{
+    NumberType, Possible, calling_code, display_international, display_national, is_possible, is_valid,
+    national_digits, number_type, region_of,
+};
 pub use query::from_query;
 pub use reading::{Invalid, Outcome, Reading, Reason, Unstorable};
 pub use region::{Region, UnknownRegion};

@@ -13,6 +13,7 @@ mod cpu;
 mod customers;
 mod lookup;
 mod machine;
+mod normalize;
 mod overload;
 mod pairs;
 mod row;
@@ -47,6 +48,8 @@ enum Command {
     /// Answers and their times at the load that one worker can carry, and at ten times that. Needs
     /// `cargo build --release` first.
     Overload(overload::Options),
+    /// Row 15: reading written numbers beside the crates `phonenumber` and `rlibphonenumber`.
+    Normalize(normalize::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
     Baseline(baseline::Options),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Cpu(options) => cpu::measure(options),
         Command::Startup(options) => startup::measure(options),
         Command::Overload(options) => overload::measure(options),
+        Command::Normalize(options) => normalize::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {

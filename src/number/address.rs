@@ -32,6 +32,15 @@ pub(super) enum Form {
 
 impl<'a> Address<'a> {
     pub(super) fn of(written: &'a str) -> Address<'a> {
+        // Most numbers are nothing but digits and separators, and the search for anything else costs more than the parse.
+        if written.bytes().all(is_plain) {
+            return Address {
+                user: Cow::Borrowed(written.trim_matches(' ')),
+                form: Form::Number,
+                context: None,
+                anonymous_host: false,
+            };
+        }
         let text = inside_brackets(without_quotes(tidy(written)));
         if let Some(rest) = without_scheme(text, "tel:").or_else(|| without_scheme(text, "callto:")) {
             return Address::subscriber(rest, true);
@@ -81,6 +90,14 @@ impl<'a> Address<'a> {
             anonymous_host: host_name.eq_ignore_ascii_case(ANONYMOUS_HOST),
         }
     }
+}
+
+/// Whether a byte can be in a number and in nothing that is more than one.
+const fn is_plain(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'0'..=b'9' | b'+' | b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'[' | b']'
+    )
 }
 
 /// Takes off what only surrounds: blanks, control and direction characters, the apostrophe by which a spreadsheet

@@ -103,7 +103,10 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let payload = self.payload();
         match self.kind() {
-            Kind::E164 => write!(f, "+{payload}"),
+            Kind::E164 => {
+                f.write_str("+")?;
+                f.write_str(itoa::Buffer::new().format(payload))
+            }
             Kind::Extension => {
                 // A payload that no extension has (a damaged file) must still print.
                 let length = payload.checked_ilog10().unwrap_or(0);

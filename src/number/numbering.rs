@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::address::{Address, Form};
 use super::key::Key;
 use super::lines::{Lines, Own, Range};
-use super::parse::{self, ParseReason};
+use super::parse::{self, ParseReason, Parsed};
 use super::reading::{Invalid, Outcome, Reading, Unstorable};
 use super::region::Region;
 use super::rules::{Rules, Source};
@@ -33,6 +33,7 @@ impl Numbering {
     ///
     /// Names the setting, what it takes and what was found.
     pub fn new(settings: &Settings) -> Result<Numbering, SettingsError> {
+        parse::prepare();
         let mut numbering = Numbering {
             rules: Arc::new(Rules::of(settings)?),
             source: Arc::new(Source::of(settings)?),
@@ -179,8 +180,19 @@ impl Numbering {
     ///
     /// Says why the text is no number.
     pub fn parse_raw(&self, written: &str, region: Option<&str>) -> Result<String, ParseReason> {
+        self.parse_digits(written, region)
+            .map(|digits| format!("+{digits}"))
+    }
+
+    /// [`Numbering::parse_raw`] without a text to put it in: the digits after the plus as one integer. No such number
+    /// begins with 0.
+    ///
+    /// # Errors
+    ///
+    /// Says why the text is no number.
+    pub fn parse_digits(&self, written: &str, region: Option<&str>) -> Result<u128, ParseReason> {
         let region = region.map_or(self.source.region, |text| text.parse().unwrap_or(Region::NONE));
-        parse::parse(written, region).map(|parsed| format!("+{}", parsed.digits()))
+        parse::parse(written, region).map(Parsed::digits)
     }
 
     /// Which rules applied to a written form, one line each. The lines contain the number.
@@ -299,11 +311,12 @@ impl Numbering {
             trace.note(|| format!("outside-line prefix taken off: {rest:?}"));
             text = rest;
         }
-        let Some(digits) = Digits::of(text) else {
+        let mut digits = Digits::none();
+        if !digits.read(text) {
             trace.note(|| "more than digits and separators: left to the parser".to_owned());
             let with_context = context.map(|context| format!("{context}{text}"));
             return self.public(with_context.as_deref().unwrap_or(text), region, trace);
-        };
+        }
         if text.is_empty() || digits.are_zeros() && !self.rules.is_emergency(digits.as_str()) {
             trace.note(|| "nothing or zeros: withheld".to_owned());
             return Ok((Outcome::Withheld, None));

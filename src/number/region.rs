@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rlibphonenumber::PHONE_NUMBER_UTIL;
 use serde::Deserialize;
 use thiserror::Error;
+
+use super::tables::tables;
 
 /// Every code of two letters in order, so that a region has a text that lives for ever.
 const CODES: [u8; 26 * 26 * 2] = {
@@ -58,8 +59,7 @@ impl Region {
 
     /// The calling code that the region's numbers begin with after the plus; `None` where there is no region.
     pub fn calling_code(self) -> Option<u16> {
-        let code = PHONE_NUMBER_UTIL.get_country_code_for_region(self.0?)?;
-        u16::try_from(code).ok()
+        tables().of_region(self.0?).map(|plan| plan.calling_code)
     }
 
     pub(super) const fn from_library(region: rlibphonenumber::Region) -> Region {
@@ -89,7 +89,7 @@ impl FromStr for Region {
             Ok(region) if text.len() == 2 => region,
             _ => return Err(unknown()),
         };
-        if PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_none() {
+        if tables().of_region(region).is_none() {
             return Err(unknown());
         }
         Ok(Region(Some(region)))
@@ -112,6 +112,8 @@ impl fmt::Display for Region {
 
 #[cfg(test)]
 mod tests {
+    use rlibphonenumber::PHONE_NUMBER_UTIL;
+
     use super::*;
 
     #[test]

@@ -22,25 +22,38 @@ pub(super) struct Digits {
 }
 
 impl Digits {
-    /// `None` where the text holds anything else, or more than 40 digits: its meaning is left to the parser.
-    pub(super) fn of(text: &str) -> Option<Digits> {
-        let mut digits = Digits {
+    pub(super) const fn none() -> Digits {
+        Digits {
             plus: false,
             bytes: [0; MAX_DIGITS],
             length: 0,
-        };
+        }
+    }
+
+    /// `None` where the text holds anything else, or more than 40 digits: its meaning is left to the parser.
+    pub(super) fn of(text: &str) -> Option<Digits> {
+        let mut digits = Digits::none();
+        digits.read(text).then_some(digits)
+    }
+
+    /// [`Digits::of`] in place, for lookups: copying the digits at once would wait for each byte that was written.
+    #[inline]
+    pub(super) fn read(&mut self, text: &str) -> bool {
         for byte in text.bytes() {
             match byte {
                 b'0'..=b'9' => {
-                    *digits.bytes.get_mut(digits.length)? = byte;
-                    digits.length += 1;
+                    let Some(slot) = self.bytes.get_mut(self.length) else {
+                        return false;
+                    };
+                    *slot = byte;
+                    self.length += 1;
                 }
-                b'+' if digits.length == 0 => digits.plus = true,
+                b'+' if self.length == 0 => self.plus = true,
                 b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'[' | b']' => {}
-                _ => return None,
+                _ => return false,
             }
         }
-        Some(digits)
+        true
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -94,10 +107,13 @@ impl Line {
 
 /// Writes digits, plus, blanks, dashes and brackets of other scripts in ASCII, so that the rules see them. Only what the
 /// parser knows is rewritten, so that it reads either text the same.
+#[inline]
 pub(super) fn in_ascii(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.is_ascii() {
-        return text;
-    }
+    if text.is_ascii() { text } else { rewritten(&text) }
+}
+
+#[cold]
+fn rewritten(text: &str) -> Cow<'static, str> {
     let mut ascii = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -28,6 +28,51 @@ fn raw_is_the_references_parse() {
 }
 
 #[test]
+fn every_line_has_an_answer_whatever_its_bytes() {
+    let mut input =
+        b"\xff\xfe\n\0+14155552671\0\n+\n;ext=1;ext=2\nsip:%2B4930%20123456@host\n\xe2\x80\xaa+4930123456\n"
+            .to_vec();
+    input.extend_from_slice("\u{ff0b}１４１５５５５２６７１\n+٤٩٣٠١٢٣٤٥٦٧٨\n".as_bytes());
+    input.extend(vec![b'7'; 10 << 20]);
+    input.extend_from_slice(b"\n+14155552671");
+    for raw in [false, true] {
+        let arguments: &[&str] = if raw {
+            &["normalize", "--raw"]
+        } else {
+            &["normalize"]
+        };
+        let ran = run_with(arguments, &input);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let lines: Vec<&str> = ran.out.lines().collect();
+        assert_eq!(lines.len(), 10);
+        let numbers: Vec<&str> = lines
+            .iter()
+            .map(|line| line.rsplit('\t').nth(1).unwrap())
+            .collect();
+        let expected = [
+            "",
+            "+14155552671",
+            "",
+            "",
+            if raw { "" } else { "+4930123456" },
+            "+4930123456",
+            "+14155552671",
+            "+493012345678",
+            "",
+            "+14155552671",
+        ];
+        assert_eq!(numbers, expected, "raw: {raw}");
+        for (line, number) in lines.iter().zip(expected) {
+            assert_ne!(
+                line.ends_with('\t'),
+                number.is_empty(),
+                "raw: {raw}: a number or a reason"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_environment_decides_the_region() {
     let mut child = program()
         .args(["normalize"])

@@ -74,7 +74,8 @@ pub(crate) fn run_with(arguments: &[&str], input: &[u8]) -> Ran {
     }
     Ran {
         code: status.code().unwrap_or(-1),
-        out: String::from_utf8(stdout).unwrap(),
+        // `normalize` gives lines back as they came.
+        out: String::from_utf8_lossy(&stdout).into_owned(),
         err: String::from_utf8(stderr).unwrap(),
     }
 }
