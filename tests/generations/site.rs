@@ -96,6 +96,13 @@ impl Site {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        // From here on it is killed also where it does not say what is expected.
+        let mut server = Server {
+            child,
+            callers: nowhere,
+            admin: nowhere,
+        };
         let mut address = |before: &str| {
             let line = lines
                 .by_ref()
@@ -105,13 +112,9 @@ impl Site {
             let behind = &line[line.find(before).unwrap() + before.len()..];
             behind.split(' ').next().unwrap().parse().unwrap()
         };
-        let callers = address("listening on http://");
-        let admin = address("administration on http://");
-        Server {
-            child,
-            callers,
-            admin,
-        }
+        server.callers = address("listening on http://");
+        server.admin = address("administration on http://");
+        server
     }
 
     /// A named pipe to import from, so that a build goes on for as long as a test wants.
