@@ -4,6 +4,7 @@
 //! sensitive value travels as [`Redacted`]. There is no switch that shows them whole: a switch is what someone
 //! leaves on.
 
+mod lines;
 mod redacted;
 mod reference;
 
@@ -17,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub use lines::Lines;
 pub use redacted::{Redacted, RedactedName, RedactedNumber, name, number};
 pub use reference::{Reference, reference};
 

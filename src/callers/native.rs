@@ -1,6 +1,7 @@
 //! Ringside's own dialect: `/v1/lookup` and `/v1/customers/{id}`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -18,6 +19,7 @@ use super::posted;
 use super::refusal::{RETRY_AFTER_S, Refusal};
 use crate::number::Region;
 use crate::overlay::Superseded;
+use crate::telemetry::Lines;
 
 const GET: &str = "GET, HEAD";
 const GET_POST: &str = "GET, HEAD, POST";
@@ -29,6 +31,8 @@ const UNREADABLE: &str = "?";
 pub struct Native {
     source: Source,
     pub(super) batch_max: usize,
+    /// Strangers can cause as many of these lines as they like.
+    refusals: Arc<Lines>,
 }
 
 /// What becomes of a call.
@@ -98,7 +102,11 @@ impl Native {
 
     /// The dialect over `source`; one request asks for `batch_max` numbers at the most.
     pub fn new(source: Source, batch_max: usize) -> Native {
-        Native { source, batch_max }
+        Native {
+            source,
+            batch_max,
+            refusals: Arc::default(),
+        }
     }
 
     /// Answers `call` into `out`, which is empty; `None` where the path is not one of this dialect.
@@ -229,11 +237,13 @@ impl Native {
         out: &mut BytesMut,
     ) -> Reply {
         // Nobody sees it in the answer.
-        tracing::warn!(
-            code = refusal.code(),
-            field = refusal.field(),
-            "refused, and answered as a miss"
-        );
+        if self.refusals.may() {
+            tracing::warn!(
+                code = refusal.code(),
+                field = refusal.field(),
+                "refused, and answered as a miss"
+            );
+        }
         out.clear();
         self.write(&request_of(parameters, UNREADABLE), format, &Fields::all(), out);
         format.reply(200)

@@ -108,6 +108,10 @@ impl Service<Request<Incoming>> for Answering {
             };
             match (checked, denied) {
                 (Err(refusal), _) => refuse(dialect, &call, &refusal, &mut buffer),
+                // A length that will not be read is not waited for either.
+                (Ok(()), Some(denial)) if request.body().size_hint().lower() > REFUSED_BODY_MAX as u64 => {
+                    deny(dialect, &call, &denial, &mut buffer)
+                }
                 (Ok(()), denied) if reads_body => {
                     drop(asked);
                     let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));

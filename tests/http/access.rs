@@ -296,6 +296,15 @@ fn whoever_reads_no_status_gets_a_miss() {
     let long = format!("ani=%2B14806754110&x={}", "x".repeat(20_000));
     let long = tcp(running.address("main").unwrap()).post("/v1/lookup", "", long.as_bytes());
     assert_eq!(told(&long), (401, "missing_key".to_owned()));
+    let mut announcing = tcp(running.address("main").unwrap());
+    announcing.send(
+        b"POST /v1/lookup HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20001\r\nExpect: 100-continue\r\n\r\n",
+    );
+    assert_eq!(
+        told(&announcing.response(true)),
+        (401, "missing_key".to_owned()),
+        "nobody is asked for a body that is not read"
+    );
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What is told to whoever may not, and what is counted and logged of it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use bytes::BytesMut;
 use prometheus::IntCounter;
 use serde_json::json;
@@ -9,11 +7,8 @@ use serde_json::json;
 use super::scope::Need;
 use crate::callers::Reply;
 use crate::http::gate::Peer;
-use crate::http::keys::now_s;
 use crate::metrics::{Metrics, MetricsError};
-
-/// The most lines a second of each reason: who tries keys must not fill the disk.
-const LINES_A_SECOND: u64 = 5;
+use crate::telemetry::Lines;
 
 /// Why a request is refused before anything is answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,12 +72,8 @@ const REASONS: [&str; 12] = [
 #[derive(Debug)]
 pub(in crate::http) struct Denials {
     counters: [IntCounter; REASONS.len()],
-    /// The second, and how many lines there were in it.
     lines: [Lines; REASONS.len()],
 }
-
-#[derive(Debug, Default)]
-struct Lines(AtomicU64);
 
 impl Denial {
     fn index(&self) -> usize {
@@ -155,7 +146,7 @@ impl Denials {
     /// ever logged.
     pub(in crate::http) fn note(&self, denial: &Denial, peer: &Peer, error: Option<&dyn std::fmt::Display>) {
         self.counters[denial.index()].inc();
-        if self.lines[denial.index()].may(now_s()) {
+        if self.lines[denial.index()].may() {
             tracing::info!(
                 reason = denial.reason(),
                 %peer,
@@ -166,32 +157,9 @@ impl Denials {
     }
 }
 
-impl Lines {
-    /// Whether there may be one more line at `now_s`.
-    fn may(&self, now_s: u64) -> bool {
-        let next = |before: u64| match (before >> 8 == now_s, before & 0xff) {
-            (true, LINES_A_SECOND..) => None,
-            (true, _) => Some(before + 1),
-            (false, _) => Some(now_s << 8 | 1),
-        };
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
-            .is_ok()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_are_bounded_each_second() {
-        let lines = Lines::default();
-        for second in [7, 8] {
-            let written = (0..100).filter(|_| lines.may(second)).count();
-            assert_eq!(written as u64, LINES_A_SECOND);
-        }
-    }
 
     #[test]
     fn every_denial_has_a_reason_of_its_own_and_says_what_to_do() {
