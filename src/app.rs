@@ -165,7 +165,7 @@ impl App {
             readiness: Arc::clone(&readiness),
             extra: Some(pages::pages(&sources, &reloader, &generations)),
             access: admin_access,
-            further: Some(pages::status(&reloader)),
+            further: Some(pages::status(&reloader, &generations)),
         };
         let http = http::Server::bind(http, listeners, admin, &metrics)?;
         Ok(App {

@@ -242,6 +242,11 @@ impl Generations {
     }
 
     /// The candidate that waits.
+    /// What waits to be accepted, where that can be read.
+    pub(super) fn waiting(&self) -> Option<Candidate> {
+        self.held.folder().candidate().ok().flatten()
+    }
+
     fn candidate(&self) -> Result<Candidate, ActError> {
         self.held.folder().candidate()?.ok_or(ActError::NoCandidate)
     }

@@ -28,9 +28,22 @@ pub(super) fn pages(
 }
 
 /// What the parts of the service add to `/status`.
-pub(super) fn status(reloader: &Arc<Reloader>) -> Further {
-    let reloader = Arc::clone(reloader);
-    Arc::new(move || [("reload".to_owned(), reloader.status())].into_iter().collect())
+pub(super) fn status(reloader: &Arc<Reloader>, generations: &Arc<Generations>) -> Further {
+    let (reloader, generations) = (Arc::clone(reloader), Arc::clone(generations));
+    Arc::new(move || {
+        // Without the path of the input and the reasons: this page is everybody's.
+        let waiting = generations.waiting().map(|candidate| {
+            json!({
+                "generation": candidate.generation,
+                "held_at_ms": candidate.at_ms,
+            })
+        });
+        let further = [
+            ("candidate".to_owned(), waiting.unwrap_or_default()),
+            ("reload".to_owned(), reloader.status()),
+        ];
+        further.into_iter().collect()
+    })
 }
 
 fn explain(call: &Call<'_>, sources: &Sources) -> Page {

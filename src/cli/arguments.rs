@@ -44,11 +44,11 @@ pub(super) enum Command {
     Normalize(NormalizeArguments),
     /// Ask a running server how it is
     Status(StatusArguments),
+    /// Have a running server take up its changed configuration, as SIGHUP does, and say what needs a restart
+    Reload(ReloadArguments),
     /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Have a running server take up its changed configuration, as SIGHUP does, and say what needs a restart
-    Reload(ReloadArguments),
     /// The configuration: its documented defaults, a check, snippets for callers
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -374,7 +374,7 @@ pub(super) struct KeyAddArguments {
     #[arg(long, value_name = "SCOPE", required = true)]
     pub(super) scope: Vec<Scope>,
     /// How long it counts, such as 90d or 12h; without this for ever
-    #[arg(long, value_name = "TIME", value_parser = words::span)]
+    #[arg(long, value_name = "TIME", value_parser = words::lasting)]
     pub(super) expires: Option<Duration>,
     /// End the older keys of this name after this time, such as 24h; 0s at once
     #[arg(long, value_name = "TIME", value_parser = words::span)]

@@ -72,6 +72,18 @@ pub(super) enum ClientError {
     /// The connection ended, or what came is no HTTP.
     #[error("{server}: expected an HTTP answer, found a fault: {message}; is it a Ringside?")]
     Broken { server: Server, message: String },
+    /// It speaks TLS, but not to this client.
+    #[error("{server}: expected TLS with a certificate for that name that leads to --ca, found {message}")]
+    Handshake { server: Server, message: String },
+    /// Nothing that was shown, or what was shown does not count.
+    #[error(
+        "{server}: {path}: {message}; commands show the key in --key-file FILE or in the variable RINGSIDE_KEY"
+    )]
+    Unauthorized {
+        server: Server,
+        path: String,
+        message: String,
+    },
     /// Another status than 200.
     #[error("{server}: {path}: expected status 200, found {status}: {message}")]
     Refused {
@@ -151,15 +163,14 @@ impl Server {
     /// The body of the answer to `POST path` with the JSON `body`, an act that may take as long as it needs.
     ///
     /// # Errors
-    /// There is none, or its status is not 200.
-    pub(super) fn post(&self, path: &str, body: &serde_json::Value) -> Result<Bytes, ClientError> {
-        self.ask(
-            Method::POST,
-            path,
-            body.to_string().into(),
-            ACT_TIMEOUT,
-            &Trust::default(),
-        )
+    /// There is none, its status is not 200, or the server is not to be trusted.
+    pub(super) fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+        trust: &Trust,
+    ) -> Result<Bytes, ClientError> {
+        self.ask(Method::POST, path, body.to_string().into(), ACT_TIMEOUT, trust)
     }
 
     fn ask(
@@ -215,7 +226,14 @@ impl Server {
                     unreachable(std::io::Error::new(std::io::ErrorKind::InvalidInput, error))
                 })?;
                 let stream = TcpStream::connect(authority).await.map_err(unreachable)?;
-                let stream = connector.connect(name, stream).await.map_err(unreachable)?;
+                let stream =
+                    connector
+                        .connect(name, stream)
+                        .await
+                        .map_err(|error| ClientError::Handshake {
+                            server: self.clone(),
+                            message: handshake(&error),
+                        })?;
                 self.exchange(stream, authority, method, path, body, trust).await
             }
             Server::Unix(socket) => {
@@ -273,13 +291,41 @@ impl Server {
         if status == StatusCode::OK {
             return Ok(body);
         }
-        Err(ClientError::Refused {
-            server: self.clone(),
-            path: path.split('?').next().unwrap_or_default().to_owned(),
-            status,
-            message: message(&body),
+        let (server, message) = (self.clone(), message(&body));
+        let path = path.split('?').next().unwrap_or_default().to_owned();
+        Err(match status {
+            StatusCode::UNAUTHORIZED => ClientError::Unauthorized {
+                server,
+                path,
+                message,
+            },
+            _ => ClientError::Refused {
+                server,
+                path,
+                status,
+                message,
+            },
         })
     }
+}
+
+/// What went wrong before a server was trusted, and what to do about it.
+fn handshake(error: &std::io::Error) -> String {
+    let told = error.to_string();
+    // `openssl req -x509` makes such certificates unless it is told otherwise.
+    let advice = if told.contains("CaUsedAsEndEntity") {
+        "; it is an authority's own, which serves nobody: make one with \
+         `openssl req -x509 … -addext basicConstraints=critical,CA:FALSE`"
+    } else if told.contains("UnknownIssuer") || told.contains("BadSignature") {
+        "; name the file of the authority that issued it, or its own where nobody else did"
+    } else if told.contains("NotValidForName") {
+        "; ask for a name that it holds, or have its subjectAltName name this one"
+    } else if told.contains("InvalidContentType") {
+        "; is it http://?"
+    } else {
+        ""
+    };
+    format!("{told}{advice}")
 }
 
 /// What an error's body says, in one line.

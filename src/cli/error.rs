@@ -30,8 +30,11 @@ pub(super) enum CliError {
     #[error(transparent)]
     Treatment(#[from] TreatmentError),
     /// A changed configuration that a server has refused.
-    #[error("{0}\nThe server goes on with the configuration that it had.")]
+    #[error("{0}\nA server that runs goes on with the configuration that it had.")]
     Reload(String),
+    /// The configuration, by which a server that runs is looked for.
+    #[error("{0}\nA server that runs goes on with the configuration that it had; ask it with --admin URL.")]
+    Whom(ConfigError),
     /// The log's settings.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::arguments::{KeyAddArguments, KeyCommand, KeyListArguments, KeyPlace, KeyRevokeArguments};
-use super::client::{ClientError, Server};
+use super::client::{ClientError, Server, Trust};
 use super::error::CliError;
 use super::output::{self, Output, Style};
 use super::words;
@@ -38,13 +38,14 @@ fn add(arguments: &KeyAddArguments, out: &mut Output) -> Result<(), CliError> {
     let place = Place::of(&arguments.place)?;
     let now = now_s();
     let expires = arguments.expires.map(|after| now.saturating_add(after.as_secs()));
-    let (key, token, ending) = edit_keys(&place.file, |ring| {
+    let (key, token, ending, is_first) = edit_keys(&place.file, |ring| {
+        let is_first = ring.is_empty();
         let ending = match arguments.replaces_after {
             Some(after) => ring.expire(&arguments.name, now, now.saturating_add(after.as_secs())),
             None => 0,
         };
         let (key, token) = ring.add(&arguments.name, arguments.scope.clone(), now, expires)?;
-        Ok((key.clone(), token, ending))
+        Ok((key.clone(), token, ending, is_first))
     })?;
     let server = place.tell();
     if arguments.json {
@@ -73,6 +74,12 @@ fn add(arguments: &KeyAddArguments, out: &mut Output) -> Result<(), CliError> {
             words::counted(ending as u64, "older key"),
             moment(now.saturating_add(after))
         ));
+    }
+    if is_first {
+        output::note(
+            "it is the first key: from now on every listener with keys = \"auto\", the default, demands one, and so does \
+             the administration, also of this machine's own callers; keys = \"optional\" lets a listener go without",
+        );
     }
     server.note();
     Ok(())
@@ -153,7 +160,8 @@ impl Place {
 
     /// Asks the server of this data folder, if there is one, to read the keys again.
     fn tell(&self) -> Heard {
-        let body = match Server::Unix(self.socket.clone()).post("/reload-keys", &json!({})) {
+        let body = match Server::Unix(self.socket.clone()).post("/reload-keys", &json!({}), &Trust::default())
+        {
             Ok(body) => body,
             Err(ClientError::Unreachable { source, .. })
                 if matches!(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::arguments::ReloadArguments;
-use super::client::{ClientError, Server};
+use super::client::{ClientError, Server, Trust};
 use super::error::CliError;
 use super::output::{Output, Style};
 use crate::config::{Loaded, environment};
@@ -11,16 +11,19 @@ use crate::snapshot::folder::Folder;
 
 pub(super) fn run(arguments: &ReloadArguments, out: &mut Output) -> Result<(), CliError> {
     let socket = |dir| Server::Unix(Folder::of_tenant(dir).socket());
+    let trust = &Trust::of(&arguments.credentials)?;
     let (server, body) = match (&arguments.admin, &arguments.dir) {
-        (Some(admin), _) => ask(admin.clone())?,
-        (None, Some(dir)) => ask(socket(dir))?,
+        (Some(admin), _) => ask(admin.clone(), trust)?,
+        (None, Some(dir)) => ask(socket(dir), trust)?,
         (None, None) => {
             // One that holds a fault is told here, in the words of the server that would refuse it.
-            let config = Loaded::read(arguments.config.file.as_deref(), environment())?.config;
-            match ask(socket(&config.data.dir)) {
+            let config = Loaded::read(arguments.config.file.as_deref(), environment())
+                .map_err(|error| CliError::Reload(error.to_string()))?
+                .config;
+            match ask(socket(&config.data.dir), trust) {
                 // The folder may be elsewhere, or another user's.
                 Err(CliError::Client(ClientError::Unreachable { .. })) => {
-                    ask(Server::at(config.admin.address))?
+                    ask(Server::at(config.admin.address), trust)?
                 }
                 asked => asked?,
             }
@@ -38,8 +41,8 @@ pub(super) fn run(arguments: &ReloadArguments, out: &mut Output) -> Result<(), C
     print(&told, out)
 }
 
-fn ask(server: Server) -> Result<(Server, bytes::Bytes), CliError> {
-    match server.post("/reload", &Value::Null) {
+fn ask(server: Server, trust: &Trust) -> Result<(Server, bytes::Bytes), CliError> {
+    match server.post("/reload", &Value::Null, trust) {
         Ok(body) => Ok((server, body)),
         Err(ClientError::Refused { status, message, .. }) if status.as_u16() == 422 => {
             Err(CliError::Reload(message))
@@ -55,7 +58,7 @@ fn print(told: &Value, out: &mut Output) -> Result<(), CliError> {
     };
     let (taken_up, needs_restart) = (keys("taken_up"), keys("needs_restart"));
     if taken_up.is_empty() {
-        out.line("nothing to take up")?;
+        out.line("no key has changed; certificates and keys of callers were read again")?;
     }
     for key in taken_up {
         out.pieces(&[

@@ -10,9 +10,10 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 24] = [
+const TOLD: [&str; 25] = [
     "age_ms",
     "bodies",
+    "candidate",
     "connected",
     "connections",
     "contested",
@@ -41,7 +42,8 @@ pub(super) fn run(arguments: &StatusArguments, out: &mut Output) -> Result<(), C
     let admin = match &arguments.admin {
         Some(admin) => admin.clone(),
         None => Server::at(
-            Config::load(arguments.config.file.as_deref(), environment())?
+            Config::load(arguments.config.file.as_deref(), environment())
+                .map_err(CliError::Whom)?
                 .admin
                 .address,
         ),
@@ -95,6 +97,7 @@ fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = [
         ("customers", customers(status)),
         ("snapshot", snapshot(status, now_ms)),
+        ("waits", waits(status, now_ms)),
         ("changes", changes(status)),
         ("feeds", feeds(status)),
         ("lookups", lookups(status)),
@@ -143,6 +146,21 @@ fn snapshot(status: &Map<String, Value>, now_ms: i64) -> Option<String> {
         Some(damaged) => format!("; {} found damaged", words::counted(damaged, "record")),
     };
     Some(format!("generation {generation}{written}, seq {seq}{damaged}"))
+}
+
+fn waits(status: &Map<String, Value>, now_ms: i64) -> Option<String> {
+    let candidate = status.get("candidate")?.as_object()?;
+    let generation = number(candidate, "generation")?;
+    let customers = number(candidate, "customers").map_or_else(String::new, |customers| {
+        format!(" with {}", words::counted(customers, "customer"))
+    });
+    let since = candidate.get("held_at_ms").and_then(Value::as_i64);
+    let since =
+        since.and_then(|at| words::ago(&jiff::Timestamp::from_millisecond(at).ok()?.to_string(), now_ms));
+    let since = since.map_or_else(String::new, |ago| format!(", made {ago}"));
+    Some(format!(
+        "generation {generation}{customers}{since}: `ringside generations` says why"
+    ))
 }
 
 fn changes(status: &Map<String, Value>) -> Option<String> {
@@ -219,12 +237,11 @@ fn connections(status: &Map<String, Value>) -> Option<String> {
     }
 }
 
-/// Memory that requests' bodies take; nothing where none does.
+/// Memory that requests' bodies take.
 fn bodies(status: &Map<String, Value>) -> Option<String> {
     let bodies = status.get("bodies")?.as_object()?;
-    let bytes = number(bodies, "bytes").filter(|bytes| *bytes > 0)?;
-    let (bytes, max) = (words::bytes(bytes), words::bytes(number(bodies, "max")?));
-    Some(format!("{bytes} of {max} in memory"))
+    let [held, max] = ["bytes", "max"].map(|name| number(bodies, name).map(words::bytes));
+    Some(format!("{} in memory of {} at the most", held?, max?))
 }
 
 /// What was turned away since the start, of what is counted; nothing where nothing was.

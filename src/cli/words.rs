@@ -106,6 +106,16 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(unfit)
 }
 
+/// A [`span`] of a second or more.
+pub(super) fn lasting(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        Duration::ZERO => Err(format!(
+            "expected 1s or more, found {text:?}; it would never count"
+        )),
+        span => Ok(span),
+    }
+}
+
 /// Now, in milliseconds since 1970.
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()

@@ -116,6 +116,23 @@ fn every_caller_has_an_example_and_every_shell_its_completions() {
             .ok()
             .contains("metrics_path: /metrics")
     );
+    for caller in [
+        "amazon-connect",
+        "asterisk",
+        "curl",
+        "kamailio",
+        "twilio",
+        "webex",
+    ] {
+        let example = run(&["config", "example", caller]).ok();
+        assert!(
+            example.contains("Bearer ") || example.contains(":rs_"),
+            "{caller} does not say how to show a key"
+        );
+    }
+    for (caller, way) in [("freepbx", "Password    rs_"), ("freeswitch", "key=rs_")] {
+        assert!(run(&["config", "example", caller]).ok().contains(way), "{caller}");
+    }
     let ran = run(&["config", "example", "pigeon"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("kamailio"), "{}", ran.err);

@@ -139,6 +139,7 @@ fn what_is_no_scope_name_or_time_is_a_fault_of_usage() {
         (["pbx", "--scope", "lokup"], "did you mean \"lookup\"?"),
         (["pbx", "--scope", "desktop:"], "desktop:*"),
         (["pbx", "--expires", "soon"], "90d"),
+        (["pbx", "--expires", "0s"], "1s or more"),
     ] {
         let ran = run(&[&["key", "add", "--dir", &data], &arguments[..]].concat());
         assert_eq!(ran.code, 2, "{}", ran.err);
@@ -182,15 +183,21 @@ fn a_running_server_takes_keys_up_and_logs_none() {
         "{}",
         added.err
     );
+    assert!(added.err.contains("it is the first key"), "{}", added.err);
     let token = added.ok().trim_end().to_owned();
-    run(&["lookup", HIT, "--server", &server]).failed(&["401", "Authorization: Bearer"]);
+    run(&["lookup", HIT, "--server", &server]).failed(&["expected a key", "--key-file", "RINGSIDE_KEY"]);
     let (done, said) = with_key(&token, &["lookup", HIT, "--server", &server]);
     assert!(done && said.contains("Alan Turing"), "{said}");
     let file = write(built.dir.path(), "key", &format!("{token}\n"));
     run(&["lookup", HIT, "--server", &server, "--key-file", &file]).ok();
     run(&["lookup", HIT, "--server", &server, "--key-file", "no/such"]).failed(&["no/such"]);
 
-    run(&["explain", HIT, "--admin", &admin]).failed(&["401"]);
+    run(&["explain", HIT, "--admin", &admin]).failed(&["expected a key", "RINGSIDE_KEY"]);
+    run(&["reload", "--admin", &admin]).failed(&["expected a key", "RINGSIDE_KEY"]);
+    let boss = run(&["key", "add", "boss", "--scope", "admin", "--dir", &built.data]);
+    assert!(!boss.err.contains("first key"), "{}", boss.err);
+    let (done, said) = with_key(boss.ok().trim_end(), &["reload", "--admin", &admin]);
+    assert!(done && said.contains("no key has changed"), "{said}");
     let (_, said) = with_key(&token, &["explain", HIT, "--admin", &admin]);
     assert!(said.contains("403") && said.contains("scope admin"), "{said}");
     let socket = format!("unix:{}/main/admin.sock", built.data);
@@ -214,7 +221,7 @@ fn a_running_server_takes_keys_up_and_logs_none() {
     let log = serving.logged();
     assert!(log.contains("there are no keys: only this machine"), "{log}");
     let audit = "ringside::audit: act act=\"/reload-keys\" by=\"socket\" peer=socket outcome=200";
-    assert_eq!(log.matches(audit).count(), 2, "{log}");
+    assert_eq!(log.matches(audit).count(), 3, "{log}");
     assert!(log.contains("reason=\"missing_key\""), "{log}");
     assert!(
         !log.contains(&token[12..]) && !log.contains("4806754110"),
@@ -263,18 +270,8 @@ fn other_machines_are_not_served_without_keys() {
     run(&["config", "check", &config("keys = \"required\"")]).ok();
 
     let file = config("");
-    run(&[
-        "key",
-        "add",
-        "cim",
-        "--scope",
-        "feed",
-        "--config",
-        &file,
-        "--expires",
-        "0s",
-    ])
-    .ok();
+    run(&["key", "add", "cim", "--scope", "lookup", "--config", &file]).ok();
+    run(&["key", "revoke", "cim", "--config", &file]).ok();
     run(&["config", "check", &file]).failed(&["no valid key"]);
     run(&["key", "add", "pbx", "--scope", "lookup", "--config", &file]).ok();
     run(&["config", "check", &file]).ok();
@@ -309,7 +306,7 @@ fn a_server_with_a_certificate_is_asked_by_https() {
     run(&["lookup", HIT, "--server", &server]).failed(&["--ca FILE"]);
     let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let stranger = write(built.dir.path(), "stranger.pem", &stranger.cert.pem());
-    run(&["lookup", HIT, "--server", &server, "--ca", &stranger]).failed(&["certificate"]);
+    run(&["lookup", HIT, "--server", &server, "--ca", &stranger]).failed(&["certificate", "; name the file"]);
     let check = |certificate: &str, key: &str| {
         let ran: &mut Command = &mut program();
         ran.args(["config", "check", &write(built.dir.path(), "r.toml", "")])

@@ -24,7 +24,9 @@ fn status() -> Value {
             {"name": "desk", "address": null, "unix": "/run/r.sock", "tls": true}],
         "reload": {"at_ms": 1_789_999_940_000_i64, "outcome": "taken_up", "taken_up": ["treatment"],
             "needs_restart": ["http.workers", "data.dir"], "note": null, "error": null},
-        "candidate": {"generation": 13, "file_bytes": 1_048_576},
+        "bodies": {"bytes": 2048, "max": 268_435_456},
+        "candidate": {"generation": 13, "customers": 2800, "held_at_ms": 1_789_999_940_000_i64},
+        "later": {"file_bytes": 1_048_576, "members": 13},
     })
 }
 
@@ -36,18 +38,20 @@ fn a_status_is_told_on_one_screen() {
         [
             "customers: 3,000 customers, 4,512 numbers, 3 of them listed by several",
             "snapshot: generation 12, written 5 minutes ago, seq 1,000",
+            "waits: generation 13 with 2,800 customers, made 1 minute ago: `ringside generations` says why",
             "changes: 17 customers since the snapshot, 2.0 KiB",
             "feeds: connected, all applied as of 0.2 s ago, position 41",
             "lookups: 1,200 since the start; 12.5 a second over 10 s, 3.0 over a minute",
             "found: 90 % (1,080); several customers 2, nobody 100",
             "took: half under 1.2 µs, 99 % under 4.0 µs, 99.9 % under 9.0 µs",
             "connections: 17 open of 10,000 at the most",
+            "bodies: 2.0 KiB in memory of 256.0 MiB at the most",
             "refused: 1,200 requests as overload, 3 connections that took too long",
             "listener: main  127.0.0.1:7464",
             "listener: desk  unix:/run/r.sock, tls: yes",
             "reload: taken up 1 minute ago; http.workers, data.dir wait for a restart",
-            "candidate file bytes: 1.0 MiB",
-            "candidate generation: 13",
+            "later file bytes: 1.0 MiB",
+            "later members: 13",
         ]
     );
     let status = status.as_object().unwrap();

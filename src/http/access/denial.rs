@@ -25,7 +25,7 @@ pub(in crate::http) enum Denial {
     )]
     Missing { in_query: bool },
     #[error(
-        "expected a key as `Authorization: Bearer rs_…` or as the password of Basic, found something in {0}; send the key there"
+        "expected a key as `Authorization: Bearer rs_…` or as the password of Basic, found something in {0}; move it to one of these two places"
     )]
     Misplaced(&'static str),
     #[error("expected a key of this server, found another; `ringside key list` shows which there are")]
