@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::connection::{self, stopped};
+use super::connection::{self, Written, stopped};
 use super::deadline::{Phase, Watch, Watches};
 use super::door::Door;
 use super::gate::{self, Gate, Peer};
@@ -219,6 +219,7 @@ async fn one<I, G, F, S>(
         gate,
         make_service,
     } = arrived;
+    let stream = Written::new(stream, &watch);
     let Some(acceptor) = gate.tls().filter(|_| peer.is_remote()) else {
         let service = make_service(&watch, peer);
         return connection::serve(stream, service, watch, heads, stop).await;

@@ -25,6 +25,12 @@ const HEADERS_ON_STACK: usize = 100;
 /// What is read at once to be thrown away.
 const THROWN_AWAY: usize = 4 << 10;
 
+/// A socket that notes since when nothing can be written to it. It is beneath TLS, which takes what it cannot write yet.
+pub(super) struct Written<I> {
+    stream: I,
+    watch: Arc<Watch>,
+}
+
 /// A stream that notes what it is at. What is buffered of it is bounded: hyper reads no request before the answer to the
 /// one before has gone, nor more of one than the longest head.
 struct Watched<I> {
@@ -125,6 +131,48 @@ impl<F: Future + Unpin> Future for Answering<F> {
     }
 }
 
+impl<I> Written<I> {
+    pub(super) fn new(stream: I, watch: &Arc<Watch>) -> Written<I> {
+        Written {
+            stream,
+            watch: Arc::clone(watch),
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Written<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Written<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, bytes) else {
+            self.watch.block();
+            return Poll::Pending;
+        };
+        self.watch.unblock();
+        Poll::Ready(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
 impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -146,12 +194,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, bytes) else {
-            self.watch.block();
-            return Poll::Pending;
-        };
-        self.watch.unblock();
-        Poll::Ready(written)
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -180,7 +180,8 @@ impl Watch {
 
     /// Nothing can be written at present.
     pub(super) fn block(&self) {
-        if !self.is_blocked() {
+        // A handshake has one time for all of it, whoever holds it up.
+        if !self.is_blocked() && self.phase() != Phase::Handshake {
             self.blocked.store(self.clock.now(), Ordering::Relaxed);
         }
     }
@@ -189,8 +190,10 @@ impl Watch {
     pub(super) fn unblock(&self) {
         if self.is_blocked() {
             self.blocked.store(NEVER, Ordering::Relaxed);
-            // The time of being idle begins when the answer has gone.
-            self.enter(self.phase());
+            // The time of being idle begins when the answer has gone; nothing else begins anew.
+            if self.phase() == Phase::Idle {
+                self.enter(Phase::Idle);
+            }
         }
     }
 
@@ -297,6 +300,19 @@ mod tests {
         }
         watch.enter(Phase::Busy);
         assert_eq!(watches.overdue(&watch, u64::MAX), None);
+    }
+
+    #[test]
+    fn a_handshake_has_one_time_whatever_is_read_or_written_of_it() {
+        let watches = watches();
+        let watch = watches.watch();
+        watch.enter(Phase::Handshake);
+        let begin = watches.clock.now();
+        watches.clock.advance(Duration::from_secs(9));
+        watch.block();
+        watch.unblock();
+        assert_eq!(watches.overdue(&watch, begin + 10_000), None);
+        assert_eq!(watches.overdue(&watch, begin + 10_001), Some(Cut::Handshake));
     }
 
     #[test]

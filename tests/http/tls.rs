@@ -5,20 +5,22 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
-use ringside::http::{Access, Demand, Listener, Policy, Running, Tls, TlsError, TlsFiles, now_s};
+use ringside::http::{Access, Demand, Listener, Policy, Running, Settings, Tls, TlsError, TlsFiles, now_s};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 
-use crate::served::{any_port, guarded, serve_all};
+use crate::served::{any_port, guarded, serve_all, serve_listener_under, settings};
 use crate::support::{Centre, Plan, centre};
-use crate::wire::{Client, tcp, unix};
+use crate::wire::{Client, PATIENCE, metric, tcp, unix, until};
 
 const HIT: &str = "/v1/lookup?ani=%2B14806754110&format=text";
+/// Time enough for whoever hurries.
+const SHORT: Duration = Duration::from_millis(200);
 
 /// An authority, and the files that it has made.
 struct Authority {
@@ -91,6 +93,10 @@ fn serve(centre: &Centre, files: &TlsFiles) -> Running {
         vec![listener(centre, Access::default(), files)],
         Access::default(),
     )
+}
+
+fn serve_under(centre: &Centre, files: &TlsFiles, settings: Settings) -> Running {
+    serve_listener_under(centre, listener(centre, Access::default(), files), settings)
 }
 
 type Secret = StreamOwned<ClientConnection, TcpStream>;
@@ -355,4 +361,77 @@ fn a_handshake_that_never_comes_does_not_hold_up_the_end() {
     assert_eq!(secret(address, &ca, None).get(HIT).body, "Ada Lovelace");
     running.drain();
     assert!(silent.is_closed());
+}
+
+/// However many bytes come of it, and however often.
+#[test]
+fn a_handshake_has_its_time() {
+    let (centre, authority) = (centre(&Plan::default()), Authority::new());
+    let settings = Settings {
+        head_timeout: SHORT,
+        ..settings()
+    };
+    let running = serve_under(&centre, &authority.issue("server", |_| {}), settings);
+    let address = running.address("main").unwrap();
+    let mut silent = tcp(address);
+    let begin = Instant::now();
+    let mut dripping = TcpStream::connect(address).unwrap();
+    dripping.set_read_timeout(Some(SHORT / 20)).unwrap();
+    // The head of a record, and of a greeting that is longer than all that follows.
+    let greeting = [0x16, 3, 1, 0x20, 0, 1, 0, 0x1f, 0xfc].into_iter();
+    for byte in greeting.chain(std::iter::repeat(0)) {
+        let waits = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        if dripping.write_all(&[byte]).is_err() || !dripping.read(&mut [0]).is_err_and(|error| waits(&error))
+        {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "it drips on");
+    }
+    assert!(begin.elapsed() >= SHORT);
+    assert!(silent.ends());
+    let cut = r#"ringside_http_cut_total{reason="handshake"}"#;
+    until(|| metric(running.admin_address(), cut), |cut| *cut == 2);
+}
+
+#[test]
+fn a_connection_counts_before_its_handshake_ends() {
+    let (centre, authority) = (centre(&Plan::default()), Authority::new());
+    let settings = Settings {
+        connections_max: 1,
+        ..settings()
+    };
+    let running = serve_under(&centre, &authority.issue("server", |_| {}), settings);
+    let address = running.address("main").unwrap();
+    let open = || crate::wire::get(running.admin_address(), "/status").json()["connections"]["open"].as_u64();
+    let silent = tcp(address);
+    until(open, |open| *open == Some(1));
+    assert_eq!(tcp(address).response(true).status, 503);
+    drop(silent);
+    until(open, |open| *open == Some(0));
+    assert_eq!(
+        secret(address, &authority.path("ca.pem"), None).get(HIT).body,
+        "Ada Lovelace"
+    );
+}
+
+/// Encryption takes small answers that the socket does not take.
+#[test]
+fn whoever_does_not_read_is_cut_behind_encryption_too() {
+    let (centre, authority) = (centre(&Plan::default()), Authority::new());
+    let settings = Settings {
+        write_timeout: SHORT,
+        ..settings()
+    };
+    let running = serve_under(&centre, &authority.issue("server", |_| {}), settings);
+    let mut client = secret(running.address("main").unwrap(), &authority.path("ca.pem"), None);
+    assert_eq!(client.get(HIT).body, "Ada Lovelace");
+    client.stream().sock.set_write_timeout(Some(PATIENCE)).unwrap();
+    let flood = format!("GET {HIT} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(1000);
+    let mut sent = 0;
+    while client.try_send(flood.as_bytes()).is_ok() {
+        sent += flood.len();
+        assert!(sent < 64 << 20, "far more than the system keeps on the way");
+    }
+    let cut = r#"ringside_http_cut_total{reason="write"}"#;
+    until(|| metric(running.admin_address(), cut), |cut| *cut == 1);
 }

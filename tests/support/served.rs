@@ -87,9 +87,13 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
 
 /// A server under `settings`.
 pub(crate) fn serve_under(centre: &Centre, settings: Settings) -> Running {
-    let listeners = vec![listener(centre, Some(any_port()), None)];
+    serve_listener_under(centre, listener(centre, Some(any_port()), None), settings)
+}
+
+/// A server of `listener` alone, under `settings`.
+pub(crate) fn serve_listener_under(centre: &Centre, listener: Listener, settings: Settings) -> Running {
     let admin = admin(centre, &Arc::default(), None);
-    Server::bind(settings, listeners, admin, &centre.metrics)
+    Server::bind(settings, vec![listener], admin, &centre.metrics)
         .unwrap()
         .spawn()
         .unwrap()
