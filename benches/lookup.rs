@@ -50,6 +50,7 @@ fn record(nth: u64) -> Vec<u8> {
         Origin {
             stream: 0,
             position: &[],
+            marks: &[],
         },
     )
     .unwrap()
@@ -66,6 +67,7 @@ fn index(customers: u64) -> (Arc<Index>, Writer) {
         created_at_ms: 0,
         schema: &Schema::default(),
         streams: &[],
+        log: ringside::snapshot::layout::LogPlace::default(),
     };
     let bytes = writer.finish(&facts).unwrap().0.into_inner();
     Index::new(Arc::new(MappedSnapshot::in_memory(bytes).unwrap()), OWNERSHIP)

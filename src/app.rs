@@ -27,7 +27,7 @@ use crate::http::{self, Cut, Hearts, HttpError, Keys, Listener, Readiness};
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::replica::{Counters, Freshness, Replica};
+use crate::replica::{Counters, Freshness, LOG, Replica};
 use crate::snapshot::folder::{Folder, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
@@ -86,8 +86,15 @@ impl App {
         let (index, writer) = Index::new(snapshot, sources::phones(config, &rules.numbering));
 
         let intake = Intake::new(rules.numbering.clone(), site::limits(config));
-        let replica = Replica::new(writer, intake.clone(), Counters::register(&metrics)?);
+        let counters = Counters::register(&metrics)?;
+        let replica = Replica::new(writer, intake.clone(), site::bounds(config), counters);
         let feeds = followed(config);
+        let log_dir = folder.folder().dir().join(LOG);
+        let replica = if feeds.is_empty() && !log_dir.exists() {
+            replica
+        } else {
+            replica.recover(&log_dir, site::remembered(&folder))?
+        };
         let freshness = Arc::new(Freshness::new(
             feeds.keys().map(String::as_str),
             config.answers.stale_after_s,
@@ -97,6 +104,9 @@ impl App {
             folder: Arc::clone(&folder),
             overlay_max_bytes: config.data.overlay_max_mib << 20,
             memory_bytes: config.import.memory_mib << 20,
+            log_max_bytes: config.data.log_max_mib << 20,
+            erase_within_s: config.data.erase_within_s,
+            rejects_max_bytes: config.data.rejects_max_mib << 20,
         };
         let tenant = Arc::new(Tenant {
             name: TENANT.into(),
@@ -115,6 +125,7 @@ impl App {
             );
         }
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
+        let pushes = feeds.pushes();
         let live = Live {
             index: Arc::clone(&tenant.index),
             installer: feeds.installer(),
@@ -129,7 +140,7 @@ impl App {
             .listener
             .iter()
             .filter_map(|(name, listener)| {
-                let policy = site::policy(config, name, &rules, &sources)?;
+                let policy = site::policy(config, name, &rules, &sources, &pushes)?;
                 Some(Listener {
                     address: listener.address,
                     unix: listener.unix.clone(),
@@ -151,6 +162,8 @@ impl App {
             admin: Arc::clone(&admin_access),
             generations: Arc::clone(&generations),
             keys,
+            pushes,
+            installer: feeds.installer(),
         };
         let (address, http) = (config.admin.address, config.http);
         let connections_max = config.admin.connections_max;
@@ -311,6 +324,7 @@ fn empty() -> Result<MappedSnapshot, SnapshotError> {
         created_at_ms: 0,
         schema: &schema,
         streams: &[],
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     let (bytes, _) = SnapshotWriter::new(Cursor::new(Vec::new()), 0)?.finish(&facts)?;
     MappedSnapshot::in_memory(bytes.into_inner())

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
+use crate::replica::guard;
 use crate::snapshot::judge;
 use crate::{feed, http, index, number, telemetry};
 
@@ -68,6 +69,8 @@ pub struct Config {
     pub log: telemetry::Settings,
     /// What is counted apart.
     pub metrics: Metrics,
+    /// When a feed waits for somebody's word.
+    pub guard: guard::Settings,
     /// When an import waits for somebody's word.
     pub sanity: judge::Settings,
     /// What is kept of each customer.

@@ -8,6 +8,8 @@
 //! A failed fsync is reported and never tried again: the kernel may have dropped the pages it could not write.
 
 mod current;
+pub(crate) mod fault;
+mod journal;
 mod lock;
 mod staged;
 
@@ -15,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use current::Current;
+pub use journal::{Damaged, Journal, JournalError, Recovered};
 pub use lock::FolderLock;
 pub use staged::{Staged, clean_stale, move_file, scratch, working, write_atomically};
 

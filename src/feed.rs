@@ -3,15 +3,19 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
+mod delivery;
 pub mod file;
-
 mod followed;
+mod merging;
+pub mod push;
+mod rejects;
 mod runner;
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use push::{PushRefused, Pushed, Pushes};
 pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
 
 /// One feed: `[feed.NAME]` of the configuration.
@@ -34,6 +38,8 @@ pub enum Kind {
     None,
     /// Lines appended to a file.
     File,
+    /// Lines that somebody posts to `/v1/changes`.
+    Http,
 }
 
 #[cfg(test)]

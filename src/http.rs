@@ -12,6 +12,7 @@ mod accept;
 mod access;
 mod admin;
 mod bodies;
+mod changes;
 mod connection;
 mod deadline;
 mod door;

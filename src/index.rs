@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 pub use merge::Merge;
 pub use ownership::{Mode, OnConflict, Owner, Ownership, Phones, Shared};
 pub use view::{Contest, Found, Records, Standing, Verdict, View};
-pub use writer::{Current, Writer};
+pub use writer::{Known, Over, Writer};
 
 use crate::customer::Schema;
 use crate::overlay::{Overlay, Superseded};
@@ -30,9 +30,38 @@ pub(crate) struct State {
     pub(crate) active: Arc<Overlay>,
     pub(crate) sealed: Option<Arc<Overlay>>,
     pub(crate) snapshot: Arc<MappedSnapshot>,
-    pub(crate) schema: Arc<Schema>,
+    pub(crate) schema: Current<Schema>,
     pub(crate) streams: Arc<[Stream]>,
     pub(crate) phones: Arc<Phones>,
+}
+
+/// Something that a change replaces whole: a reader takes what was true at its seq.
+#[derive(Debug, Clone)]
+pub(crate) struct Current<T> {
+    newest: Arc<T>,
+    /// The seq of the newest, and what was true ahead of it.
+    before: Option<(u64, Arc<T>)>,
+}
+
+impl<T> Current<T> {
+    fn new(newest: Arc<T>) -> Current<T> {
+        Current { newest, before: None }
+    }
+
+    fn at(&self, seq: u64) -> &Arc<T> {
+        match &self.before {
+            Some((since, before)) if seq < *since => before,
+            _ => &self.newest,
+        }
+    }
+
+    /// The change `seq` brings `newest`; readers may be at `visible` still.
+    fn then(&self, seq: u64, newest: Arc<T>, visible: u64) -> Current<T> {
+        Current {
+            newest,
+            before: Some((seq, Arc::clone(self.at(visible)))),
+        }
+    }
 }
 
 /// The customers as readers see them.
@@ -46,7 +75,7 @@ impl Index {
     /// An index over `snapshot`, and its one writer; `phones` are the rules of ownership, alone or with shared lines.
     pub fn new(snapshot: Arc<MappedSnapshot>, phones: impl Into<Phones>) -> (Arc<Index>, Writer) {
         let seq = snapshot.header().seq;
-        let schema = Arc::new(snapshot.schema().clone());
+        let schema = Current::new(Arc::new(snapshot.schema().clone()));
         let streams = snapshot.streams().into();
         let state = State {
             active: Arc::new(Overlay::new()),
@@ -89,7 +118,8 @@ impl Index {
 
     /// The present schema.
     pub fn schema(&self) -> Arc<Schema> {
-        Arc::clone(&self.state.load().schema)
+        let state = self.state.load();
+        Arc::clone(state.schema.at(self.seq()))
     }
 
     /// Customers and bytes in the overlays, sealed and active.

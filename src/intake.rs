@@ -6,10 +6,11 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use serde_json::Value;
 
-use crate::customer::document::Limits;
+use crate::customer::document::{self, Limits, Strictness};
 use crate::customer::record::{self, Claim, Origin, TooLarge};
-use crate::customer::{Customer, Schema};
+use crate::customer::{Customer, Record, Schema};
 use crate::number::{Key, Numbering, Unstorable};
 
 /// Makes records of customers. Cheap to clone, shared between threads; clones follow one another's [`Intake::replace`].
@@ -104,6 +105,16 @@ impl Intake {
         (claims, unclaimed)
     }
 
+    /// `record` under another `schema`: attributes that it does not have or allow are left out. A claim that the record did
+    /// not have begins at `seq`. `None` where the record cannot be brought under it.
+    pub fn under(&self, record: &Record<'_>, schema: &Schema, seq: u64) -> Option<Vec<u8>> {
+        let json: Value = serde_json::from_slice(record.json()).ok()?;
+        let read = document::read(&json, schema, Strictness::Feed, self.limits()).ok()?;
+        let since = |key: Key| record.claim(key.raw()).map_or(seq, |claim| claim.since);
+        let recorded = self.record(&read.customer, schema, record.origin(), since).ok()?;
+        Some(recorded.bytes)
+    }
+
     /// Encodes `customer`, read under `schema` and come from `origin`, with its claims.
     ///
     /// # Errors
@@ -195,6 +206,7 @@ mod tests {
         let origin = Origin {
             stream: 3,
             position: b"p",
+            marks: &[],
         };
         let recorded = intake().record(&customer, &schema, origin, |_| 7).unwrap();
         let record = Record::open(&recorded.bytes).unwrap();

@@ -1,71 +1,472 @@
-//! The replica: applies changes, in order, once, and keeps what is served equal to the system of record.
+//! The replica: applies changes, in order, once, durably, and keeps what is served equal to the system of record.
 //!
-//! It is synchronous and waits for nothing: a feed hands it decoded changes and says when a batch is to become visible.
+//! It is synchronous and waits for nothing but its disk: a feed hands it decoded changes, says what the time is, and has
+//! a batch made durable and visible. A change is decided upon against everything before it, visible or not; it is
+//! written to the overlay ahead of readers, to the log, and is seen once the log has it.
 
 pub mod change;
 pub mod compaction;
 pub mod freshness;
+pub mod guard;
 
 mod apply;
+mod counters;
 mod graves;
+mod log;
+mod parked;
+mod parts;
+mod recovery;
+mod state;
 
-pub use apply::{Outcome, Refused, Replica, StreamId};
-pub use change::{Change, ChangeError, Part};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use apply::{Outcome, Refused};
+pub use change::{Change, ChangeError, Decoded, Part, PartChange};
+pub use counters::Counters;
 pub use freshness::Freshness;
+pub use log::{LOG, LogError};
 
-use prometheus::{IntCounter, IntCounterVec};
+use crate::index::{Index, Merge, Over, Writer};
+use crate::intake::Intake;
+use crate::snapshot::layout::LogPlace;
+use crate::snapshot::{MappedSnapshot, Stream};
+use guard::Guard;
+use log::{Batch, Entry, Log};
+use recovery::Recovery;
+use state::{Mark, State, json, push_stream};
 
-use crate::metrics::{Metrics, MetricsError};
+/// Bytes of a batch at which it should be committed, so that readers do not wait for a burst.
+pub const BATCH_BYTES: usize = 4 << 20;
 
-/// What the replica counts.
-#[derive(Debug, Clone)]
-pub struct Counters {
-    applied: IntCounter,
-    seen: IntCounter,
-    refused: IntCounter,
-    attributes_left_out: IntCounter,
-    numbers_unclaimed: IntCounter,
-    /// Times at which a stream could not be resumed where it was left, so that changes may be missing.
-    pub gaps: IntCounter,
-    /// Merges of overlay and snapshot that were taken up.
-    pub merges: IntCounter,
-    /// Merges that failed; the overlay then stays as it is, and the next one is tried later.
-    pub merges_failed: IntCounter,
+/// One life of one stream; a place in the list of streams, which records' origins count into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamId(u16);
+
+/// What bounds a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// When a stream is held.
+    pub guard: guard::Settings,
+    /// The most parts that wait for their customers.
+    pub parked_max: usize,
 }
 
-impl Counters {
-    /// Registers the counters with `metrics`.
+/// Applies changes to an index. There is one for an index, because it holds its writer.
+///
+/// What has been seen is told by customer: by the origin and the marks in its record, or by its tombstone. A stream's
+/// changes of different customers, and of different parts of one, may come in any order; what comes again changes nothing.
+#[derive(Debug)]
+pub struct Replica {
+    writer: Writer,
+    intake: Intake,
+    state: State,
+    log: Log,
+    /// What was applied and is not durable.
+    batch: Batch,
+    /// Feeds whose deletions and moves are passed over, or let through, until they have caught up.
+    word: BTreeMap<String, Word>,
+    guard: Guard,
+    settings: Settings,
+    now: Instant,
+    now_ms: i64,
+    /// A merge that was begun and whose snapshot has not been taken up.
+    merging: Option<(Merge, Vec<Stream>)>,
+    counters: Counters,
+}
+
+/// What a person has said of a feed that was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// What waits is to be applied.
+    Accept,
+    /// What waits is applied but for what deletes or moves customers.
+    Drop,
+}
+
+impl Replica {
+    /// A replica that writes through `writer`, makes records by `intake`, and keeps no log: what it applies is gone with
+    /// it.
+    pub fn new(writer: Writer, intake: Intake, settings: Settings, counters: Counters) -> Replica {
+        let snapshot = writer.index().snapshot();
+        let header = snapshot.header();
+        let state = State::over(
+            header.log.line,
+            snapshot.streams(),
+            snapshot.schema(),
+            header.log.follows,
+        );
+        Replica {
+            state,
+            log: Log::default(),
+            batch: Batch::new(false),
+            word: BTreeMap::new(),
+            guard: Guard::new(settings.guard),
+            settings,
+            now: Instant::now(),
+            now_ms: 0,
+            merging: None,
+            writer,
+            intake,
+            counters,
+        }
+    }
+
+    /// The same over what the log in the folder `dir` brings back; `remembered` is the newest change of the oldest
+    /// generation that is kept, behind which deletions are remembered.
     ///
     /// # Errors
-    /// They are registered already.
-    pub fn register(metrics: &Metrics) -> Result<Counters, MetricsError> {
-        let changes: IntCounterVec = metrics.counters(
-            "ringside_replica_changes_total",
-            "Changes by what became of them.",
-            &["outcome"],
-        )?;
-        let of = |outcome| changes.with_label_values(&[outcome]);
-        Ok(Counters {
-            applied: of("applied"),
-            seen: of("seen"),
-            refused: of("refused"),
-            attributes_left_out: metrics.counter(
-                "ringside_replica_attributes_left_out_total",
-                "Attribute values left out of a change because their type does not allow them.",
-            )?,
-            numbers_unclaimed: metrics.counter(
-                "ringside_replica_numbers_unclaimed_total",
-                "Numbers of changed customers that are shown but cannot be looked up.",
-            )?,
-            gaps: metrics.counter(
-                "ringside_replica_gaps_total",
-                "Times at which a feed could not go on where it had stopped: changes may be missing.",
-            )?,
-            merges: metrics.counter("ringside_replica_merges_total", "Merges that were taken up.")?,
-            merges_failed: metrics.counter("ringside_replica_merges_failed_total", "Merges that failed.")?,
-        })
+    /// The log cannot be read, or is another version's.
+    pub fn recover(mut self, dir: &Path, remembered: u64) -> Result<Replica, LogError> {
+        let begun = Instant::now();
+        let snapshot = self.index().snapshot();
+        let mut recovery = Recovery::over(&snapshot, remembered);
+        let (log, damaged) = Log::open(dir, &mut |batch| recovery.batch(batch))?;
+        self.log = log;
+        if recovery.is_foreign() {
+            tracing::warn!(
+                "the change log goes on over another snapshot than the present one: it is of no more use, and begins anew"
+            );
+            self.begin_log(&snapshot)?;
+            return Ok(self);
+        }
+        let (is_whole, changes) = (recovery.is_whole(), recovery.changes);
+        let (over, state, seq) = recovery.finish();
+        self.state = state;
+        self.writer.replace_all(&snapshot, over);
+        self.writer.go_on_behind(seq);
+        let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.counters.recovered(changes);
+        if changes > 0 {
+            tracing::info!(
+                changes,
+                took_ms,
+                seq,
+                "changes were brought back from the change log"
+            );
+        }
+        if let Some(damaged) = damaged {
+            tracing::error!(
+                %damaged,
+                "the change log is damaged: changes behind the damage are lost; build the snapshot again"
+            );
+            self.gap_everywhere();
+        } else if !is_whole {
+            tracing::error!(
+                "the change log does not reach back to the present generation: changes are lost; build the snapshot again"
+            );
+            self.gap_everywhere();
+        }
+        if self.log.is_new() {
+            // Ahead of the first change: what a segment begins with must not be ahead of what was applied.
+            self.begin_segment()?;
+        }
+        self.commit()?;
+        self.counters.log(&self.log);
+        self.counters.remembered(&self.state);
+        Ok(self)
+    }
+
+    /// The index that is written.
+    pub fn index(&self) -> &Arc<Index> {
+        self.writer.index()
+    }
+
+    /// What the replica counts.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Bounds it by `settings` from now on.
+    pub fn set(&mut self, settings: Settings) {
+        self.guard.set(settings.guard);
+        self.settings = settings;
+    }
+
+    /// Says what the time is, by both clocks; the second in milliseconds since 1970.
+    pub fn at(&mut self, now: Instant, now_ms: i64) {
+        (self.now, self.now_ms) = (now, now_ms);
+    }
+
+    /// Every stream that records' origins count into, with where to resume it; the first is the import.
+    pub fn streams(&self) -> &[Stream] {
+        &self.state.streams
+    }
+
+    /// The lives of the stream `name` that are known, the newest last, each with where to resume it.
+    pub fn lives(&self, name: &str) -> impl Iterator<Item = &Stream> {
+        self.state
+            .streams
+            .iter()
+            .filter(move |stream| stream.stream == name)
+    }
+
+    /// The stream `name` in its life `incarnation`; positions compare only within one.
+    ///
+    /// # Errors
+    /// The list of streams is full, at 65 536 lives of streams.
+    pub fn stream(&mut self, name: &str, incarnation: &str) -> Result<StreamId, TooManyStreams> {
+        let streams = &self.state.streams;
+        let known = streams
+            .iter()
+            .position(|known| known.stream == name && known.incarnation == incarnation);
+        let place = u16::try_from(known.unwrap_or(streams.len())).map_err(|_| TooManyStreams)?;
+        if known.is_none() {
+            let stream = Stream {
+                stream: name.into(),
+                incarnation: incarnation.into(),
+                token: String::new(),
+            };
+            push_stream(&mut self.batch, self.writer.seq(), streams.len(), &stream);
+            self.state.streams.push(stream);
+            self.writer.set_streams(&self.state.streams);
+        }
+        Ok(StreamId(place))
+    }
+
+    /// Remembers where to resume `stream` once everything applied so far has been kept.
+    pub fn resume_from(&mut self, stream: StreamId, token: String) {
+        let place = usize::from(stream.0);
+        if let Some(known) = self.state.streams.get_mut(place)
+            && known.token != token
+        {
+            known.token = token;
+            push_stream(&mut self.batch, self.writer.seq(), place, known);
+        }
+    }
+
+    /// Bytes applied that are not durable yet.
+    pub fn uncommitted_bytes(&self) -> usize {
+        if self.batch.is_empty() {
+            0
+        } else {
+            self.batch.len()
+        }
+    }
+
+    /// Makes everything applied so far durable, then visible, at once. What fails may be tried again, unless
+    /// [`Replica::failed`] says otherwise; nothing is visible meanwhile.
+    ///
+    /// # Errors
+    /// The log cannot be written.
+    pub fn commit(&mut self) -> Result<(), LogError> {
+        if !self.batch.is_empty() {
+            let begun = Instant::now();
+            let batch = self.batch.bytes(self.now_ms);
+            self.log
+                .append(batch)
+                .inspect_err(|_| self.counters.log_errors.inc())?;
+            self.counters.committed(self.batch.len(), begun.elapsed());
+            self.batch.clear();
+            self.counters.log(&self.log);
+        }
+        self.writer.publish();
+        Ok(())
+    }
+
+    /// Why no more changes are taken, for good; `None` where they are.
+    pub fn failed(&self) -> Option<&str> {
+        self.log.failed()
+    }
+
+    /// Bytes of the change log.
+    pub fn log_bytes(&self) -> u64 {
+        self.log.bytes()
+    }
+
+    /// Where the log is: its line and the newest change that is visible.
+    pub fn log_place(&self) -> LogPlace {
+        LogPlace {
+            line: self.state.line,
+            follows: self.index().seq(),
+        }
+    }
+
+    /// Seals the overlay for a merge; gives the merge that was begun where it has not been taken up, so that one that
+    /// failed can be tried again. `None` where there is nothing to merge. The streams are as of the sealed seq.
+    ///
+    /// # Errors
+    /// The log cannot be written: what is not durable must not be merged either.
+    pub fn seal(&mut self) -> Result<Option<(Merge, Vec<Stream>)>, LogError> {
+        if self.merging.is_none() {
+            self.commit()?;
+            if self.index().overlay_size().0 == 0 {
+                return Ok(None);
+            }
+            self.begin_segment()?;
+            let Some(merge) = self.writer.seal() else {
+                return Ok(None);
+            };
+            let merge = merge.of_line(self.state.line).under_schema(self.intake.clone());
+            self.merging = Some((merge, self.state.streams.clone()));
+        }
+        Ok(self.merging.clone())
+    }
+
+    /// Takes up what a merge made; not where everything was replaced since it was begun. Whether it was taken up.
+    pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) -> bool {
+        if self.merging.take().is_none() {
+            return false;
+        }
+        self.writer.install(snapshot);
+        self.counters.merges.inc();
+        true
+    }
+
+    /// Forgets what no generation that is kept needs any more: the oldest of them follows the change `oldest`.
+    ///
+    /// # Errors
+    /// Files of the log cannot be removed; they are the next time.
+    pub fn trim(&mut self, oldest: u64) -> Result<(), LogError> {
+        self.state.graves.keep_from(oldest);
+        self.log.trim(oldest.saturating_add(1))?;
+        self.counters.log(&self.log);
+        self.counters.remembered(&self.state);
+        Ok(())
+    }
+
+    /// When the first deletion behind the change `seq` came, in milliseconds since 1970; `None` where there was none.
+    pub fn first_deletion_behind(&self, seq: u64) -> Option<i64> {
+        self.state.graves.first_behind(seq)
+    }
+
+    /// Whether a merge was begun whose snapshot is to be taken up.
+    pub fn is_merging(&self) -> bool {
+        self.merging.is_some()
+    }
+
+    /// Takes up `snapshot` in place of everything, as a start over it would: with the changes of the log that it does not
+    /// have. Whether all of them could be had; `cures` where it is a whole copy that began behind every gap. A merge that
+    /// was begun is of no more use.
+    ///
+    /// # Errors
+    /// The log cannot be read or written; then everything is as it was.
+    pub fn replace(&mut self, snapshot: &Arc<MappedSnapshot>, cures: bool) -> Result<bool, LogError> {
+        self.commit()?;
+        let remembered = self.state.graves.oldest();
+        let mut recovery = Recovery::over(snapshot, remembered);
+        self.log
+            .read(snapshot.header().log.follows.min(remembered), &mut |batch| {
+                recovery.batch(batch)
+            })?;
+        self.merging = None;
+        self.guard.reset();
+        if recovery.is_foreign() {
+            self.begin_log(snapshot)?;
+            return Ok(true);
+        }
+        let is_whole = recovery.is_whole();
+        let (over, state, seq) = recovery.finish();
+        self.state = state;
+        self.writer.replace_all(snapshot, over);
+        self.writer.go_on_behind(seq);
+        if cures && is_whole && !self.state.gaps.is_empty() {
+            self.mark(Mark::Cured);
+        }
+        if !is_whole {
+            self.gap_everywhere();
+        }
+        self.begin_segment()?;
+        Ok(is_whole)
+    }
+
+    /// Feeds that wait for somebody's word.
+    pub fn held(&self) -> impl Iterator<Item = &str> {
+        self.state.held.iter().map(String::as_str)
+    }
+
+    /// Whether the feed `name` waits for somebody's word.
+    pub fn is_held(&self, name: &str) -> bool {
+        self.state.held.contains(name)
+    }
+
+    /// Has the feed `name`, which is held, go on. Whether it was held.
+    pub fn release(&mut self, name: &str, word: Word) -> bool {
+        if !self.is_held(name) {
+            return false;
+        }
+        self.mark(Mark::Released(name.into()));
+        self.word.insert(name.into(), word);
+        self.guard.reset();
+        true
+    }
+
+    /// The feed `name` has nothing more to deliver: a word that was said of what waited is of no more use.
+    pub fn caught_up(&mut self, name: &str) {
+        if self.word.remove(name).is_some() {
+            self.guard.reset();
+        }
+    }
+
+    /// The feed `name` could not go on where it had stopped: changes may be missing until everything is built anew.
+    pub fn gap(&mut self, name: &str) {
+        self.counters.gaps.inc();
+        self.mark(Mark::Gap(name.into()));
+    }
+
+    /// Feeds with a gap.
+    pub fn gaps(&self) -> impl Iterator<Item = &str> {
+        self.state.gaps.keys().map(String::as_str)
+    }
+
+    fn gap_everywhere(&mut self) {
+        let names: BTreeSet<String> = self
+            .state
+            .streams
+            .iter()
+            .skip(1)
+            .map(|stream| stream.stream.clone())
+            .collect();
+        for name in names {
+            self.gap(&name);
+        }
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        let seq = self.writer.seq();
+        self.batch.push(seq, Entry::Mark(&json(&mark)));
+        self.state.mark(mark, seq);
+    }
+
+    /// Begins the log anew over `snapshot`: nothing that it holds belongs to it.
+    fn begin_log(&mut self, snapshot: &Arc<MappedSnapshot>) -> Result<(), LogError> {
+        let header = snapshot.header();
+        // Above every segment that there is.
+        let seq = self.writer.seq().max(header.seq) + 1;
+        self.state = State::over(header.log.line, snapshot.streams(), snapshot.schema(), seq);
+        self.batch.clear();
+        let over = Over {
+            streams: self.state.streams.clone(),
+            ..Over::default()
+        };
+        self.writer.replace_all(snapshot, over);
+        self.writer.go_on_behind(seq);
+        self.begin_segment()?;
+        self.trim(seq)
+    }
+
+    /// Begins a segment behind everything that was committed.
+    fn begin_segment(&mut self) -> Result<(), LogError> {
+        let seq = self.index().seq();
+        if self.state.line == 0 {
+            self.state.line = RandomState::new().hash_one(self.now_ms).max(1);
+        }
+        let mut state = self.state.batch(seq);
+        self.log
+            .roll(seq.saturating_add(1), state.bytes(self.now_ms))
+            .inspect_err(|_| self.counters.log_errors.inc())?;
+        self.counters.log(&self.log);
+        Ok(())
     }
 }
+
+/// The list of streams is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected at most 65536 lives of streams, found more; build the snapshot again, which forgets them")]
+pub struct TooManyStreams;
 
 #[cfg(test)]
 mod tests;

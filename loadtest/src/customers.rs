@@ -130,6 +130,7 @@ pub(crate) fn snapshot(
             let origin = Origin {
                 stream: 0,
                 position: &(nth + 1).to_be_bytes(),
+                marks: &[],
             };
             let bytes = encode(&customer(nth, profile), &schema, &claims, origin)?;
             writer.add(&Record::open(&bytes)?)?;
@@ -145,6 +146,7 @@ pub(crate) fn snapshot(
             created_at_ms: 0,
             schema: &schema,
             streams: &streams,
+            log: ringside::snapshot::layout::LogPlace::default(),
         };
         writer.finish(&facts)?;
         held.publish(staged, GENERATION, held.present())?;

@@ -8,6 +8,7 @@ use crate::feed::FeedError;
 use crate::http::HttpError;
 use crate::metrics::MetricsError;
 use crate::number::SettingsError;
+use crate::replica::LogError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
 use crate::telemetry::TelemetryError;
@@ -26,6 +27,9 @@ pub enum AppError {
         /// What is wrong with it.
         source: SnapshotError,
     },
+    /// The change log.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The configuration cannot be read, or not be read again.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -34,7 +34,7 @@ use building::Build;
 use busy::{Act, Busy};
 
 /// The paths of acts; each is asked for by `POST`.
-const ACTS: [&str; 8] = [
+const ACTS: [&str; 9] = [
     "/builds",
     "/builds/publish",
     "/builds/drop",
@@ -43,6 +43,7 @@ const ACTS: [&str; 8] = [
     "/rollback",
     "/pin",
     "/unpin",
+    "/release",
 ];
 
 /// The service that takes up what is published.
@@ -109,6 +110,7 @@ impl Generations {
             "/rollback" => self.rollback(body),
             "/pin" => self.pin(body),
             "/unpin" => self.unpin(body),
+            "/release" => self.release(body),
             _ => return None,
         })
     }
@@ -212,10 +214,11 @@ impl Generations {
     }
 
     /// Makes `snapshot` the one that is served, once `point` has made it the present one over the base that it is
-    /// given. Merges may be published meanwhile, and are then the base.
+    /// given; `cures` where it is a whole copy of the source. Merges may be published meanwhile, and are then the base.
     fn take_up(
         &self,
         snapshot: MappedSnapshot,
+        cures: bool,
         mut point: impl FnMut(u64) -> Result<(), FolderError>,
     ) -> Result<(), ActError> {
         let generation = snapshot.header().generation;
@@ -234,7 +237,7 @@ impl Generations {
         self.line().root = generation;
         tracing::info!(generation, "another generation is the present one");
         let Some(live) = &self.live else { return Ok(()) };
-        if !live.installer.replace(Arc::new(snapshot)) {
+        if !live.installer.replace(Arc::new(snapshot), cures) {
             return Err(ActError::Stopping(generation));
         }
         live.readiness.set_mapped();

@@ -10,9 +10,13 @@ use super::{AppError, sources};
 use crate::callers::{Meters, Native, Sources, Treatment};
 use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
+use crate::feed::{Installer, Pushes};
 use crate::http::{Access, HttpError, Keys, Policy};
 use crate::intake::Intake;
 use crate::number::{Key, Numbering};
+use crate::replica::{self, compaction};
+use crate::snapshot::Snapshot;
+use crate::snapshot::folder::Held;
 use crate::tenant::Tenant;
 
 /// A listener's policy, where the listener finds it.
@@ -44,6 +48,8 @@ pub(super) struct Site {
     pub(super) admin: Arc<ArcSwap<Access>>,
     pub(super) generations: Arc<Generations>,
     pub(super) keys: Arc<Keys>,
+    pub(super) pushes: Pushes,
+    pub(super) installer: Installer,
 }
 
 impl Rules {
@@ -99,12 +105,19 @@ impl Rules {
 
 /// What the listener `name` serves by `config` and the `rules` and `sources` made of it: the one place where a policy is
 /// made. `None` where it is not enabled.
-pub(super) fn policy(config: &Config, name: &str, rules: &Rules, sources: &Sources) -> Option<Policy> {
+pub(super) fn policy(
+    config: &Config,
+    name: &str,
+    rules: &Rules,
+    sources: &Sources,
+    pushes: &Pushes,
+) -> Option<Policy> {
     let (access, tls) = rules.accesses.listeners.get(name)?;
     Some(Policy {
         native: Native::new(sources.listeners.get(name)?.clone(), config.http.batch_max),
         access: access.clone(),
         tls: tls.clone(),
+        pushes: Some(pushes.clone()),
     })
 }
 
@@ -116,13 +129,31 @@ pub(super) fn limits(config: &Config) -> Limits {
     }
 }
 
+/// What bounds the replica.
+pub(super) fn bounds(config: &Config) -> replica::Settings {
+    replica::Settings {
+        guard: config.guard,
+        parked_max: config.customer.parked_max,
+    }
+}
+
+/// The newest change of the oldest generation that `folder` keeps: deletions ahead of it need not be remembered.
+pub(super) fn remembered(folder: &Held) -> u64 {
+    let present = folder.folder().snapshot(folder.present());
+    let line = Snapshot::map(&present).map_or(0, |snapshot| snapshot.header().log.line);
+    let kept = compaction::kept(folder, line)
+        .map(|(kept, _)| kept)
+        .unwrap_or_default();
+    kept.iter().map(|kept| kept.follows).min().unwrap_or(0)
+}
+
 impl Site {
     /// Takes up `config` and its `rules`. A listener that `config` has no more, or not enabled, goes on as it is until the
     /// restart that this takes. A lookup that is under way ends under what it began with.
     pub(super) fn take_up(&self, config: &Config, rules: &Rules) {
         let sources = rules.sources(config, &self.tenant, &self.lookups);
         for (name, place) in &self.listeners {
-            if let Some(policy) = policy(config, name, rules, &sources) {
+            if let Some(policy) = policy(config, name, rules, &sources, &self.pushes) {
                 place.store(Arc::new(policy));
             }
         }
@@ -137,5 +168,6 @@ impl Site {
             .freshness
             .set_stale_after(config.answers.stale_after_s);
         self.intake.replace(rules.numbering.clone(), limits(config));
+        self.installer.set(bounds(config));
     }
 }

@@ -120,6 +120,10 @@ impl Source {
             age_ms: None,
             connected: false,
             caught_up: false,
+            lag_ms: None,
+            gap: false,
+            held: false,
+            failed: false,
             stale: true,
         };
         self.tenant.index.read(|view| {

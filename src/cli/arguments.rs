@@ -30,7 +30,7 @@ pub(super) enum Command {
     Snapshot(SnapshotCommand),
     /// List the generations of a data folder: the present one, kept, pinned, and one that waits to be accepted
     Generations(FolderArguments),
-    /// Publish the generation that was built and waits, or drop it
+    /// Publish the generation that was built and waits, or drop it; or have a feed go on that is held
     Accept(AcceptArguments),
     /// Make an earlier generation the present one again
     Rollback(RollbackArguments),
@@ -154,9 +154,12 @@ pub(super) struct FolderArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct AcceptArguments {
-    /// Remove it instead
+    /// Remove it instead; of a feed, go on without what deletes or moves customers
     #[arg(long)]
     pub(super) drop: bool,
+    /// Have this feed go on, which is held because it deletes or moves too many customers
+    #[arg(long, value_name = "NAME")]
+    pub(super) feed: Option<String>,
     #[command(flatten)]
     pub(super) folder: FolderArguments,
 }

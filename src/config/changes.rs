@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 77] = [
+const UPTAKE: [(&str, Uptake); 84] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -33,14 +33,21 @@ const UPTAKE: [(&str, Uptake); 77] = [
     ("answers.stale_after_s", Uptake::Live),
     ("customer.cases", Uptake::Live),
     ("customer.interactions", Uptake::Live),
+    ("customer.parked_max", Uptake::Live),
     ("data.dir", Uptake::Restart),
+    ("data.erase_within_s", Uptake::Restart),
     ("data.generations_kept", Uptake::Restart),
+    ("data.log_max_mib", Uptake::Restart),
     ("data.overlay_max_mib", Uptake::Restart),
+    ("data.rejects_max_mib", Uptake::Restart),
     ("data.scrub_interval_s", Uptake::Restart),
     ("feed.*", Uptake::Restart),
     ("feed.*.kind", Uptake::Restart),
     ("feed.*.path", Uptake::Restart),
     ("feed.*.poll_ms", Uptake::Restart),
+    ("guard.ignore_below", Uptake::Live),
+    ("guard.max_percent", Uptake::Live),
+    ("guard.window_s", Uptake::Live),
     ("http.batch_max", Uptake::Live),
     ("http.bodies_max_mib", Uptake::Restart),
     ("http.body_max_bytes", Uptake::Restart),

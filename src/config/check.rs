@@ -42,6 +42,13 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     )?;
     within("data.overlay_max_mib", config.data.overlay_max_mib, 1..=65_536)?;
     within("data.generations_kept", config.data.generations_kept, 1..=100)?;
+    within("data.log_max_mib", config.data.log_max_mib, 16..=1 << 20)?;
+    within("data.erase_within_s", config.data.erase_within_s, 1..=315_360_000)?;
+    within("data.rejects_max_mib", config.data.rejects_max_mib, 1..=65_536)?;
+    within("guard.max_percent", config.guard.max_percent, 1..=100)?;
+    within("guard.window_s", config.guard.window_s, 1..=86_400)?;
+    within("guard.ignore_below", config.guard.ignore_below, 0..=1_000_000_000)?;
+    within("customer.parked_max", config.customer.parked_max, 0..=10_000_000)?;
     let sanity = config.sanity;
     within(
         "sanity.vanished_max_percent",

@@ -99,6 +99,12 @@ pub struct Data {
     pub overlay_max_mib: u64,
     /// Generations that stay, the present one among them, 1–100.
     pub generations_kept: usize,
+    /// Size of the change log at which it gives up generations before the present one, MiB, 16–1 048 576.
+    pub log_max_mib: u64,
+    /// Seconds within which what was deleted leaves every file, 1–315 360 000.
+    pub erase_within_s: u64,
+    /// Refused changes that are kept to be looked at, MiB, 1–65 536.
+    pub rejects_max_mib: u64,
 }
 
 /// How snapshots are built.
@@ -125,6 +131,8 @@ pub struct Customer {
     pub cases: usize,
     /// The most interactions, 0–1000.
     pub interactions: usize,
+    /// The most cases and interactions, of all feeds, that wait for customers that are not known yet, 0–10 000 000.
+    pub parked_max: usize,
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {

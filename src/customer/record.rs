@@ -11,13 +11,15 @@
 //! Integers are little-endian and nothing is aligned, so that a record may lie anywhere in a file. Nothing is
 //! stored twice: the archive holds places in the JSON, not copies. Each record is its own rkyv root.
 
+mod marks;
 mod write;
 
 use rkyv::rancor::Failure;
 use rkyv::{Archive, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use write::{Origin, TooLarge, encode};
+pub use marks::{MOST_POSITION, Mark, Marks, Part};
+pub use write::{Origin, TooLarge, case_json, encode, interaction_json};
 
 /// Bytes ahead of a record's JSON.
 pub const HEADER_LEN: usize = 16;
@@ -138,6 +140,7 @@ struct Layout<N> {
     starts: Vec<N>,
     claims: Vec<StoredClaim>,
     position: Vec<u8>,
+    marks: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -338,6 +341,7 @@ impl<'a> Record<'a> {
         of!(self.layout, layout => Origin {
             stream: layout.stream.to_native(),
             position: layout.position.as_slice(),
+            marks: layout.marks.as_slice(),
         })
     }
 

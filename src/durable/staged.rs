@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::DurableError;
+use super::fault::{self, Step};
 
 /// Customers' data is nobody's business but the owner's and the group's (backup, inspection).
-const MODE: u32 = 0o640;
+pub(super) const MODE: u32 = 0o640;
 /// Bytes that are written at a time.
 const WRITE_BYTES: usize = 1 << 16;
 
@@ -69,11 +70,13 @@ impl Staged {
             .into_inner()
             .map_err(|error| DurableError::new("write", &self.target, error.into_error()))
             .and_then(|file| {
-                file.sync_all()
+                fault::step(Step::Sync, &self.staged)
+                    .and_then(|()| file.sync_all())
                     .map_err(|error| DurableError::new("make durable", &self.target, error))
             })
             .and_then(|()| {
-                fs::rename(&self.staged, &self.target)
+                fault::step(Step::Rename, &self.target)
+                    .and_then(|()| fs::rename(&self.staged, &self.target))
                     .map_err(|error| DurableError::new("replace", &self.target, error))
             });
         if published.is_err() {
@@ -105,6 +108,7 @@ fn create_new(target: &Path) -> io::Result<(File, PathBuf)> {
     loop {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let staged = target.with_file_name(format!(".{name}.tmp-{}.{count}", std::process::id()));
+        fault::step(Step::Create, &staged)?;
         match OpenOptions::new()
             .read(true)
             .write(true)
@@ -160,7 +164,9 @@ pub fn working(path: &Path, keep: u64) -> io::Result<File> {
     reason = "this is the place that the others are sent to"
 )]
 pub fn move_file(from: &Path, to: &Path) -> Result<(), DurableError> {
-    fs::rename(from, to).map_err(|error| DurableError::new("move a file to", to, error))?;
+    fault::step(Step::Rename, to)
+        .and_then(|()| fs::rename(from, to))
+        .map_err(|error| DurableError::new("move a file to", to, error))?;
     sync_folder(folder_of(to))
 }
 
@@ -202,13 +208,14 @@ pub fn clean_stale(dir: &Path) -> Result<Vec<PathBuf>, DurableError> {
 
 /// Makes the names in `dir` durable: a rename is only then proof against a crash of the machine.
 pub(super) fn sync_folder(dir: &Path) -> Result<(), DurableError> {
-    File::open(dir)
+    fault::step(Step::SyncFolder, dir)
+        .and_then(|()| File::open(dir))
         .and_then(|folder| folder.sync_all())
         .map_err(|error| DurableError::new("make durable the names in", dir, error))
 }
 
 /// The folder that `path` is in; the working folder for a bare name.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::Settings;
+use super::delivery::{Course, Delivered, Sink};
 use super::file::{Batch, Follower, Life, Look};
-use crate::replica::{Change, Freshness, Outcome, Replica, StreamId};
-
-/// What some editors put at the start of a file.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, StreamId};
 
 /// A file that is followed.
 #[derive(Debug)]
@@ -17,10 +15,9 @@ pub(super) struct Followed {
     stream: Option<StreamId>,
     poll: Duration,
     look_at: Instant,
-    /// The greatest position of the stream's present life.
-    position: Option<u64>,
-    /// Whether the changes of the stream's present life say where they stand; `None` before the first.
-    positioned: Option<bool>,
+    course: Course,
+    /// Lines that were read and wait to be applied, and how many of them have been.
+    waiting: Option<(Batch, usize)>,
     /// A life has ended since the last merge, so that its file may soon be gone.
     rotated: bool,
     /// Changes were dropped: what is served is no longer what the source says, however quiet it is.
@@ -41,42 +38,46 @@ impl Followed {
             stream: None,
             poll: Duration::from_millis(feed.poll_ms),
             look_at: now,
-            position: None,
-            positioned: None,
+            course: Course::default(),
+            waiting: None,
             rotated: false,
             broken: false,
             missing: false,
         }
     }
 
-    /// Looks, if it is time to, and says when it will be again.
+    /// Looks, if it is time to, and says when it will be again. What came is durable and visible then.
+    ///
+    /// # Errors
+    /// What came cannot be made durable; it waits.
     pub(super) fn look_if_due(
         &mut self,
         now: Instant,
-        replica: &mut Replica,
+        sink: &mut Sink<'_>,
         freshness: &Freshness,
-    ) -> Instant {
+    ) -> Result<Instant, LogError> {
         if self.look_at <= now {
-            let more = self.look(replica, freshness);
+            let more = self.look(sink, freshness)?;
             self.look_at = if more { now } else { now + self.poll };
         }
-        self.look_at
+        Ok(self.look_at)
     }
 
-    /// Whether a life has ended since [`Followed::keep_places`]: what came from it should be merged before its file is
-    /// gone.
+    /// Whether a life has ended since the last merge: what came from it should be merged before its file is gone.
     pub(super) fn has_rotated(&self) -> bool {
         self.rotated
     }
 
-    /// Tells `replica` where to resume; all that has been read has been applied.
-    pub(super) fn keep_places(&mut self, replica: &mut Replica) {
+    /// A merge was begun.
+    pub(super) fn merging(&mut self) {
         self.rotated = false;
-        self.tell_places(replica);
     }
 
-    /// As [`Followed::keep_places`], where nothing is about to be kept.
-    pub(super) fn tell_places(&self, replica: &mut Replica) {
+    /// Tells `replica` where to resume, where all that has been read has been applied.
+    fn tell_places(&self, replica: &mut Replica) {
+        if self.waiting.is_some() {
+            return;
+        }
         for life in self.follower.lives() {
             // Where the list of streams is full, that has been said when the life began.
             if let Some(place) = life.place
@@ -88,12 +89,15 @@ impl Followed {
     }
 
     /// Looks once, and applies what came. Whether there may be more at once.
-    fn look(&mut self, replica: &mut Replica, freshness: &Freshness) -> bool {
+    fn look(&mut self, sink: &mut Sink<'_>, freshness: &Freshness) -> Result<bool, LogError> {
         if self.broken {
             freshness.lost(&self.name);
-            return false;
+            return Ok(false);
         }
-        match self.follower.look() {
+        if self.waiting.is_some() {
+            return self.apply(sink, freshness);
+        }
+        Ok(match self.follower.look() {
             Ok(Look::Missing) => {
                 if !std::mem::replace(&mut self.missing, true) {
                     tracing::warn!(
@@ -106,11 +110,15 @@ impl Followed {
             }
             Ok(Look::Idle) => {
                 self.missing = false;
-                freshness.caught_up(&self.name, self.position, Instant::now());
+                self.tell_places(sink.replica);
+                sink.replica.caught_up(&self.name);
+                sink.replica.commit()?;
+                freshness.caught_up(&self.name, self.course.position, Instant::now());
                 false
             }
             Ok(Look::Gap) => {
-                replica.counters().gaps.inc();
+                sink.replica.gap(&self.name);
+                sink.replica.commit()?;
                 tracing::error!(
                     feed = self.name,
                     "the file does not go on where it was left: changes may be missing; build the snapshot again to be sure"
@@ -120,13 +128,11 @@ impl Followed {
             Ok(Look::Lines(batch)) => {
                 self.missing = false;
                 for _ in 0..batch.too_long {
-                    replica.refuse();
+                    sink.replica.counters().refuse();
                     tracing::warn!(feed = self.name, "a line longer than 16 MiB was passed over");
                 }
-                self.apply(replica, &batch);
-                replica.publish();
-                freshness.applied(&self.name, self.position);
-                true
+                self.waiting = Some((batch, 0));
+                return self.apply(sink, freshness);
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.missing, true) {
@@ -135,59 +141,48 @@ impl Followed {
                 freshness.lost(&self.name);
                 false
             }
-        }
+        })
     }
 
-    fn apply(&mut self, replica: &mut Replica, batch: &Batch) {
-        let stream = match replica.stream(&self.name, &batch.incarnation) {
+    /// Applies what waits. Whether there may be more at once.
+    fn apply(&mut self, sink: &mut Sink<'_>, freshness: &Freshness) -> Result<bool, LogError> {
+        let Some((batch, done)) = &mut self.waiting else {
+            return Ok(false);
+        };
+        let stream = match sink.replica.stream(&self.name, &batch.incarnation) {
             Ok(stream) => stream,
             Err(error) => {
                 tracing::error!(feed = self.name, %error, "changes cannot be applied");
                 self.broken = true;
-                return;
+                return Ok(false);
             }
         };
         let before = self.stream.replace(stream);
         if before != Some(stream) {
             // Positions of one life say nothing of those of another.
-            (self.position, self.positioned) = (None, None);
+            self.course = Course::default();
             self.rotated |= before.is_some();
         }
-        for line in batch
-            .lines
-            .iter()
-            .filter(|line| !line.bytes.trim_ascii().is_empty())
-        {
-            let bytes = line.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line.bytes);
-            let refused = match Change::decode(bytes) {
-                Ok((position, _))
-                    if *self.positioned.get_or_insert(position.is_some()) != position.is_some() =>
-                {
-                    // A line's number and a position of the source's do not compare.
-                    replica.refuse();
-                    "position: expected on every line of the stream or on none".to_owned()
-                }
-                Ok((position, change)) => {
-                    let position = position.unwrap_or(line.number);
-                    match replica.apply(stream, position, change) {
-                        Outcome::Applied(_) | Outcome::Seen => {
-                            self.position = self.position.max(Some(position));
-                            continue;
-                        }
-                        Outcome::Refused(refused) => refused.without_content(),
-                    }
-                }
-                Err(error) => {
-                    replica.refuse();
-                    error.without_content()
-                }
-            };
-            tracing::warn!(
-                feed = self.name,
-                line = line.number,
-                reason = refused,
-                "a change was refused"
-            );
+        if sink.replica.is_held(&self.name) {
+            return Ok(false);
         }
+        while let Some(line) = batch.lines.get(*done) {
+            if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
+                sink.replica.commit()?;
+            }
+            let delivered = sink.deliver(&self.name, stream, &mut self.course, line.number, &line.bytes);
+            if delivered == Delivered::Held {
+                // Where to resume stays as it was: a start delivers the batch again, and most of it has been seen.
+                sink.replica.commit()?;
+                return Ok(false);
+            }
+            *done += 1;
+        }
+        self.waiting = None;
+        self.tell_places(sink.replica);
+        sink.replica.commit()?;
+        freshness.applied(&self.name, self.course.position);
+        freshness.told(&self.name, self.course.at_ms, sink.now_ms);
+        Ok(true)
     }
 }

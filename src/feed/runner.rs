@@ -1,22 +1,28 @@
 //! The thread that runs the feeds, and with them the replica and its compaction.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::delivery::Sink;
 use super::followed::Followed;
+use super::merging::Merging;
+use super::push::{self, Post, PushRefused, Pushed, Pushes};
+use super::rejects::Rejects;
 use super::{Kind, Settings};
-use crate::index::Merge;
-use crate::replica::compaction::{self, Choice, CompactionError};
-use crate::replica::{Freshness, Replica};
+use crate::replica::compaction::CompactionError;
+use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, Settings as Bounds, Word};
 use crate::snapshot::folder::Held;
+use crate::snapshot::layout::LogPlace;
 use crate::snapshot::{MappedSnapshot, Stream};
 
-/// How long a merge that failed is left alone before the next one is tried.
-const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// How long the change log is left alone after a write that failed and may be tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// The longest time between two looks at what there is to do.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Where and when to compact.
 #[derive(Debug, Clone)]
@@ -25,8 +31,14 @@ pub struct Compaction {
     pub folder: Arc<Held>,
     /// Bytes of the overlay at which it is merged.
     pub overlay_max_bytes: u64,
+    /// Bytes of the change log at which the overlay is merged, and the log gives up generations before the present one.
+    pub log_max_bytes: u64,
     /// Memory that a compaction may take, bytes.
     pub memory_bytes: u64,
+    /// Seconds within which what was deleted leaves every file.
+    pub erase_within_s: u64,
+    /// Bytes of refused changes that are kept.
+    pub rejects_max_bytes: u64,
 }
 
 /// Why feeds cannot start.
@@ -46,9 +58,12 @@ pub struct Feeds {
     followed: Vec<Followed>,
     replica: Replica,
     freshness: Arc<Freshness>,
-    compaction: Compaction,
+    merging: Merging,
+    rejects: Rejects,
     signals: Sender<Signal>,
     received: Receiver<Signal>,
+    /// The change log could not be written: nothing is applied ahead of this moment.
+    blocked_until: Option<Instant>,
 }
 
 /// How far the feeds are.
@@ -56,22 +71,34 @@ pub struct Feeds {
 pub struct Places {
     /// The newest change that was applied.
     pub seq: u64,
-    /// The lives of the feeds' streams, each with where to resume it.
+    /// The streams behind that of imports, each with where to resume it.
     pub streams: Vec<Stream>,
+    /// Where the change log is.
+    pub log: LogPlace,
 }
 
 /// What the thread is told.
 #[derive(Debug)]
-enum Signal {
+pub(super) enum Signal {
     Stop,
     /// Another snapshot is the present one, and to be taken up in place of everything.
     Replace {
         snapshot: Arc<MappedSnapshot>,
-        done: Sender<()>,
+        cures: bool,
+        done: Sender<bool>,
     },
     /// Somebody wants to know how far the feeds are.
     Places(Sender<Places>),
     Merged(Result<Arc<MappedSnapshot>, CompactionError>),
+    Post(Post),
+    /// A person has looked at a feed that is held.
+    Release {
+        feed: String,
+        word: Word,
+        released: Sender<bool>,
+    },
+    /// The configuration has changed.
+    Set(Bounds),
 }
 
 /// Running feeds.
@@ -89,11 +116,16 @@ pub struct Installer {
 
 impl Installer {
     /// Has `snapshot`, which is the folder's present one, taken up in place of everything that is served, and waits for
-    /// it. Feeds go on where the snapshot says. False where the feeds have stopped.
-    pub fn replace(&self, snapshot: Arc<MappedSnapshot>) -> bool {
+    /// it. Changes that it does not have are applied over it, and feeds go on where they are; `cures` where it is a whole
+    /// copy of the source. False where the feeds have stopped.
+    pub fn replace(&self, snapshot: Arc<MappedSnapshot>, cures: bool) -> bool {
         let (done, taken_up) = channel();
-        let told = self.signals.send(Signal::Replace { snapshot, done });
-        told.is_ok() && taken_up.recv().is_ok()
+        let told = self.signals.send(Signal::Replace {
+            snapshot,
+            cures,
+            done,
+        });
+        told.is_ok() && taken_up.recv() == Ok(true)
     }
 
     /// How far the feeds are; `None` where they have stopped.
@@ -101,6 +133,20 @@ impl Installer {
         let (told, places) = channel();
         self.signals.send(Signal::Places(told)).ok()?;
         places.recv().ok()
+    }
+
+    /// Has the feed `name` go on, which is held; whether it was.
+    pub fn release(&self, name: &str, word: Word) -> Option<bool> {
+        let (released, told) = channel();
+        let feed = name.to_owned();
+        self.signals.send(Signal::Release { feed, word, released }).ok()?;
+        told.recv().ok()
+    }
+
+    /// Bounds the replica by `bounds` from now on.
+    pub fn set(&self, bounds: Bounds) {
+        // Where the feeds have stopped there is nothing to bound.
+        let _stopped = self.signals.send(Signal::Set(bounds));
     }
 }
 
@@ -122,14 +168,23 @@ impl Feeds {
         compaction: Compaction,
     ) -> Feeds {
         let (signals, received) = channel();
+        let folder = compaction.folder.folder().dir().to_owned();
+        let rejects = Rejects::new(
+            &folder,
+            compaction.rejects_max_bytes,
+            compaction.erase_within_s,
+            now_ms(),
+        );
         Feeds {
-            signals,
-            received,
             followed: follow(settings, &replica),
             settings: settings.clone(),
+            merging: Merging::new(compaction, signals.clone()),
+            signals,
+            received,
             replica,
             freshness,
-            compaction,
+            rejects,
+            blocked_until: None,
         }
     }
 
@@ -138,6 +193,20 @@ impl Feeds {
         Installer {
             signals: self.signals.clone(),
         }
+    }
+
+    /// Where changes are posted to, once they run.
+    pub fn pushes(&self) -> Pushes {
+        Pushes {
+            feeds: self.pushed().map(str::to_owned).collect(),
+            signals: self.signals.clone(),
+            waiting: Arc::new(AtomicUsize::new(0)),
+        }
+    }
+
+    fn pushed(&self) -> impl Iterator<Item = &str> {
+        let pushed = self.settings.iter().filter(|(_, feed)| feed.kind == Kind::Http);
+        pushed.map(|(name, _)| name.as_str())
     }
 
     /// Runs them on a thread of their own.
@@ -154,125 +223,229 @@ impl Feeds {
     }
 
     fn run(mut self) {
-        let mut merge: Option<JoinHandle<()>> = None;
-        let mut merge_after = Instant::now();
+        let begin = Instant::now();
+        for name in self.pushed() {
+            self.freshness.awaits(name, begin);
+            self.freshness
+                .positioned(name, push::position(&self.replica, name));
+        }
         loop {
             let now = Instant::now();
-            let mut next = now + Duration::from_secs(3600);
-            for followed in &mut self.followed {
-                let look_at = followed.look_if_due(now, &mut self.replica, &self.freshness);
-                next = next.min(look_at);
+            self.replica.at(now, now_ms());
+            let next = self.look(now);
+            let rotated = self.followed.iter().any(Followed::has_rotated);
+            let merge_at = self
+                .merging
+                .tend(&mut self.replica, &mut self.rejects, now, rotated);
+            if self.merging.is_under_way() {
+                self.followed.iter_mut().for_each(Followed::merging);
             }
-            let overlay_bytes = self.replica.index().overlay_size().1;
-            let choice = compaction::choose(
-                overlay_bytes,
-                self.compaction.overlay_max_bytes,
-                self.has_rotated(),
-            );
-            if merge.is_none() && now >= merge_after && choice == Choice::Merge {
-                merge = self.start_merge(&mut merge_after);
-            }
-            match self
-                .received
-                .recv_timeout(next.saturating_duration_since(Instant::now()))
-            {
+            self.tell_troubles();
+            let next = next.min(merge_at).saturating_duration_since(Instant::now());
+            match self.received.recv_timeout(next) {
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(Signal::Merged(merged)) => {
-                    if let Some(worker) = merge.take() {
-                        let _panicked = worker.join();
-                    }
-                    if !self.finish_merge(merged) {
-                        merge_after = Instant::now() + RETRY_AFTER;
-                    }
-                }
-                Ok(Signal::Replace { snapshot, done }) => {
-                    self.replace(&snapshot);
-                    // Whoever asked may have gone away.
-                    let _gone = done.send(());
-                }
-                Ok(Signal::Places(told)) => {
-                    let _gone = told.send(self.places());
-                }
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(signal) => self.receive(signal),
             }
         }
-        if merge.is_none() && self.has_rotated() {
-            merge = self.start_merge(&mut merge_after);
+        if self.followed.iter().any(Followed::has_rotated) {
+            self.merging.begin(&mut self.replica);
         }
-        if let Some(worker) = merge {
-            let _panicked = worker.join();
-        }
+        self.merging.wait();
     }
 
-    fn has_rotated(&self) -> bool {
-        self.followed.iter().any(Followed::has_rotated)
+    /// Looks at what is followed, and says when to look again.
+    fn look(&mut self, now: Instant) -> Instant {
+        if let Some(until) = self.blocked_until {
+            if now < until {
+                return until;
+            }
+            let committed = self.replica.commit();
+            if self.note(committed).is_err() {
+                return self.blocked_until.unwrap_or(now);
+            }
+        }
+        if self.replica.failed().is_some() {
+            return now + LONGEST;
+        }
+        let mut next = now + LONGEST;
+        for nth in 0..self.followed.len() {
+            let mut sink = Sink {
+                replica: &mut self.replica,
+                rejects: &mut self.rejects,
+                now_ms: now_ms(),
+            };
+            let looked = self.followed[nth].look_if_due(now, &mut sink, &self.freshness);
+            match self.note(looked) {
+                Ok(look_at) => next = next.min(look_at),
+                Err(_) => return self.blocked_until.unwrap_or(next),
+            }
+        }
+        next
     }
 
-    fn start_merge(&mut self, merge_after: &mut Instant) -> Option<JoinHandle<()>> {
-        for followed in &mut self.followed {
-            followed.keep_places(&mut self.replica);
-        }
-        let (merge, streams) = self.replica.seal()?;
-        tracing::info!(seq = merge.seq(), "merging the overlay into the next generation");
-        let (folder, done) = (Arc::clone(&self.compaction.folder), self.signals.clone());
-        let memory = self.compaction.memory_bytes;
-        let work = move || {
-            // A merge that dies must be tried again like one that fails, or none would ever follow it.
-            let merged = catch_unwind(AssertUnwindSafe(|| merge_now(&merge, &streams, &folder, memory)))
-                .unwrap_or(Err(CompactionError::Panicked));
-            // Where the feeds have stopped meanwhile, the generation is there for the next start.
-            let _stopped = done.send(Signal::Merged(merged));
-        };
-        match std::thread::Builder::new().name("merge".into()).spawn(work) {
-            Ok(worker) => Some(worker),
+    /// Takes note of whether the log could be written.
+    fn note<T>(&mut self, written: Result<T, LogError>) -> Result<T, LogError> {
+        match &written {
+            Ok(_) => {
+                if self.blocked_until.take().is_some() {
+                    tracing::info!("the change log can be written again: changes are applied");
+                }
+            }
             Err(error) => {
-                self.replica.counters().merges_failed.inc();
-                *merge_after = Instant::now() + RETRY_AFTER;
-                tracing::error!(%error, "a merge cannot be started; it is tried again in a minute");
-                None
+                if self.replica.failed().is_some() {
+                    self.blocked_until = Some(Instant::now() + LONGEST);
+                    tracing::error!(
+                        %error,
+                        "changes are no longer applied, because they cannot be made durable; what is served stays. Look at \
+                         the disk, and start again"
+                    );
+                    for name in self.settings.keys() {
+                        self.freshness.lost(name);
+                    }
+                } else if self.blocked_until.replace(Instant::now() + WRITE_AGAIN).is_none() {
+                    tracing::error!(%error, "changes wait until the change log can be written");
+                } else {
+                    self.blocked_until = Some(Instant::now() + WRITE_AGAIN);
+                }
             }
+        }
+        written
+    }
+
+    fn tell_troubles(&self) {
+        let names = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect::<Vec<_>>();
+        let gaps = names(&mut self.replica.gaps());
+        let held = names(&mut self.replica.held());
+        self.freshness.set_troubles(
+            gaps.iter().map(String::as_str),
+            held.iter().map(String::as_str),
+            self.replica.failed().is_some(),
+        );
+    }
+
+    fn receive(&mut self, signal: Signal) {
+        match signal {
+            Signal::Merged(merged) => self.merging.finish(&mut self.replica, merged),
+            Signal::Replace {
+                snapshot,
+                cures,
+                done,
+            } => {
+                let replaced = self.replace(&snapshot, cures);
+                // Whoever asked may have gone away.
+                let _gone = done.send(replaced);
+            }
+            Signal::Places(told) => {
+                let _gone = told.send(self.places());
+            }
+            Signal::Post(post) => self.posts(post),
+            Signal::Release { feed, word, released } => {
+                let was_held = self.replica.release(&feed, word);
+                let committed = self.replica.commit();
+                let _noted = self.note(committed);
+                let _gone = released.send(was_held);
+            }
+            Signal::Set(bounds) => self.replica.set(bounds),
+            Signal::Stop => {}
+        }
+    }
+
+    /// Applies `post` and those that wait behind it, makes all of them durable at once, and answers.
+    fn posts(&mut self, post: Post) {
+        let mut applied: Vec<(Post, Result<Pushed, PushRefused>)> = Vec::new();
+        let mut next = Some(post);
+        while let Some(post) = next.take() {
+            let outcome = self.post(&post);
+            applied.push((post, outcome));
+            if self.replica.uncommitted_bytes() >= BATCH_BYTES {
+                break;
+            }
+            match self.received.try_recv() {
+                Ok(Signal::Post(post)) => next = Some(post),
+                // What else there is comes behind; the order of posts among themselves is all that counts.
+                Ok(other) => {
+                    self.answer(std::mem::take(&mut applied));
+                    if matches!(other, Signal::Stop) {
+                        let _self_sent = self.signals.send(Signal::Stop);
+                    } else {
+                        self.receive(other);
+                    }
+                    return;
+                }
+                Err(_) => {}
+            }
+        }
+        self.answer(applied);
+    }
+
+    fn post(&mut self, post: &Post) -> Result<Pushed, PushRefused> {
+        if self.blocked_until.is_some() {
+            let why = self
+                .replica
+                .failed()
+                .unwrap_or("the disk was full or failing a moment ago");
+            return Err(PushRefused::Log(why.to_owned()));
+        }
+        if self.replica.is_held(&post.feed) {
+            return Err(PushRefused::Held { line: 1 });
+        }
+        let now_ms = now_ms();
+        let mut sink = Sink {
+            replica: &mut self.replica,
+            rejects: &mut self.rejects,
+            now_ms,
+        };
+        let (pushed, course) = post.apply(&mut sink)?;
+        self.replica.caught_up(&post.feed);
+        self.freshness.told(&post.feed, course.at_ms, now_ms);
+        Ok(pushed)
+    }
+
+    fn answer(&mut self, applied: Vec<(Post, Result<Pushed, PushRefused>)>) {
+        let committed = self.replica.commit();
+        let committed = self.note(committed).map_err(|error| error.to_string());
+        let seq = self.replica.index().seq();
+        for (post, mut outcome) in applied {
+            if let Ok(pushed) = &mut outcome {
+                match &committed {
+                    Ok(()) => {
+                        pushed.seq = seq;
+                        let position = push::position(&self.replica, &post.feed);
+                        self.freshness.caught_up(&post.feed, position, Instant::now());
+                    }
+                    Err(error) => outcome = Err(PushRefused::Log(error.clone())),
+                }
+            }
+            // Whoever posted may have gone away.
+            let _gone = post.answer.send(outcome);
         }
     }
 
     fn places(&mut self) -> Places {
-        for followed in &self.followed {
-            followed.tell_places(&mut self.replica);
-        }
-        let streams = self.replica.streams().iter();
         Places {
             seq: self.replica.index().seq(),
-            streams: streams
-                .filter(|stream| self.settings.contains_key(&stream.stream))
-                .cloned()
-                .collect(),
+            streams: self.replica.streams().iter().skip(1).cloned().collect(),
+            log: self.replica.log_place(),
         }
     }
 
-    /// Feeds go on where `snapshot` says, as after a start: what came since its build began is applied over it.
-    fn replace(&mut self, snapshot: &Arc<MappedSnapshot>) {
+    fn replace(&mut self, snapshot: &Arc<MappedSnapshot>, cures: bool) -> bool {
         let generation = snapshot.header().generation;
-        self.replica.replace(snapshot);
-        self.followed = follow(&self.settings, &self.replica);
-        tracing::info!(generation, "serving another generation in place of everything");
-    }
-
-    fn finish_merge(&mut self, merged: Result<Arc<MappedSnapshot>, CompactionError>) -> bool {
-        if !self.replica.is_merging() {
-            tracing::info!("a merge came too late: what it was made of has been replaced");
-            return true;
-        }
-        match merged {
-            Ok(snapshot) => {
-                tracing::info!(
-                    generation = snapshot.header().generation,
-                    "serving the next generation"
-                );
-                self.replica.install(snapshot);
+        match self.replica.replace(snapshot, cures) {
+            Ok(is_whole) => {
+                self.followed = follow(&self.settings, &self.replica);
+                if !is_whole {
+                    tracing::error!(
+                        generation,
+                        "the change log does not reach back to that generation: changes are missing; build it again"
+                    );
+                }
+                tracing::info!(generation, "serving another generation in place of everything");
                 true
             }
             Err(error) => {
-                self.replica.counters().merges_failed.inc();
-                tracing::error!(%error, "a merge failed; what is served stays, and it is tried again in a minute");
+                tracing::error!(generation, %error, "the generation cannot be taken up before the next start");
                 false
             }
         }
@@ -288,12 +461,6 @@ fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Follo
         .collect()
 }
 
-fn merge_now(
-    merge: &Merge,
-    streams: &[Stream],
-    folder: &Held,
-    memory_bytes: u64,
-) -> Result<Arc<MappedSnapshot>, CompactionError> {
-    let now_ms = jiff::Timestamp::now().as_millisecond();
-    compaction::compact(merge, streams, folder, now_ms, memory_bytes)
+pub(super) fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }

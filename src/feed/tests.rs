@@ -15,7 +15,7 @@ use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::number::{self, Numbering};
-use crate::replica::{Counters, Freshness, Replica};
+use crate::replica::{Counters, Freshness, LOG, Replica, Settings as Bounds, guard};
 use crate::snapshot::folder::{Folder, FolderError, Held, ReadBack};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, Stream};
@@ -46,6 +46,7 @@ fn snapshot(data: &Path) -> Arc<MappedSnapshot> {
         created_at_ms: 0,
         schema: &Schema::default(),
         streams: &[],
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     Arc::new(MappedSnapshot::in_memory(writer.finish(&facts).unwrap().0.into_inner()).unwrap())
 }
@@ -69,7 +70,10 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
         Limits::default(),
     );
     let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
-    let replica = Replica::new(writer, intake, counters.clone());
+    let held = Arc::new(Folder::hold(&data).unwrap());
+    let replica = Replica::new(writer, intake, BOUNDS, counters.clone())
+        .recover(&data.join(LOG), 0)
+        .unwrap();
     let freshness = Arc::new(Freshness::new(["main"], 0, Instant::now()));
     let settings = BTreeMap::from([(
         "main".into(),
@@ -79,11 +83,13 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
             poll_ms,
         },
     )]);
-    let held = Arc::new(Folder::hold(&data).unwrap());
     let compaction = Compaction {
         folder: Arc::clone(&held),
         overlay_max_bytes,
         memory_bytes: 64 << 20,
+        log_max_bytes: 1 << 30,
+        erase_within_s: 1_000_000,
+        rejects_max_bytes: 1 << 20,
     };
     let feeds = Feeds::new(&settings, replica, Arc::clone(&freshness), compaction);
     let installer = feeds.installer();
@@ -99,6 +105,15 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
         held,
     }
 }
+
+const BOUNDS: Bounds = Bounds {
+    guard: guard::Settings {
+        max_percent: 100,
+        window_s: 60,
+        ignore_below: 0,
+    },
+    parked_max: 100,
+};
 
 fn append(path: &Path, lines: &[String]) {
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
@@ -351,6 +366,7 @@ fn replacement(data: &Path, held: &Held, id: &str, number: u64, places: Places) 
     let origin = Origin {
         stream: 0,
         position: &[],
+        marks: &[],
     };
     let record = encode(&read.customer, &schema, &[claim], origin).unwrap();
     let mut staged = held.stage(generation).unwrap();
@@ -368,6 +384,7 @@ fn replacement(data: &Path, held: &Held, id: &str, number: u64, places: Places) 
         created_at_ms: 0,
         schema: &schema,
         streams: &streams,
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     writer.finish(&facts).unwrap();
     held.publish(staged, generation, held.present()).unwrap();
@@ -386,7 +403,7 @@ fn a_replacement_takes_the_place_of_what_came_before_its_build_began() {
 
     let data = centre.folder.path().join("main");
     let snapshot = replacement(&data, &centre.held, "i", 13343762205, places);
-    assert!(centre.installer.replace(snapshot));
+    assert!(centre.installer.replace(snapshot, true));
     assert_eq!(owner(&centre.index, 13343762205).as_deref(), Some("i"));
     assert_eq!(
         owner(&centre.index, 14806754110),
@@ -426,7 +443,7 @@ fn a_merge_that_is_overtaken_by_a_replacement_changes_nothing() {
         [1],
         "nothing of it stays"
     );
-    assert!(centre.installer.replace(snapshot));
+    assert!(centre.installer.replace(snapshot, true));
     assert_eq!(owner(&centre.index, 13343762205).as_deref(), Some("i"));
     centre.running.stop();
 }

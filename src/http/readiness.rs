@@ -52,7 +52,19 @@ impl Readiness {
             ),
             (self.draining.load(Ordering::Acquire), "the service is stopping"),
             (
-                freshness.stale && freshness.caught_up,
+                freshness.gap,
+                "changes may be missing since a feed could not go on where it had stopped: build the snapshot again",
+            ),
+            (
+                freshness.held,
+                "a feed deletes or moves too many customers and waits for `ringside accept --feed NAME`",
+            ),
+            (
+                freshness.failed,
+                "changes cannot be made durable and are no longer applied: look at the disk, and start again",
+            ),
+            (
+                freshness.stale && freshness.is_only_old(),
                 "customers are older than answers.stale_after_s allows",
             ),
         ];
@@ -75,6 +87,10 @@ mod tests {
             age_ms: None,
             connected: false,
             caught_up: true,
+            lag_ms: None,
+            gap: false,
+            held: false,
+            failed: false,
             stale: false,
         };
         assert_eq!(readiness.reasons(&freshness), ["no snapshot is mapped yet"]);

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::access::{Denial, Denials, Dialect};
 use super::bodies::{Bodies, Lost};
+use super::changes;
 use super::deadline::Watch;
 use super::gate::{Gate, Peer};
 use super::meters::{Cut, Meters, Open, Overload};
@@ -29,6 +30,7 @@ use super::pulse::Pulse;
 use super::settings::{Heads, Policy};
 use super::tls::Tls;
 use crate::callers::{Begun, Call, Native, Refusal, Reply, trimmed};
+use crate::feed::Pushes;
 
 /// The longest body that is read of a request that is refused, in bytes: it may say that its sender reads no status.
 const REFUSED_BODY_MAX: usize = 16 << 10;
@@ -90,7 +92,8 @@ impl Service<Request<Incoming>> for Answering {
         let asked = Asked::of(&policy, &request);
         let (dialect, call) = (asked.dialect, asked.call());
         let has_body = !request.body().is_end_stream();
-        let reads_body = has_body && dialect.is_some_and(|native| native.reads_body(&call));
+        let is_change = taken(&policy, &asked).is_some();
+        let reads_body = is_change || has_body && dialect.is_some_and(|native| native.reads_body(&call));
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() > KEPT_BYTES {
             *buffer = BytesMut::new();
@@ -209,6 +212,15 @@ impl Shared {
             Ok(body) if self.pulse.is_late() => {
                 self.overloaded(Overload::Busy, dialect, &call(body.bytes()), &mut out)
             }
+            Ok(body) if taken(policy, &asked).is_some() => {
+                let (method, query) = (asked.method.as_str(), asked.uri.query().unwrap_or_default());
+                // The room for it is held until it is durable.
+                let lines = Bytes::copy_from_slice(body.bytes());
+                match taken(policy, &asked) {
+                    Some(pushes) => changes::answer(pushes, method, query, lines, &mut out).await,
+                    None => refused(&NO_SUCH_PATH, &mut out),
+                }
+            }
             Ok(body) => {
                 let call = call(body.bytes());
                 let mut begun = dialect.and_then(|native| native.begin(&call, &mut out));
@@ -311,6 +323,12 @@ fn deny(dialect: Option<&Native>, call: &Call<'_>, denial: &Denial, out: &mut By
     dialect
         .and_then(|native| native.disabled(call, out))
         .unwrap_or_else(|| denial.write(out))
+}
+
+/// Where the changes go that are posted to this path; `None` where it is another one, or nobody takes any here.
+fn taken<'p>(policy: &'p Policy, asked: &Asked<'_>) -> Option<&'p Pushes> {
+    let is_path = asked.dialect.is_some() && trimmed(asked.uri.path()) == changes::PATH;
+    policy.pushes.as_ref().filter(|_| is_path)
 }
 
 /// What a request's head asks, and of which dialect.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use super::access::Access;
 use super::tls::Tls;
 use crate::callers::Native;
+use crate::feed::Pushes;
 
 /// Requests and connections. Times are whole seconds or milliseconds in a configuration, whatever they are here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -119,6 +120,8 @@ pub struct Policy {
     pub access: Access,
     /// What makes connections over TCP secret; `None`: they are not.
     pub tls: Option<Tls>,
+    /// Where changes go that are posted here; `None`: nowhere.
+    pub pushes: Option<Pushes>,
 }
 
 impl Policy {
@@ -128,6 +131,7 @@ impl Policy {
             native,
             access: Access::default(),
             tls: None,
+            pushes: None,
         }
     }
 }

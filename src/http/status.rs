@@ -102,6 +102,15 @@ impl Status<'_> {
             "age_ms": self.freshness.age_ms,
             "stale": self.freshness.stale,
             "connected": self.freshness.connected,
+            "source_lag_ms": self.freshness.lag_ms,
+            "gap": self.freshness.gap,
+            "held": self.freshness.held,
+            "log": {
+                "bytes": self.count("ringside_replica_log_bytes"),
+                "failed": self.freshness.failed,
+                "parked": self.count("ringside_replica_parked_count"),
+                "tombstones": self.count("ringside_replica_tombstones_count"),
+            },
             "lookups": {
                 "total": self.lookups.all_lookups(),
                 "hit": outcome(Outcome::Hit),

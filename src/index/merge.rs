@@ -4,8 +4,9 @@ use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
 use crate::customer::{Record, Schema};
+use crate::intake::Intake;
 use crate::overlay::{Entry, Overlay};
-use crate::snapshot::layout::Header;
+use crate::snapshot::layout::{Header, LogPlace};
 use crate::snapshot::sort::Room;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, SnapshotError, Stream};
@@ -17,12 +18,32 @@ pub struct Merge {
     pub(super) sealed: Arc<Overlay>,
     pub(super) schema: Arc<Schema>,
     pub(super) seq: u64,
+    pub(super) log_line: u64,
+    pub(super) intake: Option<Intake>,
 }
 
 impl Merge {
     /// The generation that is merged with the overlay.
     pub fn base(&self) -> u64 {
         self.snapshot.header().generation
+    }
+
+    /// The same, of a snapshot over which the change log `line` goes on.
+    #[must_use]
+    pub fn of_line(self, line: u64) -> Merge {
+        Merge {
+            log_line: line,
+            ..self
+        }
+    }
+
+    /// The same, bringing records of earlier schemas under the present one as `intake` does.
+    #[must_use]
+    pub fn under_schema(self, intake: Intake) -> Merge {
+        Merge {
+            intake: Some(intake),
+            ..self
+        }
     }
 
     /// Writes the merged snapshot to `out`: the old one's unchanged records as they are, then the changed ones by id. What
@@ -45,7 +66,7 @@ impl Merge {
         for record in self.snapshot.records() {
             let record = record?;
             if let Ok(None) = sealed.customer(record.id(), self.seq) {
-                writer.add(&record)?;
+                self.add(&mut writer, &record)?;
             }
         }
         let mut changed: Vec<(&str, &Entry)> = sealed.customers(self.seq).flatten().collect();
@@ -54,7 +75,7 @@ impl Merge {
             if let Entry::Customer(bytes) = entry {
                 let record =
                     Record::open(bytes).map_err(|source| SnapshotError::Record { offset: 0, source })?;
-                writer.add(&record)?;
+                self.add(&mut writer, &record)?;
             }
         }
         let facts = Facts {
@@ -63,8 +84,28 @@ impl Merge {
             created_at_ms,
             schema: &self.schema,
             streams,
+            log: LogPlace {
+                line: self.log_line,
+                follows: self.seq,
+            },
         };
         writer.finish(&facts)
+    }
+
+    fn add<W: Read + Write + Seek>(
+        &self,
+        writer: &mut SnapshotWriter<W>,
+        record: &Record<'_>,
+    ) -> Result<(), SnapshotError> {
+        let intake = self.intake.as_ref();
+        let rewritten = intake
+            .filter(|_| record.schema_version() != self.schema.version)
+            .and_then(|intake| intake.under(record, &self.schema, self.seq));
+        match rewritten.as_deref().map(Record::open) {
+            Some(Ok(rewritten)) => writer.add(&rewritten),
+            // One that the new schema does not take stays readable under the old one.
+            _ => writer.add(record),
+        }
     }
 
     /// The newest change that the merge holds.

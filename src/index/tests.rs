@@ -175,6 +175,7 @@ fn record(id: &str, person: &Person) -> Vec<u8> {
         Origin {
             stream: 0,
             position: &[],
+            marks: &[],
         },
     )
     .expect("fits")
@@ -188,6 +189,7 @@ fn empty() -> Arc<MappedSnapshot> {
         created_at_ms: 0,
         schema: &Schema::default(),
         streams: &[],
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     let bytes = writer.finish(&facts).expect("memory").0.into_inner();
     Arc::new(MappedSnapshot::in_memory(bytes).expect("a snapshot"))

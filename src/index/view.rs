@@ -74,7 +74,7 @@ impl<'v> View<'v> {
 
     /// The present schema.
     pub fn schema(&self) -> &'v Schema {
-        &self.state.schema
+        self.state.schema.at(self.seq)
     }
 
     /// The streams that records' origins count into.

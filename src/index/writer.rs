@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Index, Merge, State};
+use super::{Current, Index, Merge, State};
 use crate::customer::{Record, Schema};
 use crate::overlay::{Entry, Overlay};
 use crate::snapshot::{MappedSnapshot, Stream};
@@ -32,22 +32,22 @@ impl Writer {
 
     /// Calls `read` with what is known of `id`, changes that are not visible yet included; with `None` where nothing
     /// is known, which a tombstone is not.
-    pub fn current<R>(&self, id: &str, read: impl FnOnce(Option<Current<'_>>) -> R) -> R {
+    pub fn current<R>(&self, id: &str, read: impl FnOnce(Option<Known<'_>>) -> R) -> R {
         let state = self.index.state.load();
         for overlay in [Some(&state.active), state.sealed.as_ref()].into_iter().flatten() {
             let pinned = overlay.pin();
             // No version is above the greatest seq, so nothing can have superseded it.
             if let Ok(Some(entry)) = pinned.customer(id, u64::MAX) {
                 return read(match entry {
-                    Entry::Customer(bytes) => Record::open(bytes).ok().map(Current::Customer),
-                    Entry::Tombstone { stream, position } => Some(Current::Deleted {
+                    Entry::Customer(bytes) => Record::open(bytes).ok().map(Known::Customer),
+                    Entry::Tombstone { stream, position } => Some(Known::Deleted {
                         stream: *stream,
                         position,
                     }),
                 });
             }
         }
-        read(state.snapshot.customer(id).map(Current::Customer))
+        read(state.snapshot.customer(id).map(Known::Customer))
     }
 
     /// Writes `record` as the change `seq`, which is greater than every one before.
@@ -83,8 +83,9 @@ impl Writer {
     /// Takes `seq` without a change of a customer, as for a change of the schema.
     pub fn set_schema(&mut self, seq: u64, schema: Schema) {
         let schema = Arc::new(schema);
+        let visible = self.index.visible.load(Ordering::Relaxed);
         self.replace(|state| State {
-            schema: Arc::clone(&schema),
+            schema: state.schema.then(seq, Arc::clone(&schema), visible),
             ..state
         });
         self.seq = seq;
@@ -120,8 +121,10 @@ impl Writer {
         let merge = Merge {
             snapshot: Arc::clone(&state.snapshot),
             sealed: Arc::clone(&state.active),
-            schema: Arc::clone(&state.schema),
+            schema: Arc::clone(state.schema.at(self.seq)),
             seq: self.seq,
+            log_line: state.snapshot.header().log.line,
+            intake: None,
         };
         let active = Arc::new(Overlay::new());
         self.replace(|state| State {
@@ -132,21 +135,31 @@ impl Writer {
         Some(merge)
     }
 
-    /// Replaces everything by `snapshot`: what the overlays hold is no longer true, and goes. Seqs go on behind the greater
-    /// of what has been written and what the snapshot holds. Publishes.
-    pub fn replace_all(&mut self, snapshot: &Arc<MappedSnapshot>) {
+    /// Replaces everything by `snapshot` and the changes over it, if there are any: what the overlays hold is no longer
+    /// true, and goes. Seqs go on behind the greater of what has been written and what the snapshot holds. Publishes.
+    pub fn replace_all(&mut self, snapshot: &Arc<MappedSnapshot>, over: Over) {
         self.publish();
         self.seq = self.seq.max(snapshot.header().seq);
+        let schema = over.schema.unwrap_or_else(|| snapshot.schema().clone());
+        let schema = Arc::new(schema);
+        let overlay = Arc::new(over.overlay);
+        let streams: Arc<[Stream]> = over.streams.into();
         // Before the seq: a reader that has the old state must not be told of changes that it does not see. One that
         // has the new state and the old seq goes by the snapshot's.
         self.replace(|state| State {
-            active: Arc::new(Overlay::new()),
+            active: Arc::clone(&overlay),
             sealed: None,
-            schema: Arc::new(snapshot.schema().clone()),
-            streams: snapshot.streams().into(),
+            schema: Current::new(Arc::clone(&schema)),
+            streams: Arc::clone(&streams),
             snapshot: Arc::clone(snapshot),
             ..state
         });
+        self.publish();
+    }
+
+    /// Goes on behind `seq` where that is above what has been written. Publishes.
+    pub fn go_on_behind(&mut self, seq: u64) {
+        self.seq = self.seq.max(seq);
         self.publish();
     }
 
@@ -160,9 +173,20 @@ impl Writer {
     }
 }
 
+/// Changes over a snapshot, as a log brings them back.
+#[derive(Debug, Default)]
+pub struct Over {
+    /// Customers.
+    pub overlay: Overlay,
+    /// The schema, where it is another than the snapshot's.
+    pub schema: Option<Schema>,
+    /// The streams that records' origins count into.
+    pub streams: Vec<Stream>,
+}
+
 /// What is known of a customer.
 #[derive(Debug)]
-pub enum Current<'a> {
+pub enum Known<'a> {
     /// Its record.
     Customer(Record<'a>),
     /// It was deleted, by this stream at this position.

@@ -1,31 +1,35 @@
 //! Applying one change: whether it is new, what it does, and the record that it leads to.
 
-use std::sync::Arc;
-
 use serde_json::Value;
+use smallvec::SmallVec;
 
-use super::change::{Change, Part, without_content};
-use super::graves::Graves;
-use super::{ChangeError, Counters};
+use super::change::{Change, PartChange, without_content};
+use super::graves::Grave;
+use super::log::Entry;
+use super::parts;
+use super::state::{SchemaFrom, json};
+use super::{ChangeError, Mark, Replica, StreamId, Word};
 use crate::customer::document::{self, Strictness};
-use crate::customer::record::{Claim, Origin, TooLarge};
+use crate::customer::record::{Claim, MOST_POSITION, Marks, Origin, Part, TooLarge};
 use crate::customer::schema::SchemaError;
 use crate::customer::{Customer, Record, Refusal, Schema};
-use crate::index::{Current, Index, Merge, Writer};
-use crate::intake::Intake;
-use crate::snapshot::{MappedSnapshot, Stream};
-
-/// One life of one stream; a place in the list of streams, which records' origins count into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamId(u16);
+use crate::index::{Found, Known as Stored};
 
 /// What became of a change.
 #[derive(Debug)]
 pub enum Outcome {
     /// It was written as this seq, and will be visible with its batch.
     Applied(u64),
-    /// The stream has already delivered something as new for that customer; nothing was changed.
+    /// The stream has already delivered something as new for that customer or part; nothing was changed.
     Seen,
+    /// It is a part of a customer that is not known yet, and waits for it.
+    Parked,
+    /// A heartbeat, or a sample that was compared; nothing was changed.
+    Noted,
+    /// It was passed over, because a person has said so of the feed.
+    Dropped,
+    /// Its feed deletes or moves more than it should, and is held: the change is to be applied once somebody has said so.
+    Held,
     /// It cannot be applied; nothing was changed.
     Refused(Refused),
 }
@@ -42,9 +46,14 @@ pub enum Refused {
     /// Its schema is none.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// A part of a customer that is not known.
-    #[error("customer_id: expected a customer that is known, found another; send the customer first")]
-    UnknownCustomer,
+    /// A part of a customer that is not known, and as many wait as may.
+    #[error(
+        "customer_id: expected a customer that is known, found another, and {0} parts wait already; send the customer first"
+    )]
+    UnknownCustomer(usize),
+    /// Where it stands cannot be kept.
+    #[error("position: expected at most {MOST_POSITION} bytes, found {0}")]
+    Position(usize),
     /// Too much for one record.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -68,253 +77,213 @@ impl Refused {
 /// What is known of a customer ahead of a change.
 enum Known {
     Nothing,
-    Newer,
-    Deleted,
-    Customer { claims: Vec<Claim>, json: Vec<u8> },
+    Deleted {
+        stream: u16,
+        position: SmallVec<[u8; 16]>,
+    },
+    Customer(Before),
 }
 
-/// Applies changes to an index. There is one for an index, because it holds its writer.
-///
-/// What has been seen is told by customer: by the origin in its record, or by its tombstone. A part of a customer
-/// counts as the customer, so that its position is the customer's from then on; a stream delivers the changes of one
-/// customer, parts included, in the order of their positions.
-#[derive(Debug)]
-pub struct Replica {
-    writer: Writer,
-    intake: Intake,
-    schema: Schema,
-    streams: Vec<Stream>,
-    graves: Graves,
-    /// What the present schema came from, where a change brought it.
-    schema_from: Option<(StreamId, [u8; 8])>,
-    /// A merge that was begun and whose snapshot has not been taken up.
-    merging: Option<(Merge, Vec<Stream>)>,
-    counters: Counters,
+/// A customer ahead of a change.
+struct Before {
+    stream: u16,
+    position: SmallVec<[u8; 16]>,
+    marks: Marks,
+    claims: Vec<Claim>,
+    json: Vec<u8>,
+}
+
+impl Before {
+    /// Whether the document is as new as `origin`.
+    fn covers(&self, origin: Origin<'_>) -> bool {
+        is_seen(self.stream, &self.position, origin)
+            || self.marks.covers(Part::DOCUMENT, origin.stream, origin.position)
+    }
+
+    fn origin<'a>(&'a self, marks: &'a [u8]) -> Origin<'a> {
+        Origin {
+            stream: self.stream,
+            position: &self.position,
+            marks,
+        }
+    }
 }
 
 impl Replica {
-    /// A replica that writes through `writer` and makes records by `intake`.
-    pub fn new(writer: Writer, intake: Intake, counters: Counters) -> Replica {
-        let snapshot = writer.index().snapshot();
-        let schema = Schema::clone(&writer.index().schema());
-        Replica {
-            schema,
-            streams: snapshot.streams().to_vec(),
-            graves: Graves::new(snapshot.header().seq),
-            schema_from: None,
-            merging: None,
-            writer,
-            intake,
-            counters,
-        }
-    }
-
-    /// The index that is written.
-    pub fn index(&self) -> &Arc<Index> {
-        self.writer.index()
-    }
-
-    /// What the replica counts.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Every stream that records' origins count into, with where to resume it.
-    pub fn streams(&self) -> &[Stream] {
-        &self.streams
-    }
-
-    /// The lives of the stream `name` that are known, the newest last, each with where to resume it.
-    pub fn lives(&self, name: &str) -> impl Iterator<Item = &Stream> {
-        self.streams.iter().filter(move |stream| stream.stream == name)
-    }
-
-    /// The stream `name` in its life `incarnation`; positions compare only within one.
-    ///
-    /// # Errors
-    /// The list of streams is full, at 65 536 lives of streams.
-    pub fn stream(&mut self, name: &str, incarnation: &str) -> Result<StreamId, TooManyStreams> {
-        let known = self
-            .streams
-            .iter()
-            .position(|known| known.stream == name && known.incarnation == incarnation);
-        let place = u16::try_from(known.unwrap_or(self.streams.len())).map_err(|_| TooManyStreams)?;
-        if known.is_none() {
-            let stream = Stream {
-                stream: name.into(),
-                incarnation: incarnation.into(),
-                token: String::new(),
-            };
-            self.streams.push(stream);
-            self.writer.set_streams(&self.streams);
-        }
-        Ok(StreamId(place))
-    }
-
-    /// Remembers where to resume `stream` once everything applied so far has been kept.
-    pub fn resume_from(&mut self, stream: StreamId, token: String) {
-        if let Some(stream) = self.streams.get_mut(usize::from(stream.0)) {
-            stream.token = token;
-        }
-    }
-
-    /// Applies `change`, which stands at `position` of `stream`.
-    pub fn apply(&mut self, stream: StreamId, position: u64, change: Change) -> Outcome {
-        let position = position.to_be_bytes();
+    /// Applies `change`, which stands at `position` of `stream`: bytes that are greater the later it is, at most 127.
+    pub fn apply(&mut self, stream: StreamId, position: &[u8], change: Change) -> Outcome {
         let origin = Origin {
             stream: stream.0,
-            position: &position,
+            position,
+            marks: &[],
         };
-        let outcome = match self.try_apply(origin, change) {
-            Ok(Some(seq)) => Outcome::Applied(seq),
-            Ok(None) => Outcome::Seen,
-            Err(refused) => Outcome::Refused(refused),
+        let outcome = if position.len() > MOST_POSITION {
+            Outcome::Refused(Refused::Position(position.len()))
+        } else {
+            self.try_apply(origin, change).unwrap_or_else(Outcome::Refused)
         };
-        match outcome {
-            Outcome::Applied(_) => self.counters.applied.inc(),
-            Outcome::Seen => self.counters.seen.inc(),
-            Outcome::Refused(_) => self.counters.refused.inc(),
-        }
+        self.counters.count(&outcome);
         outcome
     }
 
-    /// Counts a change that could not even be decoded.
-    pub fn refuse(&self) {
-        self.counters.refused.inc();
-    }
-
-    /// Makes everything applied so far visible, at once.
-    pub fn publish(&mut self) {
-        self.writer.publish();
-    }
-
-    /// Seals the overlay for a merge; gives the merge that was begun where it has not been taken up, so that one that
-    /// failed can be tried again. `None` where there is nothing to merge. The streams are as of the sealed seq.
-    pub fn seal(&mut self) -> Option<(Merge, Vec<Stream>)> {
-        if self.merging.is_none() {
-            self.merging = Some((self.writer.seal()?, self.streams.clone()));
-        }
-        self.merging.clone()
-    }
-
-    /// Takes up what a merge made; not where everything was replaced since it was begun. Whether it was taken up.
-    pub fn install(&mut self, snapshot: Arc<MappedSnapshot>) -> bool {
-        if self.merging.take().is_none() {
-            return false;
-        }
-        self.graves.generation(snapshot.header().seq);
-        self.writer.install(snapshot);
-        self.counters.merges.inc();
-        true
-    }
-
-    /// Whether a merge was begun whose snapshot is to be taken up.
-    pub fn is_merging(&self) -> bool {
-        self.merging.is_some()
-    }
-
-    /// Takes up `snapshot` in place of everything, as a start over it would: what changes have brought since goes, and
-    /// streams are to be resumed where it says. A merge that was begun is of no more use.
-    pub fn replace(&mut self, snapshot: &Arc<MappedSnapshot>) {
-        self.schema = snapshot.schema().clone();
-        self.schema_from = None;
-        self.streams = snapshot.streams().to_vec();
-        self.merging = None;
-        self.writer.replace_all(snapshot);
-        self.graves = Graves::new(self.writer.seq());
-    }
-
-    fn try_apply(&mut self, origin: Origin<'_>, change: Change) -> Result<Option<u64>, Refused> {
+    fn try_apply(&mut self, origin: Origin<'_>, change: Change) -> Result<Outcome, Refused> {
         match change {
             Change::Upsert { customer } => self.upsert(origin, &customer),
             Change::Delete { id } => Ok(self.delete(origin, &id)),
-            Change::Case { customer_id, part } => {
-                self.patch(origin, &customer_id, |customer, limits| match part {
-                    Part::Put(case) => customer.put_case(case, limits),
-                    Part::Delete(id) => {
-                        customer.remove_case(&id);
-                    }
-                })
-            }
-            Change::Interaction { customer_id, part } => {
-                self.patch(origin, &customer_id, |customer, limits| match part {
-                    Part::Put(interaction) => customer.put_interaction(interaction, limits),
-                    Part::Delete(id) => {
-                        customer.remove_interaction(&id);
-                    }
-                })
-            }
+            Change::Part { customer_id, part } => self.part(origin, &customer_id, part),
             Change::Schema { attributes } => self.set_schema(origin, &attributes),
+            Change::Heartbeat => Ok(Outcome::Noted),
+            Change::Sample { customer } => self.compare(&customer),
         }
     }
 
-    fn set_schema(&mut self, origin: Origin<'_>, attributes: &Value) -> Result<Option<u64>, Refused> {
-        let schema = Schema::from_json(self.schema.version.saturating_add(1), attributes)?;
-        let known = self.schema_from.as_ref();
-        if known.is_some_and(|(stream, position)| is_seen(stream.0, position, origin)) {
-            return Ok(None);
+    fn set_schema(&mut self, origin: Origin<'_>, attributes: &Value) -> Result<Outcome, Refused> {
+        let schema = Schema::from_json(self.state.schema.version.saturating_add(1), attributes)?;
+        let known = self.state.schema_from.as_ref();
+        if known.is_some_and(|from| is_seen(from.stream, &from.position, origin)) {
+            return Ok(Outcome::Seen);
         }
-        self.schema = schema;
-        self.schema_from = origin
-            .position
-            .try_into()
-            .ok()
-            .map(|position| (StreamId(origin.stream), position));
         let seq = self.writer.seq() + 1;
-        self.writer.set_schema(seq, self.schema.clone());
-        Ok(Some(seq))
+        let json = &json(&schema);
+        self.batch.push(seq, Entry::Schema { origin, json });
+        self.state.schema_from = Some(SchemaFrom {
+            seq,
+            stream: origin.stream,
+            position: origin.position.into(),
+        });
+        self.writer.set_schema(seq, schema.clone());
+        self.state.schema = schema;
+        Ok(Outcome::Applied(seq))
     }
 
-    fn upsert(&mut self, origin: Origin<'_>, json: &Value) -> Result<Option<u64>, Refused> {
-        let read = document::read(json, &self.schema, Strictness::Feed, self.intake.limits())?;
+    fn upsert(&mut self, origin: Origin<'_>, json: &Value) -> Result<Outcome, Refused> {
+        let limits = self.intake.limits();
+        let read = document::read(json, &self.state.schema, Strictness::Feed, limits)?;
         let mut customer = read.customer;
-        let claims = match self.known(&customer.id, origin) {
-            Known::Newer => return Ok(None),
-            Known::Nothing | Known::Deleted => Vec::new(),
-            Known::Customer { claims, json } => {
-                if customer.cases.is_none() || customer.interactions.is_none() {
-                    let before = self.read_stored(&json)?;
-                    customer.cases = customer.cases.or(before.cases);
-                    customer.interactions = customer.interactions.or(before.interactions);
+        let (before, claims, mut marks) = match self.known(&customer.id) {
+            Known::Nothing => (None, Vec::new(), Marks::default()),
+            Known::Deleted { stream, position } => {
+                if is_seen(stream, &position, origin) {
+                    return Ok(Outcome::Seen);
                 }
-                claims
+                // With the customer everything went that its stream had delivered of it until then.
+                let mut marks = Marks::default();
+                for part in [Part::CASES, Part::INTERACTIONS] {
+                    marks.set(part, stream, &position, true);
+                }
+                (None, Vec::new(), marks)
+            }
+            Known::Customer(before) => {
+                if before.covers(origin) {
+                    return Ok(Outcome::Seen);
+                }
+                let stored = self.read_stored(&before.json)?;
+                let mut marks = before.marks;
+                if before.stream != origin.stream {
+                    marks.set(Part::DOCUMENT, before.stream, &before.position, false);
+                }
+                marks.retain(|mark| mark.part != Part::DOCUMENT || mark.stream != origin.stream);
+                (Some(stored), before.claims, marks)
             }
         };
-        self.counters
-            .attributes_left_out
-            .inc_by(read.left_out.len() as u64);
-        self.write(origin, &customer, &claims).map(Some)
+        marks = parts::settle(&mut customer, before.as_ref(), marks, origin, limits);
+        for orphan in self.state.parked.of(&customer.id) {
+            let part = orphan.change.part();
+            let lists = orphan.change.list();
+            if marks.covers(part, orphan.stream, &orphan.position)
+                || marks.covers(lists, orphan.stream, &orphan.position)
+            {
+                continue;
+            }
+            marks.set(part, orphan.stream, &orphan.position, orphan.change.is_deletion());
+            orphan.change.clone().change(&mut customer, limits);
+        }
+        let marks = marks.to_bytes();
+        let origin = Origin {
+            marks: &marks,
+            ..origin
+        };
+        let outcome = self.write(origin, &customer, &claims)?;
+        if matches!(outcome, Outcome::Applied(_)) {
+            self.counters.attributes_left_out(read.left_out.len());
+            self.state.parked.take(&customer.id);
+        }
+        Ok(outcome)
     }
 
-    fn delete(&mut self, origin: Origin<'_>, id: &str) -> Option<u64> {
-        if matches!(self.known(id, origin), Known::Newer) {
-            return None;
+    fn delete(&mut self, origin: Origin<'_>, id: &str) -> Outcome {
+        let is_known = match self.known(id) {
+            Known::Nothing => false,
+            Known::Deleted { stream, position } => {
+                if is_seen(stream, &position, origin) {
+                    return Outcome::Seen;
+                }
+                false
+            }
+            Known::Customer(before) => {
+                if before.covers(origin) {
+                    return Outcome::Seen;
+                }
+                true
+            }
+        };
+        if is_known && let Some(outcome) = self.guarded(origin.stream) {
+            return outcome;
         }
         // Also of a customer that is not known: an older upsert may still be on its way.
         let seq = self.writer.seq() + 1;
+        self.batch.push(seq, Entry::Deleted { origin, id });
         self.writer.delete(seq, id, origin.stream, origin.position);
-        self.graves.dig(seq, id, origin);
-        Some(seq)
+        self.state.graves.dig(id, Grave::new(seq, origin, self.now_ms));
+        self.state.parked.take(id);
+        Outcome::Applied(seq)
     }
 
-    fn patch(
+    fn part(&mut self, origin: Origin<'_>, id: &str, change: PartChange) -> Result<Outcome, Refused> {
+        let before = match self.known(id) {
+            Known::Deleted { stream, position } if is_seen(stream, &position, origin) => {
+                return Ok(Outcome::Seen);
+            }
+            Known::Nothing | Known::Deleted { .. } => return self.park(origin, id, change),
+            Known::Customer(before) => before,
+        };
+        let (part, list) = (change.part(), change.list());
+        if before.marks.covers(part, origin.stream, origin.position)
+            || before.marks.covers(list, origin.stream, origin.position)
+        {
+            return Ok(Outcome::Seen);
+        }
+        let mut customer = self.read_stored(&before.json)?;
+        let mut marks = before.marks.clone();
+        marks.set(part, origin.stream, origin.position, change.is_deletion());
+        change.change(&mut customer, self.intake.limits());
+        self.write(before.origin(&marks.to_bytes()), &customer, &before.claims)
+    }
+
+    fn park(&mut self, origin: Origin<'_>, id: &str, change: PartChange) -> Result<Outcome, Refused> {
+        let parked = &mut self.state.parked;
+        if parked.covers(id, origin, &change) {
+            return Ok(Outcome::Seen);
+        }
+        if parked.len() >= self.settings.parked_max {
+            return Err(Refused::UnknownCustomer(parked.len()));
+        }
+        let entry = Entry::Parked {
+            origin,
+            customer: id,
+            json: &change.to_line(id),
+        };
+        self.batch.push(self.writer.seq(), entry);
+        parked.park(id, origin, change);
+        Ok(Outcome::Parked)
+    }
+
+    fn write(
         &mut self,
         origin: Origin<'_>,
-        id: &str,
-        patch: impl FnOnce(&mut Customer, document::Limits),
-    ) -> Result<Option<u64>, Refused> {
-        match self.known(id, origin) {
-            Known::Newer => Ok(None),
-            Known::Nothing | Known::Deleted => Err(Refused::UnknownCustomer),
-            Known::Customer { claims, json } => {
-                let mut customer = self.read_stored(&json)?;
-                patch(&mut customer, self.intake.limits());
-                self.write(origin, &customer, &claims).map(Some)
-            }
-        }
-    }
-
-    fn write(&mut self, origin: Origin<'_>, customer: &Customer, before: &[Claim]) -> Result<u64, Refused> {
+        customer: &Customer,
+        before: &[Claim],
+    ) -> Result<Outcome, Refused> {
         let seq = self.writer.seq() + 1;
         let since = |key: crate::number::Key| {
             before
@@ -322,45 +291,139 @@ impl Replica {
                 .find(|claim| claim.key == key.raw())
                 .map_or(seq, |claim| claim.since)
         };
-        let recorded = self.intake.record(customer, &self.schema, origin, since)?;
-        self.counters
-            .numbers_unclaimed
-            .inc_by(recorded.unclaimed.len() as u64);
+        let recorded = self.intake.record(customer, &self.state.schema, origin, since)?;
+        if self.moves(customer, &recorded.claims, before)
+            && let Some(outcome) = self.guarded(origin.stream)
+        {
+            return Ok(outcome);
+        }
+        self.counters.numbers_unclaimed(recorded.unclaimed.len());
         let record = Record::open(&recorded.bytes).map_err(|_| Refused::Damaged)?;
+        self.batch.push(seq, Entry::Customer(record.bytes()));
         self.writer.upsert(seq, &record);
-        self.graves.fill(&customer.id);
-        Ok(seq)
+        self.state.graves.fill(&customer.id);
+        Ok(Outcome::Applied(seq))
+    }
+
+    /// Whether `customer` loses a number by having `claims` instead of those of `before`, or takes one that another has.
+    fn moves(&self, customer: &Customer, claims: &[Claim], before: &[Claim]) -> bool {
+        let has = |claims: &[Claim], key| claims.iter().any(|claim| claim.key == key);
+        before.iter().any(|claim| !has(claims, claim.key))
+            || claims
+                .iter()
+                .filter(|claim| !has(before, claim.key))
+                .any(|claim| {
+                    !claim.shared
+                        && self.index().read(|view| {
+                            Ok(match view.find(claim.key)? {
+                                Found::One(owner) => owner.id() != customer.id,
+                                Found::Nobody | Found::Several(_) => false,
+                            })
+                        })
+                })
+    }
+
+    /// What becomes of a change of `stream` that deletes or moves a customer, where it is not applied.
+    fn guarded(&mut self, stream: u16) -> Option<Outcome> {
+        let name = &self.state.streams.get(usize::from(stream))?.stream;
+        match self.word.get(name) {
+            Some(Word::Accept) => return None,
+            Some(Word::Drop) => return Some(Outcome::Dropped),
+            None => {}
+        }
+        let customers = self.index().snapshot().header().customers;
+        if self.guard.may(stream, customers, self.now) {
+            self.guard.count(stream, self.now);
+            return None;
+        }
+        let name = name.clone();
+        tracing::error!(
+            feed = name,
+            changed = self.guard.within(stream, self.now),
+            customers,
+            "a feed deletes or moves more customers than guard.max_percent allows, and is held: look at its source, then \
+             `ringside accept --feed NAME`, or `--drop` to go on without"
+        );
+        self.mark(Mark::Held(name));
+        Some(Outcome::Held)
+    }
+
+    /// Compares what the source says it has of a customer with what is served.
+    fn compare(&mut self, json: &Value) -> Result<Outcome, Refused> {
+        let members = json.as_object();
+        let is_absence = members.is_some_and(|members| members.len() == 1 && members.contains_key("id"));
+        let mut expected = if is_absence {
+            None
+        } else {
+            let limits = self.intake.limits();
+            let read = document::read(json, &self.state.schema, Strictness::Feed, limits)?;
+            Some(read.customer)
+        };
+        let id = match &expected {
+            Some(customer) => customer.id.clone(),
+            None => members
+                .and_then(|members| members.get("id"))
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        let mut found = match self.known(&id) {
+            Known::Customer(before) => Some(self.read_stored(&before.json)?),
+            Known::Nothing | Known::Deleted { .. } => None,
+        };
+        if let (Some(expected), Some(found)) = (&mut expected, &mut found) {
+            // What the sample does not speak of is not compared.
+            if expected.cases.is_none() {
+                found.cases = None;
+            }
+            if expected.interactions.is_none() {
+                found.interactions = None;
+            }
+            for list in [&mut expected.cases, &mut found.cases] {
+                *list = list.take().filter(|list| !list.is_empty());
+            }
+            for list in [&mut expected.interactions, &mut found.interactions] {
+                *list = list.take().filter(|list| !list.is_empty());
+            }
+        }
+        let is_equal = expected == found;
+        self.counters.sampled(is_equal);
+        if !is_equal {
+            tracing::warn!(
+                customer = %crate::telemetry::reference(&id),
+                "a customer differs from what its source says of it at the same place of the stream"
+            );
+        }
+        Ok(Outcome::Noted)
     }
 
     fn read_stored(&self, json: &[u8]) -> Result<Customer, Refused> {
         let json: Value = serde_json::from_slice(json).map_err(|_| Refused::Damaged)?;
-        Ok(document::read(&json, &self.schema, Strictness::Feed, self.intake.limits())?.customer)
+        let limits = self.intake.limits();
+        Ok(document::read(&json, &self.state.schema, Strictness::Feed, limits)?.customer)
     }
 
-    /// What is known of `id`, and whether it is already as new as `origin`.
-    fn known(&self, id: &str, origin: Origin<'_>) -> Known {
-        let deleted = |stream, position: &[u8]| {
-            if is_seen(stream, position, origin) {
-                Known::Newer
-            } else {
-                Known::Deleted
-            }
+    fn known(&self, id: &str) -> Known {
+        let deleted = |stream, position: &[u8]| Known::Deleted {
+            stream,
+            position: SmallVec::from_slice(position),
         };
         self.writer.current(id, |current| match current {
             None => self
+                .state
                 .graves
                 .get(id)
                 .map_or(Known::Nothing, |grave| deleted(grave.stream, &grave.position)),
-            Some(Current::Deleted { stream, position }) => deleted(stream, position),
-            Some(Current::Customer(record)) => {
-                let known = record.origin();
-                if is_seen(known.stream, known.position, origin) {
-                    return Known::Newer;
-                }
-                Known::Customer {
+            Some(Stored::Deleted { stream, position }) => deleted(stream, position),
+            Some(Stored::Customer(record)) => {
+                let origin = record.origin();
+                Known::Customer(Before {
+                    stream: origin.stream,
+                    position: SmallVec::from_slice(origin.position),
+                    marks: Marks::from_bytes(origin.marks),
                     claims: record.claims().collect(),
                     json: record.json().to_vec(),
-                }
+                })
             }
         })
     }
@@ -370,8 +433,3 @@ impl Replica {
 fn is_seen(stream: u16, position: &[u8], origin: Origin<'_>) -> bool {
     stream == origin.stream && position >= origin.position
 }
-
-/// The list of streams is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected at most 65536 lives of streams, found more; build the snapshot again, which forgets them")]
-pub struct TooManyStreams;

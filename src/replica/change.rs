@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::customer::Refusal;
+use crate::customer::document::Limits;
 use crate::customer::document::{Case, Interaction, is_id, read_case, read_interaction};
+use crate::customer::{Customer, record};
 
 /// The members that some change may have.
 const MEMBERS: [&str; 10] = [
@@ -19,7 +21,7 @@ const MEMBERS: [&str; 10] = [
     "schema",
 ];
 /// What `op` may be.
-const OPS: &str = "one of upsert, delete, case, interaction, schema";
+const OPS: &str = "one of upsert, delete, case, interaction, schema, heartbeat, sample";
 
 /// A decoded change.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,25 +36,110 @@ pub enum Change {
         /// Its id.
         id: String,
     },
-    /// A case of a customer.
-    Case {
+    /// A case or an interaction of a customer.
+    Part {
         /// The customer's id.
         customer_id: String,
         /// What became of it.
-        part: Part<Case>,
-    },
-    /// An interaction of a customer.
-    Interaction {
-        /// The customer's id.
-        customer_id: String,
-        /// What became of it.
-        part: Part<Interaction>,
+        part: PartChange,
     },
     /// Another schema.
     Schema {
         /// The attributes, not yet read.
         attributes: Value,
     },
+    /// Nothing but that the source is there, and has nothing ahead of this.
+    Heartbeat,
+    /// What the source has of a customer here, to be compared with what is served.
+    Sample {
+        /// The document; a source that knows no such customer sends its id alone.
+        customer: Value,
+    },
+}
+
+/// A change with what its line says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// Where it stands in its stream, where the line says so.
+    pub position: Option<u64>,
+    /// When the source made it, in milliseconds since 1970, where the line says so.
+    pub at_ms: Option<i64>,
+    /// The change.
+    pub change: Change,
+}
+
+/// What became of a case or an interaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PartChange {
+    /// A case.
+    Case(Part<Case>),
+    /// An interaction.
+    Interaction(Part<Interaction>),
+}
+
+impl PartChange {
+    /// What a record calls the part.
+    pub(super) fn part(&self) -> record::Part {
+        match self {
+            PartChange::Case(Part::Put(case)) => record::Part::case(&case.id),
+            PartChange::Case(Part::Delete(id)) => record::Part::case(id),
+            PartChange::Interaction(Part::Put(interaction)) => record::Part::interaction(&interaction.id),
+            PartChange::Interaction(Part::Delete(id)) => record::Part::interaction(id),
+        }
+    }
+
+    /// What a record calls the list that it is one of.
+    pub(super) fn list(&self) -> record::Part {
+        match self {
+            PartChange::Case(_) => record::Part::CASES,
+            PartChange::Interaction(_) => record::Part::INTERACTIONS,
+        }
+    }
+
+    /// Whether it takes the part away.
+    pub(super) fn is_deletion(&self) -> bool {
+        matches!(
+            self,
+            PartChange::Case(Part::Delete(_)) | PartChange::Interaction(Part::Delete(_))
+        )
+    }
+
+    /// The change as a line of a feed, of the customer `id`.
+    pub(super) fn to_line(&self, id: &str) -> Vec<u8> {
+        let (op, deleted, json) = match self {
+            PartChange::Case(Part::Put(case)) => ("case", None, record::case_json(case)),
+            PartChange::Case(Part::Delete(id)) => ("case", Some(id), Vec::new()),
+            PartChange::Interaction(Part::Put(interaction)) => {
+                ("interaction", None, record::interaction_json(interaction))
+            }
+            PartChange::Interaction(Part::Delete(id)) => ("interaction", Some(id), Vec::new()),
+        };
+        // Ids hold nothing that JSON escapes.
+        let mut line = format!("{{\"op\":\"{op}\",\"customer_id\":\"{id}\",").into_bytes();
+        match deleted {
+            Some(deleted) => line.extend_from_slice(format!("\"delete\":\"{deleted}\"").as_bytes()),
+            None => {
+                line.extend_from_slice(format!("\"{op}\":").as_bytes());
+                line.extend_from_slice(&json);
+            }
+        }
+        line.push(b'}');
+        line
+    }
+
+    /// Does it to `customer`.
+    pub(super) fn change(self, customer: &mut Customer, limits: Limits) {
+        match self {
+            PartChange::Case(Part::Put(case)) => customer.put_case(case, limits),
+            PartChange::Case(Part::Delete(id)) => {
+                customer.remove_case(&id);
+            }
+            PartChange::Interaction(Part::Put(interaction)) => customer.put_interaction(interaction, limits),
+            PartChange::Interaction(Part::Delete(id)) => {
+                customer.remove_interaction(&id);
+            }
+        }
+    }
 }
 
 /// What became of a part of a customer.
@@ -86,11 +173,11 @@ impl ChangeError {
 }
 
 impl Change {
-    /// Decodes one line, and gives the position that it names, if it names one.
+    /// Decodes one line.
     ///
     /// # Errors
     /// What is not as it should be.
-    pub fn decode(line: &[u8]) -> Result<(Option<u64>, Change), ChangeError> {
+    pub fn decode(line: &[u8]) -> Result<Decoded, ChangeError> {
         let json: Value =
             serde_json::from_slice(line).map_err(|error| ChangeError::Json(format!("{error}")))?;
         let Value::Object(mut members) = json else {
@@ -108,6 +195,8 @@ impl Change {
             .remove("position")
             .map(|value| position(&value))
             .transpose()?;
+        // Told for the sake of freshness alone: a strange one is no reason to go without the change.
+        let at_ms = members.remove("at").as_ref().and_then(moment);
         let change = match members.get("op").and_then(Value::as_str) {
             Some("upsert") => Change::Upsert {
                 customer: member(&mut members, "customer", "a customer")?,
@@ -115,13 +204,17 @@ impl Change {
             Some("delete") => Change::Delete {
                 id: text(&mut members, "id")?,
             },
-            Some("case") => Change::Case {
+            Some("case") => Change::Part {
                 customer_id: text(&mut members, "customer_id")?,
-                part: part(&mut members, "case", read_case)?,
+                part: PartChange::Case(part(&mut members, "case", read_case)?),
             },
-            Some("interaction") => Change::Interaction {
+            Some("interaction") => Change::Part {
                 customer_id: text(&mut members, "customer_id")?,
-                part: part(&mut members, "interaction", read_interaction)?,
+                part: PartChange::Interaction(part(&mut members, "interaction", read_interaction)?),
+            },
+            Some("heartbeat") => Change::Heartbeat,
+            Some("sample") => Change::Sample {
+                customer: member(&mut members, "customer", "a customer, or its id alone")?,
             },
             Some("schema") => Change::Schema {
                 attributes: member(&mut members, "schema", "an array of attributes")?,
@@ -129,7 +222,11 @@ impl Change {
             Some(other) => return Err(refusal("op", OPS, &shorten(other))),
             None => return Err(refusal("op", OPS, "nothing, or no text")),
         };
-        Ok((position, change))
+        Ok(Decoded {
+            position,
+            at_ms,
+            change,
+        })
     }
 }
 
@@ -145,6 +242,14 @@ fn position(value: &Value) -> Result<u64, ChangeError> {
             &shorten(&value.to_string()),
         )
     })
+}
+
+/// RFC 3339, or milliseconds since 1970.
+fn moment(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()),
+        value => value.as_i64(),
+    }
 }
 
 fn member(members: &mut Map<String, Value>, key: &str, expected: &str) -> Result<Value, ChangeError> {

@@ -1,5 +1,7 @@
 //! Compaction: when to merge overlay and snapshot, and doing it beside the traffic.
 
+mod erasure;
+
 use std::sync::Arc;
 
 use crate::durable::DurableError;
@@ -7,6 +9,7 @@ use crate::index::Merge;
 use crate::snapshot::folder::{FolderError, Held, ReadBack};
 use crate::snapshot::sort::Room;
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError, Stream};
+pub use erasure::Erasure;
 
 /// What to do about the overlay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +20,84 @@ pub enum Choice {
     Merge,
 }
 
-/// Decides: merge once `overlay_bytes` reach `most_bytes`, or where a followed file has been replaced and what came from
-/// it is in the overlay alone.
-pub fn choose(overlay_bytes: u64, most_bytes: u64, source_replaced: bool) -> Choice {
-    if overlay_bytes >= most_bytes || (source_replaced && overlay_bytes > 0) {
+/// What there is to be merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Bytes of the overlays.
+    pub overlay_bytes: u64,
+    /// Bytes of the change log.
+    pub log_bytes: u64,
+    /// A followed file has been replaced, and may soon be gone.
+    pub rotated: bool,
+    /// The present generation holds what has to be erased.
+    pub to_erase: bool,
+}
+
+/// How much of it there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the overlays.
+    pub overlay_bytes: u64,
+    /// Bytes of the change log.
+    pub log_bytes: u64,
+}
+
+/// Decides: merge once there is more than may be, or where the past has to go. A log that is too long though the overlay
+/// is empty gets shorter by trimming alone.
+pub fn choose(load: Load, most: Limits) -> Choice {
+    let is_much = load.overlay_bytes >= most.overlay_bytes || load.log_bytes >= most.log_bytes;
+    if load.overlay_bytes > 0 && (is_much || load.rotated || load.to_erase) {
         Choice::Merge
     } else {
         Choice::Nothing
     }
+}
+
+/// A generation that is kept, as far as the change log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Its serial number.
+    pub generation: u64,
+    /// The newest change that it holds or takes the place of.
+    pub follows: u64,
+    /// Whether it is the present one.
+    pub is_present: bool,
+}
+
+/// A generation that is kept and over which another log went on, or that cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Other {
+    /// Its serial number.
+    pub generation: u64,
+    /// Milliseconds since 1970; 0 where it cannot be opened.
+    pub created_at_ms: i64,
+}
+
+/// The generations of `folder` over which the log `line` goes on, and the others but for the present one.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn kept(folder: &Held, line: u64) -> Result<(Vec<Kept>, Vec<Other>), FolderError> {
+    let present = folder.present();
+    let (mut kept, mut others) = (Vec::new(), Vec::new());
+    for generation in folder.folder().generations()? {
+        // One that cannot be opened cannot be gone back to either, and is as old as can be.
+        let header = Snapshot::map(&folder.folder().snapshot(generation)).map(|snapshot| *snapshot.header());
+        let is_present = generation == present;
+        match header {
+            Ok(header) if header.log.line == line => kept.push(Kept {
+                generation,
+                follows: header.log.follows,
+                is_present,
+            }),
+            other if !is_present => others.push(Other {
+                generation,
+                created_at_ms: other.map_or(0, |header| header.created_at_ms),
+            }),
+            _ => {}
+        }
+    }
+    Ok((kept, others))
 }
 
 /// Why a merge failed. What is served stays as it is.

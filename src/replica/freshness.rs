@@ -13,6 +13,8 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct Freshness {
     start: Instant,
+    /// The change log takes no more changes.
+    failed: AtomicBool,
     /// 0: never.
     stale_after_ms: AtomicU64,
     pulses: Vec<Pulse>,
@@ -27,6 +29,10 @@ struct Pulse {
     /// Milliseconds after the start, or [`NEVER`].
     caught_up_ms: AtomicU64,
     position: ArcSwapOption<String>,
+    /// Milliseconds by which the newest change was behind the source when it was applied, or [`NEVER`].
+    lag_ms: AtomicU64,
+    gap: AtomicBool,
+    held: AtomicBool,
 }
 
 /// Freshness at one moment.
@@ -41,8 +47,25 @@ pub struct Reading {
     pub caught_up: bool,
     /// Whether every feed is connected; false where none is configured.
     pub connected: bool,
-    /// Whether what is served is older than the configured bound, or a feed has not caught up yet.
+    /// How far the newest change was behind its source when it was applied, in milliseconds, for the feed of which that is
+    /// most; `None` where none says.
+    pub lag_ms: Option<u64>,
+    /// Whether a feed could not go on where it had stopped, so that changes may be missing until everything is built
+    /// anew.
+    pub gap: bool,
+    /// Whether a feed is held because it deletes or moves too many customers.
+    pub held: bool,
+    /// Whether changes are no longer taken, because they cannot be made durable.
+    pub failed: bool,
+    /// Whether what is served is older than the configured bound, or may be for another of these reasons.
     pub stale: bool,
+}
+
+impl Reading {
+    /// Whether nothing but age can be what makes it stale.
+    pub fn is_only_old(&self) -> bool {
+        self.caught_up && !self.gap && !self.held && !self.failed
+    }
 }
 
 impl Freshness {
@@ -58,9 +81,13 @@ impl Freshness {
             connected: AtomicBool::new(false),
             caught_up_ms: AtomicU64::new(NEVER),
             position: ArcSwapOption::empty(),
+            lag_ms: AtomicU64::new(NEVER),
+            gap: AtomicBool::new(false),
+            held: AtomicBool::new(false),
         };
         Freshness {
             start,
+            failed: AtomicBool::new(false),
             stale_after_ms: AtomicU64::new(stale_after_s.saturating_mul(1000)),
             pulses: names.into_iter().map(pulse).collect(),
             position: ArcSwapOption::empty(),
@@ -107,6 +134,46 @@ impl Freshness {
         }
     }
 
+    /// The feed `name` stands at `position`, as it did before the start.
+    pub fn positioned(&self, name: &str, position: Option<u64>) {
+        let Some(pulse) = self.pulse(name) else { return };
+        let was_connected = pulse.connected.load(Ordering::Relaxed);
+        self.applied(name, position);
+        pulse.connected.store(was_connected, Ordering::Relaxed);
+    }
+
+    /// The feed `name` is heard of when it has something to say: until then what it said before is counted from `now`.
+    pub fn awaits(&self, name: &str, now: Instant) {
+        if let Some(pulse) = self.pulse(name) {
+            pulse.caught_up_ms.store(self.millis(now), Ordering::Relaxed);
+        }
+    }
+
+    /// The feed `name` has applied a change that its source made at `at_ms`, when it was `now_ms`, both in milliseconds
+    /// since 1970.
+    pub fn told(&self, name: &str, at_ms: Option<i64>, now_ms: i64) {
+        if let (Some(pulse), Some(at_ms)) = (self.pulse(name), at_ms) {
+            // A source's clock may be ahead of ours.
+            let lag = u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0);
+            pulse.lag_ms.store(lag, Ordering::Relaxed);
+        }
+    }
+
+    /// Says which feeds have a gap and which are held.
+    pub fn set_troubles<'a>(
+        &self,
+        gaps: impl Iterator<Item = &'a str> + Clone,
+        held: impl Iterator<Item = &'a str> + Clone,
+        failed: bool,
+    ) {
+        for pulse in &self.pulses {
+            let is_this = |name: &str| name == pulse.name;
+            pulse.gap.store(gaps.clone().any(is_this), Ordering::Relaxed);
+            pulse.held.store(held.clone().any(is_this), Ordering::Relaxed);
+        }
+        self.failed.store(failed, Ordering::Relaxed);
+    }
+
     /// The feed `name` has lost its source.
     pub fn lost(&self, name: &str) {
         if let Some(pulse) = self.pulse(name) {
@@ -130,7 +197,22 @@ impl Freshness {
         let age_ms = age_ms.filter(|_| !self.pulses.is_empty());
         let caught_up = ages.clone().all(|age| age.is_some());
         let longest = ages.flatten().max();
+        let any = |told: fn(&Pulse) -> &AtomicBool| {
+            self.pulses
+                .iter()
+                .any(|pulse| told(pulse).load(Ordering::Relaxed))
+        };
+        let (gap, held) = (any(|pulse| &pulse.gap), any(|pulse| &pulse.held));
+        let failed = self.failed.load(Ordering::Relaxed);
+        let lags = self
+            .pulses
+            .iter()
+            .map(|pulse| pulse.lag_ms.load(Ordering::Relaxed));
         Reading {
+            lag_ms: lags.filter(|lag| *lag != NEVER).max(),
+            gap,
+            held,
+            failed,
             position: self
                 .position
                 .load()
@@ -144,6 +226,9 @@ impl Freshness {
                     .all(|pulse| pulse.connected.load(Ordering::Relaxed)),
             caught_up,
             stale: !caught_up
+                || gap
+                || held
+                || failed
                 || matches!((longest, self.stale_after_ms.load(Ordering::Relaxed)), (Some(age), bound @ 1..) if age > bound),
         }
     }
@@ -182,6 +267,10 @@ mod tests {
                 age_ms: None,
                 connected: false,
                 caught_up: true,
+                lag_ms: None,
+                gap: false,
+                held: false,
+                failed: false,
                 stale: false
             }
         );

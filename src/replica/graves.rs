@@ -3,10 +3,9 @@
 //! They are kept until every generation that is kept was written after them. Behind that nothing is delivered again:
 //! a feed goes on where a generation says, at the earliest where the oldest one does.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::customer::record::Origin;
-use crate::snapshot::folder::KEPT_GENERATIONS;
 
 /// A deletion.
 #[derive(Debug)]
@@ -16,22 +15,37 @@ pub(super) struct Grave {
     /// As in a record's origin.
     pub(super) position: Box<[u8]>,
     seq: u64,
+    at_ms: i64,
+}
+
+impl Grave {
+    /// The deletion by the change `seq`, which came from `origin` at `at_ms`, in milliseconds since 1970.
+    pub(super) fn new(seq: u64, origin: Origin<'_>, at_ms: i64) -> Grave {
+        Grave {
+            stream: origin.stream,
+            position: origin.position.into(),
+            seq,
+            at_ms,
+        }
+    }
 }
 
 /// Deletions by customer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Graves {
     graves: HashMap<Box<str>, Grave>,
-    /// Seqs of the generations that are kept, the oldest first.
-    generations: VecDeque<u64>,
+    /// When deletions came, those within a second together: by the first's seq, when that was and the last's seq.
+    times: BTreeMap<u64, (i64, u64)>,
+    /// The newest change of the oldest generation that is kept.
+    oldest: u64,
 }
 
 impl Graves {
-    /// None yet, over a snapshot of `seq`.
-    pub(super) fn new(seq: u64) -> Graves {
+    /// None yet; those at or below the change `oldest` are not remembered.
+    pub(super) fn new(oldest: u64) -> Graves {
         Graves {
-            graves: HashMap::new(),
-            generations: VecDeque::from([seq]),
+            oldest,
+            ..Graves::default()
         }
     }
 
@@ -40,29 +54,49 @@ impl Graves {
         self.graves.get(id)
     }
 
-    /// `id` was deleted by the change `seq`.
-    pub(super) fn dig(&mut self, seq: u64, id: &str, origin: Origin<'_>) {
-        let grave = Grave {
-            stream: origin.stream,
-            position: origin.position.into(),
-            seq,
-        };
+    /// Deletions at or below this change are not remembered.
+    pub(super) fn oldest(&self) -> u64 {
+        self.oldest
+    }
+
+    /// How many are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.graves.len()
+    }
+
+    /// `id` was deleted.
+    pub(super) fn dig(&mut self, id: &str, grave: Grave) {
+        if grave.seq <= self.oldest {
+            return;
+        }
+        match self.times.last_entry() {
+            Some(mut last) if (0..1000).contains(&(grave.at_ms - last.get().0)) => {
+                last.get_mut().1 = grave.seq
+            }
+            _ => {
+                self.times.insert(grave.seq, (grave.at_ms, grave.seq));
+            }
+        }
         self.graves.insert(id.into(), grave);
     }
 
-    /// `id` is back; its record says from where.
+    /// `id` is back; its record says from where. What was there before still has to be erased.
     pub(super) fn fill(&mut self, id: &str) {
         self.graves.remove(id);
     }
 
-    /// A generation that holds the changes up to `seq` is the present one.
-    pub(super) fn generation(&mut self, seq: u64) {
-        self.generations.push_back(seq);
-        while self.generations.len() > KEPT_GENERATIONS {
-            self.generations.pop_front();
-        }
-        let oldest = self.generations.front().copied().unwrap_or(seq);
+    /// The oldest generation that is kept holds the changes up to `oldest`.
+    pub(super) fn keep_from(&mut self, oldest: u64) {
+        self.oldest = self.oldest.max(oldest);
         self.graves.retain(|_, grave| grave.seq > oldest);
+        self.times.retain(|_, (_, last)| *last > oldest);
+    }
+
+    /// When the first deletion behind the change `seq` came, in milliseconds since 1970, or up to a second earlier;
+    /// `None` where there was none.
+    pub(super) fn first_behind(&self, seq: u64) -> Option<i64> {
+        let mut behind = self.times.values().filter(|(_, last)| *last > seq);
+        behind.next().map(|(at, _)| *at)
     }
 }
 
@@ -70,24 +104,48 @@ impl Graves {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_grave_lasts_until_every_kept_generation_is_newer() {
-        let mut graves = Graves::new(0);
+    fn grave(seq: u64, at_ms: i64) -> Grave {
         let origin = Origin {
             stream: 1,
             position: b"9",
+            marks: &[],
         };
-        graves.dig(5, "a", origin);
-        graves.generation(5);
-        graves.generation(6);
+        Grave::new(seq, origin, at_ms)
+    }
+
+    #[test]
+    fn a_grave_lasts_until_every_kept_generation_is_newer() {
+        let mut graves = Graves::new(0);
+        graves.dig("a", grave(5, 0));
+        graves.keep_from(4);
         assert!(graves.get("a").is_some());
-        graves.generation(7);
-        assert!(
-            graves.get("a").is_none(),
-            "the generations kept are of 5, 6 and 7"
-        );
-        graves.dig(8, "a", origin);
+        graves.keep_from(5);
+        assert!(graves.get("a").is_none());
+        graves.dig("a", grave(3, 0));
+        assert!(graves.get("a").is_none(), "no generation that is kept is older");
+        graves.dig("a", grave(8, 0));
         graves.fill("a");
         assert!(graves.get("a").is_none());
+    }
+
+    #[test]
+    fn the_age_of_what_has_to_be_erased_is_known() {
+        let mut graves = Graves::new(0);
+        assert_eq!(graves.first_behind(0), None);
+        graves.dig("a", grave(5, 10_000));
+        graves.dig("b", grave(6, 10_500));
+        graves.dig("c", grave(9, 20_000));
+        assert_eq!(graves.first_behind(4), Some(10_000));
+        assert_eq!(graves.first_behind(5), Some(10_000));
+        assert_eq!(graves.first_behind(6), Some(20_000));
+        assert_eq!(graves.first_behind(9), None);
+        graves.dig("d", grave(10, 20_100));
+        assert_eq!(graves.first_behind(9), Some(20_000));
+        graves.keep_from(9);
+        assert_eq!(graves.first_behind(9), Some(20_000));
+        graves.fill("d");
+        assert_eq!(graves.first_behind(9), Some(20_000), "its bytes are still there");
+        graves.keep_from(10);
+        assert_eq!(graves.first_behind(10), None);
     }
 }

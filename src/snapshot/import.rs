@@ -335,6 +335,7 @@ impl<'a> Building<'a> {
             key: key.unwrap_or_default(),
             created_at_ms,
             streams: self.target.streams.clone(),
+            log: self.target.log,
             // Scatters the number table in a way that whoever writes the input does not know.
             seed: RandomState::new().hash_one(created_at_ms),
             place: Place::default(),

@@ -13,7 +13,9 @@
 //!    64  u64      claims
 //!    72  u64      contested numbers (more than one claimant)
 //!    80  u64      seed of the number table's hash
-//!    88  …        zero
+//!    88  u64      line of the change log that goes on over the file; 0 for none yet
+//!    96  u64      follows: the newest change of that log that the file holds or takes the place of
+//!   104  …        zero
 //!   128  section directory, 40 bytes an entry:
 //!          0  u32  kind      4  u16  version      6  u16  1 = required, 0 = optional
 //!          8  u64  offset   16  u64  length      24  u64  xxh3-64      32  u64  zero
@@ -33,6 +35,7 @@
 //! | 5 | schema | JSON |
 //! | 6 | streams | JSON: `[{"stream", "incarnation", "token"}]`; a record's origin counts into it |
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::SnapshotError;
@@ -105,6 +108,15 @@ pub struct Section {
     pub xxh3: u64,
 }
 
+/// Where a change log goes on over a snapshot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// Which line of logs: seqs of one say nothing of those of another. 0: no log was there yet.
+    pub line: u64,
+    /// The newest change that the snapshot holds, or takes the place of; those behind it are applied over it.
+    pub follows: u64,
+}
+
 /// The header page, decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Header {
@@ -126,6 +138,8 @@ pub struct Header {
     pub contested: u64,
     /// Seed of the number table's hash.
     pub seed: u64,
+    /// Which change log goes on over the file.
+    pub log: LogPlace,
     /// The sections, in the order of [`SectionKind::ALL`].
     pub sections: [Section; SectionKind::ALL.len()],
 }
@@ -164,6 +178,8 @@ impl Header {
             self.claims,
             self.contested,
             self.seed,
+            self.log.line,
+            self.log.follows,
         ];
         for (word, at) in words.iter().zip((16..).step_by(8)) {
             page[at..at + 8].copy_from_slice(&word.to_le_bytes());
@@ -225,6 +241,10 @@ impl Header {
             claims: u64_at(page, 64),
             contested: u64_at(page, 72),
             seed: u64_at(page, 80),
+            log: LogPlace {
+                line: u64_at(page, 88),
+                follows: u64_at(page, 96),
+            },
             sections: Default::default(),
         };
         if header.file_length != found_length {

@@ -25,6 +25,7 @@ fn record(id: &str, claims: &[Claim]) -> Vec<u8> {
         Origin {
             stream: 0,
             position: &[],
+            marks: &[],
         },
     )
     .expect("fits")
@@ -60,6 +61,7 @@ fn written(mut writer: SnapshotWriter<Cursor<Vec<u8>>>, records: &[Vec<u8>]) -> 
         created_at_ms: 5,
         schema: &Schema::default(),
         streams: &streams,
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     writer.finish(&facts).expect("memory").0.into_inner()
 }

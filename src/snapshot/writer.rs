@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use self::contested::Crowds;
 use super::layout::{
-    HEADER_LEN, Header, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash, id_hash53, number_hash,
+    HEADER_LEN, Header, LogPlace, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash, id_hash53, number_hash,
 };
 use super::sort::{Room, Sorter};
 use super::table::{self, Entry, ID_SLOT, NUMBER_SLOT};
@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub schema: &'a Schema,
     /// The streams that records' origins count into.
     pub streams: &'a [Stream],
+    /// Which change log goes on over it.
+    pub log: LogPlace,
 }
 
 /// How far a snapshot is written.
@@ -206,6 +208,7 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
             claims,
             contested,
             seed: self.seed,
+            log: facts.log,
             sections: self.sections,
         };
         self.out.seek(SeekFrom::Start(0))?;

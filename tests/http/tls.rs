@@ -81,6 +81,7 @@ fn listener(centre: &Centre, access: Access, files: &TlsFiles) -> Listener {
     let listener = guarded(centre, "main", access);
     let policy = Policy {
         tls: Some(load(files).unwrap()),
+        pushes: None,
         ..(**listener.policy.load()).clone()
     };
     listener.policy.store(Arc::new(policy));
@@ -242,6 +243,7 @@ fn a_new_certificate_is_served_to_whoever_comes_next() {
         let tls = Some(load(&files)?);
         policy.store(Arc::new(Policy {
             tls,
+            pushes: None,
             ..(**policy.load()).clone()
         }));
         Ok(())

@@ -112,6 +112,7 @@ pub(crate) fn record(document: &Value, schema: &Schema, since: u64) -> Vec<u8> {
     let origin = Origin {
         stream: 0,
         position: &[],
+        marks: &[],
     };
     encode(&read.customer, schema, &claims, origin).unwrap()
 }
@@ -134,6 +135,7 @@ pub(crate) fn centre(plan: &Plan) -> Centre {
         created_at_ms: 5,
         schema: &schema,
         streams: &streams,
+        log: ringside::snapshot::layout::LogPlace::default(),
     };
     let bytes = writer.finish(&facts).unwrap().0.into_inner();
     let ownership = Ownership {

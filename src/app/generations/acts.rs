@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::building::{self, Outcome, Published};
 use super::{ActError, Generations, Step, map, now_ms, read};
+use crate::replica::Word;
 use crate::snapshot::{Snapshot, SnapshotError};
 
 #[derive(Debug, Deserialize)]
@@ -14,6 +15,14 @@ struct Rollback {
     generation: Option<u64>,
     #[serde(default)]
     replace: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    feed: String,
+    #[serde(default)]
+    drop: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,7 +58,7 @@ impl Generations {
             path
         } else {
             let mut path = path;
-            self.take_up(snapshot, |base| {
+            self.take_up(snapshot, true, |base| {
                 path = self.held.adopt_candidate(&candidate, base)?;
                 Ok(())
             })?;
@@ -103,7 +112,7 @@ impl Generations {
         let snapshot = map(&self.held.folder().snapshot(generation), generation)?;
         self.verify(&act, &snapshot)?;
         let customers = snapshot.header().customers;
-        self.take_up(snapshot, |base| self.held.point_to(generation, base))?;
+        self.take_up(snapshot, false, |base| self.held.point_to(generation, base))?;
         Ok(json!({"generation": generation, "before": present, "customers": customers}))
     }
 
@@ -121,6 +130,23 @@ impl Generations {
             return Err(ActError::NotPinned(generation));
         }
         Ok(json!({"pinned": self.held.folder().pins()?}))
+    }
+
+    /// Has a feed go on that was held.
+    pub(super) fn release(&self, body: &[u8]) -> Result<Value, ActError> {
+        let asked: Release = read(body)?;
+        let live = self.live.as_ref().ok_or(ActError::NoService)?;
+        let word = if asked.drop { Word::Drop } else { Word::Accept };
+        let was_held = live.installer.release(&asked.feed, word);
+        if !was_held.ok_or(ActError::Ended)? {
+            return Err(ActError::NotHeld { feed: asked.feed });
+        }
+        tracing::warn!(
+            feed = asked.feed,
+            dropped = asked.drop,
+            "a feed that was held goes on"
+        );
+        Ok(json!({"feed": asked.feed, "dropped": asked.drop}))
     }
 
     /// Every generation that is there, the newest first, and what is being done.

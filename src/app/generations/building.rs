@@ -9,6 +9,7 @@ use super::{ActError, Generations, map, now_ms, read};
 use crate::snapshot::Stream;
 use crate::snapshot::folder::Candidate;
 use crate::snapshot::judge::{Comparison, Reason, Rows};
+use crate::snapshot::layout::LogPlace;
 
 /// Builds that are remembered; of more, the oldest is forgotten, as one whose process has ended.
 const MOST_BUILDS: usize = 16;
@@ -48,6 +49,9 @@ pub struct Reserved {
     pub seq: u64,
     /// The feeds' streams, as far as they are.
     pub streams: Vec<Stream>,
+    /// The change log that goes on over what is built.
+    #[serde(default)]
+    pub log: LogPlace,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,16 +127,15 @@ impl Generations {
                 let streams = present.as_ref().map_or(&[][..], |present| present.streams());
                 crate::feed::Places {
                     seq: header.unwrap_or(0),
-                    streams: streams
-                        .iter()
-                        .filter(|stream| self.feeds.contains(&stream.stream))
-                        .cloned()
-                        .collect(),
+                    streams: streams.iter().skip(1).cloned().collect(),
+                    log: LogPlace::default(),
                 }
             }
         };
         // Where nobody serves, and no feed has brought anything, nothing of theirs can be lost.
-        let is_fed = !self.feeds.is_empty() && (self.live.is_some() || !places.streams.is_empty());
+        let has_brought = |stream: &Stream| self.feeds.contains(&stream.stream);
+        let is_fed =
+            !self.feeds.is_empty() && (self.live.is_some() || places.streams.iter().any(has_brought));
         if is_fed && !replace {
             return Err(self.fed("the build begins"));
         }
@@ -161,6 +164,7 @@ impl Generations {
             base_path: (base > 0).then(|| folder.snapshot(base)),
             seq: places.seq,
             streams: places.streams,
+            log: places.log,
         }))
     }
 
@@ -238,7 +242,7 @@ impl Generations {
             self.held.hold_back(&file, rejects.as_deref(), &candidate)?
         } else {
             let mut adopted = (PathBuf::new(), None);
-            self.take_up(snapshot, |base| {
+            self.take_up(snapshot, true, |base| {
                 adopted = self.held.adopt(&file, rejects.as_deref(), generation, base)?;
                 Ok(())
             })?;

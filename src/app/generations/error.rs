@@ -87,6 +87,15 @@ pub enum ActError {
     /// A generation that is not pinned.
     #[error("generation {0} is not pinned; `ringside generations` shows which are")]
     NotPinned(u64),
+    /// A feed that is not held.
+    #[error("expected a feed that is held, found {feed:?}, which is not; `ringside status` shows which are")]
+    NotHeld {
+        /// Its name.
+        feed: String,
+    },
+    /// Nobody follows feeds.
+    #[error("feeds are followed by a service, and none holds the folder: start it first")]
+    NoService,
     /// The service ends.
     #[error("generation {0} is published and will be served after the next start: the service is stopping")]
     Stopping(u64),
@@ -108,6 +117,7 @@ impl ActError {
             | ActError::NoCandidate
             | ActError::NothingBefore { .. }
             | ActError::NotPinned(_)
+            | ActError::NotHeld { .. }
             | ActError::Folder(FolderError::NoGeneration { .. }) => 404,
             ActError::Busy(_)
             | ActError::Feed { .. }
@@ -115,7 +125,7 @@ impl ActError {
             | ActError::Present(_)
             | ActError::Folder(FolderError::Conflict { .. } | FolderError::Taken { .. }) => 409,
             ActError::Unfit { .. } => 422,
-            ActError::Stopping(_) | ActError::Ended => 503,
+            ActError::NoService | ActError::Stopping(_) | ActError::Ended => 503,
             ActError::Folder(FolderError::Durable(DurableError::Full { .. })) => 507,
             ActError::Folder(_) => 500,
         }
@@ -139,6 +149,8 @@ impl ActError {
             }
             ActError::Present(_) => "present",
             ActError::NotPinned(_) => "not_pinned",
+            ActError::NotHeld { .. } => "not_held",
+            ActError::NoService => "no_service",
             ActError::Stopping(_) | ActError::Ended => "stopping",
             ActError::Folder(FolderError::Durable(DurableError::Full { .. })) => "disk_full",
             ActError::Folder(_) => "folder",

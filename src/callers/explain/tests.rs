@@ -54,6 +54,7 @@ fn judge(
         let origin = Origin {
             stream: 0,
             position: &position,
+            marks: &[],
         };
         let recorded = intake
             .record(&customer.customer, &schema, origin, |_| row)
@@ -71,6 +72,7 @@ fn judge(
         created_at_ms: 0,
         schema: &schema,
         streams: &streams,
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     let (bytes, _) = writer.finish(&facts).unwrap();
     let snapshot = Snapshot::in_memory(bytes.into_inner()).unwrap();

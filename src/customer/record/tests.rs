@@ -46,6 +46,7 @@ fn encoded() -> Vec<u8> {
         Origin {
             stream: 2,
             position: &[0, 9],
+            marks: &[],
         },
     )
     .expect("fits")
@@ -83,7 +84,8 @@ fn every_place_leads_to_its_value() {
         record.origin(),
         Origin {
             stream: 2,
-            position: &[0, 9]
+            position: &[0, 9],
+            marks: &[],
         }
     );
     assert_eq!(record.schema_version(), 3);
@@ -101,6 +103,7 @@ fn a_large_customer_takes_wide_places() {
         Origin {
             stream: 0,
             position: &[],
+            marks: &[],
         },
     )
     .expect("fits");
@@ -125,6 +128,7 @@ fn an_open_case_is_found_behind_any_number_of_closed_ones() {
     let origin = Origin {
         stream: 0,
         position: &[],
+        marks: &[],
     };
     let bytes = encode(&customer, &schema(), &[], origin).expect("fits");
     let record = Record::open(&bytes).expect("whole");
@@ -144,6 +148,7 @@ fn an_object_id_tells_its_time() {
         Origin {
             stream: 0,
             position: &[],
+            marks: &[],
         },
     )
     .expect("fits");

@@ -16,6 +16,8 @@ pub struct Origin<'a> {
     pub stream: u16,
     /// Order-preserving bytes; an import's row as 8 bytes, big-endian.
     pub position: &'a [u8],
+    /// Up to where streams have delivered the rest, as [`Marks`](super::Marks) writes it; empty for nothing.
+    pub marks: &'a [u8],
 }
 
 /// The customer does not fit in a record.
@@ -83,6 +85,7 @@ pub fn encode(
                     .ok_or(too_large)?,
                 claims,
                 position: origin.position.to_vec(),
+                marks: origin.marks.to_vec(),
             }
         };
     }
@@ -102,6 +105,22 @@ pub fn encode(
     let checksum = xxhash_rust::xxh3::xxh3_64(&out[8..]);
     out[..8].copy_from_slice(&checksum.to_le_bytes());
     Ok(out)
+}
+
+/// `case` as its record holds it.
+pub fn case_json(case: &Case) -> Vec<u8> {
+    part_json(|writer| writer.case(case))
+}
+
+/// `interaction` as its record holds it.
+pub fn interaction_json(interaction: &Interaction) -> Vec<u8> {
+    part_json(|writer| writer.interaction(interaction))
+}
+
+fn part_json(write: impl FnOnce(&mut JsonWriter)) -> Vec<u8> {
+    let mut writer = JsonWriter::default();
+    write(&mut writer);
+    writer.out
 }
 
 #[derive(Default)]

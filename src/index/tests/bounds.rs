@@ -23,6 +23,7 @@ fn stored(people: &[(String, Person)]) -> Vec<u8> {
         created_at_ms: 0,
         schema: &Schema::default(),
         streams: &[],
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     writer.finish(&facts).expect("memory").0.into_inner()
 }
@@ -218,6 +219,7 @@ fn a_customer_of_unknown_age_owns_nothing_that_another_claims() {
         Origin {
             stream: 0,
             position: &[],
+            marks: &[],
         },
     )
     .expect("fits");

@@ -1,7 +1,7 @@
 //! Replacing everything, beside readers.
 
 use super::*;
-use crate::index::View;
+use crate::index::{Over, View};
 
 const SHARED: Ownership = Ownership {
     mode: Mode::Shared,
@@ -43,7 +43,7 @@ fn a_replacement_is_never_seen_half_done() {
                     let merge = writer.seal().expect("something was written");
                     earlier.push(merged(&merge, round));
                 }
-                9 => writer.replace_all(&earlier[earlier.len() / 2]),
+                9 => writer.replace_all(&earlier[earlier.len() / 2], Over::default()),
                 _ => {}
             }
         }
@@ -64,7 +64,7 @@ fn seqs_go_on_behind_the_greater_one_and_overlays_are_gone() {
     let reached = writer.seq();
     assert!(reached > seq);
 
-    writer.replace_all(&early);
+    writer.replace_all(&early, Over::default());
     assert_eq!(
         (index.seq(), writer.seq()),
         (reached, reached),
@@ -75,7 +75,7 @@ fn seqs_go_on_behind_the_greater_one_and_overlays_are_gone() {
     assert!(writer.seal().is_none(), "there is nothing to merge");
 
     let (other, mut behind) = Index::new(empty(), SHARED);
-    behind.replace_all(&early);
+    behind.replace_all(&early, Over::default());
     assert_eq!((other.seq(), behind.seq()), (seq, seq), "nor behind the snapshot");
     // A reader that took the new state and, ahead of it becoming visible, the old seq.
     let state = other.state.load();

@@ -180,6 +180,22 @@ impl Held {
         remove(&self.folder.snapshot(generation));
     }
 
+    /// Removes the generation `generation` with its rejects and its pin, whatever else is kept; not the present one.
+    ///
+    /// # Errors
+    /// It is the present one, or the folder cannot be read or written.
+    pub fn erase(&self, generation: u64) -> Result<(), FolderError> {
+        let line = self.line();
+        if line.present == generation {
+            return Err(self.folder.no_generation(generation));
+        }
+        self.unpin(generation)?;
+        remove(&self.folder.snapshot(generation));
+        remove(&self.folder.rejects(generation));
+        drop(line);
+        Ok(())
+    }
+
     /// Removes every file but the lock and those of the names `keep`.
     ///
     /// # Errors

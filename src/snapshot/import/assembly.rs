@@ -16,7 +16,7 @@ use super::target::Target;
 use crate::customer::{Record, Schema};
 use crate::durable;
 use crate::snapshot::folder::{Held, ReadBack};
-use crate::snapshot::layout::Header;
+use crate::snapshot::layout::{Header, LogPlace};
 use crate::snapshot::sort::{Room, Sorter};
 use crate::snapshot::writer::{Facts, SnapshotWriter, Written};
 use crate::snapshot::{SnapshotError, Stream};
@@ -215,12 +215,21 @@ impl<'a> Assembly<'a> {
             token: String::new(),
         }];
         streams.extend(manifest.streams);
+        let seq = target.begins_behind() + counts.last;
         let facts = Facts {
             generation: target.generation,
-            seq: target.begins_behind() + counts.last,
+            seq,
             created_at_ms: manifest.created_at_ms,
             schema,
             streams: &streams,
+            log: match manifest.log {
+                // What a log that was there before holds is of no more use.
+                LogPlace { line: 0, .. } => LogPlace {
+                    line: manifest.seed.max(1),
+                    follows: seq,
+                },
+                place => place,
+            },
         };
         let (path, header) = if repeats.len() == 0 {
             let (ReadBack(file), header) = writer.finish(&facts)?;

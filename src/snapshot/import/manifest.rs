@@ -14,10 +14,11 @@ use crate::customer::Schema;
 use crate::durable::{self, DurableError};
 use crate::intake::Intake;
 use crate::snapshot::Stream;
+use crate::snapshot::layout::LogPlace;
 
 pub(super) use crate::snapshot::folder::MANIFEST as NAME;
 /// Another version of the program may read rows in another way.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " 1");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " 2");
 
 /// What is being built: what each part of it is called, and its value or a hash of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,8 @@ pub(super) struct Manifest {
     pub(super) created_at_ms: i64,
     /// The streams that go on over the snapshot, as far as they were when the build first began: the input is not newer.
     pub(super) streams: Vec<Stream>,
+    /// The change log that goes on over it, as far as it was then.
+    pub(super) log: LogPlace,
     /// Scatters the number table.
     pub(super) seed: u64,
     pub(super) place: Place,

@@ -270,6 +270,7 @@ impl Encoder<'_> {
         let origin = Origin {
             stream: 0,
             position: &position,
+            marks: &[],
         };
         let known = self.base.and_then(|base| base.customer(&customer.id));
         let begins = self.behind + row;

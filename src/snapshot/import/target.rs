@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CHECKPOINT_BYTES, ImportError, Summary};
 use crate::snapshot::folder::{FolderError, Held};
+use crate::snapshot::layout::LogPlace;
 use crate::snapshot::{MappedSnapshot, Stream};
 
 /// What an import is to become. Building takes the lock of the build folder and none of the tenant's, so that a server
@@ -24,6 +25,9 @@ pub struct Target {
     pub seq: u64,
     /// The streams of changes that go on over the snapshot, each with where to resume it.
     pub streams: Vec<Stream>,
+    /// Which change log goes on over the snapshot, as far as it was when the build began; none by default, and then what
+    /// a log of the folder holds is of no more use.
+    pub log: LogPlace,
     /// Now, in milliseconds since 1970.
     pub created_at_ms: i64,
     /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
@@ -45,6 +49,7 @@ impl Target {
             base: None,
             seq: 0,
             streams: Vec::new(),
+            log: LogPlace::default(),
             created_at_ms,
             memory_bytes,
             checkpoint_bytes: CHECKPOINT_BYTES,

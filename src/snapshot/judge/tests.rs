@@ -38,6 +38,7 @@ fn snapshot(customers: &Customers, schema: &Schema) -> Snapshot<Vec<u8>> {
         let origin = Origin {
             stream: 0,
             position: &[],
+            marks: &[],
         };
         let bytes = encode(&customer.customer, schema, &claims, origin).unwrap();
         writer.add(&Record::open(&bytes).unwrap()).unwrap();
@@ -48,6 +49,7 @@ fn snapshot(customers: &Customers, schema: &Schema) -> Snapshot<Vec<u8>> {
         created_at_ms: 0,
         schema,
         streams: &[],
+        log: crate::snapshot::layout::LogPlace::default(),
     };
     Snapshot::open(writer.finish(&facts).unwrap().0.into_inner()).unwrap()
 }

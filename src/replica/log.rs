@@ -1,0 +1,136 @@
+//! The change log: every change that was applied, durable before anybody sees it.
+//!
+//! One batch is one frame of a [`Journal`], so that a crash leaves it whole or not at all. Each segment begins with
+//! everything that is known beside customers, so that segments can go once no generation that is kept needs them.
+
+mod entry;
+
+use std::path::Path;
+
+use crate::durable::{Damaged, Journal, JournalError};
+
+pub(super) use entry::{Batch, Entry, Kept};
+
+/// The log's folder within the tenant's.
+pub const LOG: &str = "log";
+
+/// Why the change log cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The files of the log.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A batch that its checksum calls whole, and that does not read.
+    #[error(
+        "change log: expected {0} as this version writes it, found other bytes; use the Ringside that wrote it"
+    )]
+    Batch(&'static str),
+    /// A batch of another version.
+    #[error(
+        "change log: expected batches of version {expected}, found {found}; use the Ringside that wrote it"
+    )]
+    Version {
+        /// What this program reads.
+        expected: u8,
+        /// What the batch says.
+        found: u8,
+    },
+    /// The log is closed to changes for good.
+    #[error("the change log takes no more changes since {0}; look at the disk, and start again")]
+    Failed(String),
+}
+
+/// The log of one tenant's changes; or none, for an index that nobody has to find again.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    journal: Option<Journal>,
+    failed: Option<String>,
+}
+
+impl Log {
+    /// Opens the log in the folder `dir`, made where it is missing, and calls `visit` with each batch.
+    pub(super) fn open(
+        dir: &Path,
+        visit: &mut dyn FnMut(Kept<'_>) -> Result<(), LogError>,
+    ) -> Result<(Log, Option<Damaged>), LogError> {
+        let (journal, recovered) = Journal::open(dir, &mut |frame| visit(Kept::open(frame)?))?;
+        if recovered.torn_bytes > 0 {
+            tracing::info!(
+                bytes = recovered.torn_bytes,
+                "the end of the change log was cut off: a batch that was not durable, which nobody was told of"
+            );
+        }
+        let log = Log {
+            journal: Some(journal),
+            failed: None,
+        };
+        Ok((log, recovered.damaged))
+    }
+
+    /// Calls `visit` with each batch from the segment on that holds the change behind `seq`.
+    pub(super) fn read(
+        &self,
+        seq: u64,
+        visit: &mut dyn FnMut(Kept<'_>) -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        match &self.journal {
+            Some(journal) => journal.read(seq.saturating_add(1), &mut |frame| visit(Kept::open(frame)?)),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes `batch` durable.
+    pub(super) fn append(&mut self, batch: &[u8]) -> Result<(), LogError> {
+        self.writing(|journal| journal.append(batch))
+    }
+
+    /// Begins a segment for the changes from `first` on with `state`, everything known beside customers.
+    pub(super) fn roll(&mut self, first: u64, state: &[u8]) -> Result<(), LogError> {
+        self.writing(|journal| journal.roll(first, state))
+    }
+
+    /// Removes the segments that hold no change from `first` on.
+    pub(super) fn trim(&mut self, first: u64) -> Result<u64, LogError> {
+        match &mut self.journal {
+            Some(journal) => Ok(journal.trim(first)?),
+            None => Ok(0),
+        }
+    }
+
+    /// Whether there is nothing in it, and no segment to append to.
+    pub(super) fn is_new(&self) -> bool {
+        self.journal
+            .as_ref()
+            .is_some_and(|journal| journal.first().is_none())
+    }
+
+    /// Bytes on disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::bytes)
+    }
+
+    /// Why it takes no more changes; `None` where it does.
+    pub(super) fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
+    fn writing(
+        &mut self,
+        write: impl FnOnce(&mut Journal) -> Result<(), JournalError>,
+    ) -> Result<(), LogError> {
+        if let Some(failed) = &self.failed {
+            return Err(LogError::Failed(failed.clone()));
+        }
+        let Some(journal) = &mut self.journal else {
+            return Ok(());
+        };
+        let written = write(journal);
+        if let Err(error) = &written
+            && journal.is_failed()
+        {
+            // Never tried again: what the kernel could not write it may have dropped.
+            self.failed = Some(error.to_string());
+        }
+        Ok(written?)
+    }
+}

@@ -1,0 +1,178 @@
+//! Recovery: a snapshot and the log that goes on over it become what they were.
+
+use super::change::{Change, Decoded};
+use super::graves::Grave;
+use super::log::{Entry, Kept, LogError};
+use super::state::{Mark, SchemaFrom, State};
+use crate::customer::{Record, Schema};
+use crate::index::Over;
+use crate::overlay::{Entry as Version, Overlay};
+use crate::snapshot::{MappedSnapshot, Stream};
+
+/// Takes batches up, the oldest first.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    generation: u64,
+    snapshot_line: u64,
+    follows: u64,
+    overlay: Overlay,
+    schema: Option<Schema>,
+    pub(super) state: State,
+    /// The newest change.
+    pub(super) seq: u64,
+    /// Changes that are over the snapshot.
+    pub(super) changes: u64,
+    /// The newest change ahead of the log's first; `None` before the first batch.
+    ahead: Option<u64>,
+    foreign: bool,
+}
+
+impl Recovery {
+    /// Of what goes on over `snapshot`. Deletions are remembered from `remembered` on, which is at most what the snapshot
+    /// follows.
+    pub(super) fn over(snapshot: &MappedSnapshot, remembered: u64) -> Recovery {
+        let header = snapshot.header();
+        Recovery {
+            generation: header.generation,
+            snapshot_line: header.log.line,
+            follows: header.log.follows,
+            overlay: Overlay::new(),
+            schema: None,
+            state: State::over(
+                header.log.line,
+                snapshot.streams(),
+                snapshot.schema(),
+                remembered.min(header.log.follows),
+            ),
+            seq: header.seq,
+            changes: 0,
+            ahead: None,
+            foreign: false,
+        }
+    }
+
+    /// Whether the log is of another line than the snapshot: then nothing of it has been taken up.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.foreign
+    }
+
+    /// Whether the log has every change behind the snapshot; an empty one does.
+    pub(super) fn is_whole(&self) -> bool {
+        self.ahead.is_none_or(|ahead| ahead <= self.follows)
+    }
+
+    /// The changes over the snapshot, and what is known beside them.
+    pub(super) fn finish(self) -> (Over, State, u64) {
+        let over = Over {
+            overlay: self.overlay,
+            schema: self.schema,
+            streams: self.state.streams.clone(),
+        };
+        (over, self.state, self.seq)
+    }
+
+    pub(super) fn batch(&mut self, batch: Kept<'_>) -> Result<(), LogError> {
+        if self.foreign {
+            return Ok(());
+        }
+        if batch.anew {
+            self.state.parked.clear();
+            self.state.held.clear();
+            self.state.gaps.clear();
+        }
+        for entry in batch.entries() {
+            let (seq, entry) = entry?;
+            self.entry(seq, entry, batch.at_ms)?;
+            if self.foreign {
+                break;
+            }
+            self.seq = self.seq.max(seq);
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, seq: u64, entry: Entry<'_>, at_ms: i64) -> Result<(), LogError> {
+        let is_over = seq > self.follows;
+        match entry {
+            Entry::Customer(bytes) => {
+                let record = Record::open(bytes).map_err(|_| LogError::Batch("a customer's record"))?;
+                self.state.graves.fill(record.id());
+                self.state.parked.take(record.id());
+                if is_over {
+                    let version = Version::Customer(record.bytes().into());
+                    let claims = record.claims().map(|claim| claim.key);
+                    self.put(seq, record.id(), version, claims);
+                }
+            }
+            Entry::Deleted { origin, id } => {
+                self.state.parked.take(id);
+                let grave = Grave::new(seq, origin, at_ms);
+                self.state.graves.dig(id, grave);
+                if is_over {
+                    let version = Version::Tombstone {
+                        stream: origin.stream,
+                        position: origin.position.into(),
+                    };
+                    self.put(seq, id, version, std::iter::empty());
+                }
+            }
+            Entry::Schema { origin, json } => {
+                self.state.schema_from = Some(SchemaFrom {
+                    seq,
+                    stream: origin.stream,
+                    position: origin.position.into(),
+                });
+                if is_over {
+                    let schema: Schema =
+                        serde_json::from_slice(json).map_err(|_| LogError::Batch("a schema"))?;
+                    self.state.schema = schema.clone();
+                    self.schema = Some(schema);
+                }
+            }
+            Entry::Stream { place, json } => {
+                let stream: Stream = serde_json::from_slice(json).map_err(|_| LogError::Batch("a stream"))?;
+                let place = usize::from(place);
+                // An import's own place is as its snapshot says.
+                let known = self.state.streams.len();
+                match self.state.streams.get_mut(place) {
+                    Some(known) if place > 0 => *known = stream,
+                    Some(_) => {}
+                    None if place == known => self.state.streams.push(stream),
+                    None => return Err(LogError::Batch("the place of a stream")),
+                }
+            }
+            Entry::Parked {
+                origin,
+                customer,
+                json,
+            } => {
+                if let Ok(Decoded {
+                    change: Change::Part { part, .. },
+                    ..
+                }) = Change::decode(json)
+                {
+                    self.state.parked.park(customer, origin, part);
+                }
+            }
+            Entry::Mark(json) => {
+                let mark: Mark = serde_json::from_slice(json).map_err(|_| LogError::Batch("a mark"))?;
+                self.state.mark(mark, seq);
+            }
+            Entry::Line { line, ahead } => {
+                if self.generation > 0 && line != self.snapshot_line {
+                    self.foreign = true;
+                    return Ok(());
+                }
+                self.state.line = line;
+                self.ahead.get_or_insert(ahead);
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, seq: u64, id: &str, version: Version, claims: impl Iterator<Item = u64>) {
+        self.changes += 1;
+        // Everything in the log is visible: of a customer's versions the newest is enough.
+        self.overlay.put(seq, id, version, claims, seq);
+    }
+}

@@ -1,0 +1,282 @@
+//! What streams deliver in any order, twice, of parts, samples and masses.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+fn upsert(id: &str, position: u64, number: &str) -> Value {
+    json!({"op": "upsert", "position": position,
+           "customer": {"id": id, "name": id, "phones": [number]}})
+}
+
+fn case(position: u64, id: &str, title: &str) -> Value {
+    json!({"op": "case", "position": position, "customer_id": "a",
+           "case": {"id": id, "title": title}})
+}
+
+fn titles(index: &Index) -> Vec<String> {
+    let found = document(index, "a").unwrap();
+    let cases = found["cases"].as_array().cloned().unwrap_or_default();
+    let mut titles: Vec<String> = cases
+        .iter()
+        .map(|case| case["title"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    titles.sort();
+    titles
+}
+
+#[test]
+fn parts_and_document_of_one_customer_come_in_any_order() {
+    let (index, mut replica, stream) = replica();
+    let with_cases = json!({"op": "upsert", "position": 5, "customer": {"id": "a", "name": "A",
+        "cases": [{"id": "k", "title": "of 5"}, {"id": "l", "title": "of 5"}]}});
+    apply(&mut replica, stream, &upsert("a", 2, NUMBERS[0]));
+    apply(&mut replica, stream, &case(7, "k", "of 7"));
+    apply(
+        &mut replica,
+        stream,
+        &json!({"op": "case", "position": 8, "customer_id": "a", "delete": "l"}),
+    );
+    apply(&mut replica, stream, &with_cases);
+    assert_eq!(titles(&index), ["of 7"]);
+    // An earlier one of a part that nobody has spoken of since is no repetition; of the others it is.
+    assert!(matches!(
+        apply(&mut replica, stream, &case(4, "m", "of 4")),
+        Outcome::Seen
+    ));
+    assert!(matches!(
+        apply(&mut replica, stream, &case(6, "k", "of 6")),
+        Outcome::Seen
+    ));
+    assert!(matches!(
+        apply(&mut replica, stream, &case(6, "l", "of 6")),
+        Outcome::Seen
+    ));
+    assert!(matches!(
+        apply(&mut replica, stream, &case(6, "m", "of 6")),
+        Outcome::Applied(_)
+    ));
+    merge(&mut replica);
+    assert!(matches!(
+        apply(&mut replica, stream, &case(7, "k", "of 7")),
+        Outcome::Seen
+    ));
+    assert_eq!(titles(&index), ["of 6", "of 7"]);
+}
+
+#[test]
+fn what_two_streams_say_of_a_customer_is_seen_by_each_of_them() {
+    let (index, mut replica, first) = replica();
+    let second = replica.stream("other", "one").unwrap();
+    apply(&mut replica, first, &upsert("a", 5, NUMBERS[0]));
+    apply(&mut replica, second, &upsert("a", 3, NUMBERS[1]));
+    for (stream, line) in [
+        (first, upsert("a", 5, NUMBERS[0])),
+        (second, upsert("a", 2, NUMBERS[2])),
+    ] {
+        assert!(matches!(apply(&mut replica, stream, &line), Outcome::Seen));
+    }
+    assert_eq!(owner(&index, NUMBERS[1]).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_part_waits_for_its_customer_and_goes_with_it() {
+    let (index, mut replica, stream) = replica();
+    assert!(matches!(
+        apply(&mut replica, stream, &case(1, "k", "waited")),
+        Outcome::Parked
+    ));
+    assert!(matches!(
+        apply(&mut replica, stream, &case(1, "k", "waited")),
+        Outcome::Seen
+    ));
+    apply(&mut replica, stream, &upsert("a", 2, NUMBERS[0]));
+    assert_eq!(titles(&index), ["waited"]);
+    apply(
+        &mut replica,
+        stream,
+        &json!({"op": "delete", "position": 3, "id": "a"}),
+    );
+    assert!(matches!(
+        apply(&mut replica, stream, &case(1, "k", "waited")),
+        Outcome::Seen
+    ));
+    apply(&mut replica, stream, &case(4, "l", "waits"));
+    apply(
+        &mut replica,
+        stream,
+        &json!({"op": "delete", "position": 5, "id": "a"}),
+    );
+    apply(&mut replica, stream, &upsert("a", 6, NUMBERS[0]));
+    assert_eq!(titles(&index), Vec::<String>::new());
+}
+
+#[test]
+fn a_schema_is_seen_with_its_batch_and_not_ahead_of_it() {
+    let (index, mut replica, stream) = replica();
+    let schema = json!({"op": "schema", "schema": [{"key": "tier", "type": "text"}]});
+    let decoded = Change::decode(schema.to_string().as_bytes()).unwrap();
+    replica.apply(stream, &[1], decoded.change);
+    assert_eq!(index.schema().version, 0);
+    index.read(|view| {
+        assert_eq!(view.schema().version, 0);
+        Ok(())
+    });
+    replica.commit().unwrap();
+    assert_eq!(index.schema().version, 1);
+}
+
+#[test]
+fn a_merge_brings_earlier_records_under_the_new_schema() {
+    let (index, mut replica, stream) = replica();
+    let schema = |position: u64, key: &str, kind: &str| {
+        json!({"op": "schema", "position": position,
+               "schema": [{"key": key, "type": kind}, {"key": "tier", "type": "text"}]})
+    };
+    apply(&mut replica, stream, &schema(1, "old", "text"));
+    let customer = json!({"op": "upsert", "position": 2, "customer": {"id": "a", "name": "A",
+        "attributes": {"old": NUMBERS[1], "tier": "gold"}}});
+    apply(&mut replica, stream, &customer);
+    merge(&mut replica);
+    apply(&mut replica, stream, &schema(3, "old", "phone"));
+    apply(&mut replica, stream, &upsert("b", 4, NUMBERS[0]));
+    assert_eq!(owner(&index, NUMBERS[1]), None);
+    merge(&mut replica);
+    assert_eq!(
+        owner(&index, NUMBERS[1]).as_deref(),
+        Some("a"),
+        "an attribute of type phone is a key"
+    );
+    index.read(|view| {
+        let record = view.customer("a")?.unwrap();
+        assert_eq!(record.schema_version(), view.schema().version);
+        Ok(())
+    });
+}
+
+#[test]
+fn samples_are_compared_and_change_nothing() {
+    let (index, mut replica, stream) = replica();
+    apply(&mut replica, stream, &upsert("a", 1, NUMBERS[0]));
+    apply(&mut replica, stream, &case(2, "k", "a case"));
+    let seq = index.seq();
+    let sample = |customer: Value| json!({"op": "sample", "position": 3, "customer": customer});
+    for equal in [
+        json!({"id": "a", "name": "a", "phones": [NUMBERS[0]]}),
+        json!({"id": "a", "name": "a", "phones": [NUMBERS[0]], "cases": [{"id": "k", "title": "a case"}]}),
+        json!({"id": "nobody"}),
+    ] {
+        assert!(matches!(
+            apply(&mut replica, stream, &sample(equal)),
+            Outcome::Noted
+        ));
+    }
+    assert_eq!(replica.counters().samples("equal"), 3);
+    for different in [
+        json!({"id": "a", "name": "b", "phones": [NUMBERS[0]]}),
+        json!({"id": "a", "name": "a", "phones": [NUMBERS[1]]}),
+        json!({"id": "a", "name": "a", "phones": [NUMBERS[0]], "cases": []}),
+        json!({"id": "b", "name": "b"}),
+        json!({"id": "a"}),
+    ] {
+        apply(&mut replica, stream, &sample(different));
+    }
+    assert_eq!(replica.counters().samples("different"), 5);
+    let beat = json!({"op": "heartbeat", "position": 9, "at": "2026-11-18T14:10:00Z"});
+    assert!(matches!(apply(&mut replica, stream, &beat), Outcome::Noted));
+    assert_eq!((index.seq(), replica.counters().changes("noted")), (seq, 9));
+}
+
+/// A hundred customers, and a replica that lets a tenth of them go within a minute.
+fn guarded() -> (Arc<Index>, Replica, StreamId) {
+    let (index, mut replica, stream) = replica();
+    for nth in 0..100 {
+        let line = upsert(&format!("c{nth}"), nth + 1, &format!("+1415555{:04}", 2000 + nth));
+        apply(&mut replica, stream, &line);
+    }
+    merge(&mut replica);
+    replica.set(Settings {
+        guard: guard::Settings {
+            max_percent: 10,
+            window_s: 60,
+            ignore_below: 0,
+        },
+        ..BOUNDS
+    });
+    (index, replica, stream)
+}
+
+fn delete(nth: u64, position: u64) -> Value {
+    json!({"op": "delete", "position": position, "id": format!("c{nth}")})
+}
+
+#[test]
+fn a_feed_that_deletes_masses_is_held_until_somebody_has_looked() {
+    let (index, mut replica, stream) = guarded();
+    let now = Instant::now();
+    replica.at(now, 0);
+    for nth in 0..10 {
+        assert!(matches!(
+            apply(&mut replica, stream, &delete(nth, 200 + nth)),
+            Outcome::Applied(_)
+        ));
+    }
+    // What nobody has may be deleted as often as one likes.
+    assert!(matches!(
+        apply(&mut replica, stream, &delete(1000, 299)),
+        Outcome::Applied(_)
+    ));
+    assert!(matches!(
+        apply(&mut replica, stream, &delete(10, 300)),
+        Outcome::Held
+    ));
+    assert!(document(&index, "c10").is_some() && replica.is_held("main"));
+    assert!(replica.release("main", super::super::Word::Accept) && !replica.is_held("main"));
+    for nth in 10..50 {
+        assert!(matches!(
+            apply(&mut replica, stream, &delete(nth, 300 + nth)),
+            Outcome::Applied(_)
+        ));
+    }
+    replica.caught_up("main");
+    assert!(!replica.release("main", super::super::Word::Drop));
+    replica.at(now + Duration::from_secs(120), 0);
+    for nth in 50..60 {
+        apply(&mut replica, stream, &delete(nth, 400 + nth));
+    }
+    let held = apply(&mut replica, stream, &delete(60, 500));
+    assert!(matches!(held, Outcome::Held), "{held:?}");
+    replica.release("main", super::super::Word::Drop);
+    assert!(matches!(
+        apply(&mut replica, stream, &delete(60, 500)),
+        Outcome::Dropped
+    ));
+    assert!(matches!(
+        apply(&mut replica, stream, &upsert("new", 501, NUMBERS[0])),
+        Outcome::Applied(_)
+    ));
+    assert!(document(&index, "c60").is_some());
+}
+
+#[test]
+fn a_feed_that_moves_masses_is_held_too() {
+    let (_, mut replica, stream) = guarded();
+    let moved = |nth: u64| {
+        upsert(
+            &format!("c{nth}"),
+            300 + nth,
+            &format!("+1415555{:04}", 3000 + nth),
+        )
+    };
+    for nth in 0..10 {
+        apply(&mut replica, stream, &moved(nth));
+    }
+    // New customers and new names are no move.
+    assert!(matches!(
+        apply(&mut replica, stream, &upsert("new", 400, NUMBERS[0])),
+        Outcome::Applied(_)
+    ));
+    assert!(matches!(apply(&mut replica, stream, &moved(20)), Outcome::Held));
+    let taken = upsert("thief", 401, "+14155552030");
+    assert!(matches!(apply(&mut replica, stream, &taken), Outcome::Held));
+}
