@@ -11,6 +11,7 @@ use crate::callers::{Meters, Native, Sources, Treatment};
 use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
 use crate::http::{Access, HttpError, Keys, Policy};
+use crate::index::{Index, Suffixes};
 use crate::intake::Intake;
 use crate::number::{Key, Numbering};
 use crate::tenant::Tenant;
@@ -116,6 +117,16 @@ pub(super) fn limits(config: &Config) -> Limits {
     }
 }
 
+/// Says where numbers will be found by their last digits only later.
+pub(super) fn tell_suffixes(index: &Index) {
+    if let Suffixes::Waiting(digits) = index.suffixes() {
+        tracing::warn!(
+            digits = digits.count(),
+            "the snapshot has no table of so many last digits: phones.suffix_digits takes effect with the next merge or import"
+        );
+    }
+}
+
 impl Site {
     /// Takes up `config` and its `rules`. A listener that `config` has no more, or not enabled, goes on as it is until the
     /// restart that this takes. A lookup that is under way ends under what it began with.
@@ -133,6 +144,7 @@ impl Site {
         self.tenant
             .index
             .set_phones(sources::phones(config, &rules.numbering));
+        tell_suffixes(&self.tenant.index);
         self.tenant
             .freshness
             .set_stale_after(config.answers.stale_after_s);

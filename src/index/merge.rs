@@ -4,6 +4,7 @@ use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
 use crate::customer::{Record, Schema};
+use crate::number::SuffixDigits;
 use crate::overlay::{Entry, Overlay};
 use crate::snapshot::layout::Header;
 use crate::snapshot::sort::Room;
@@ -16,6 +17,7 @@ pub struct Merge {
     pub(super) snapshot: Arc<MappedSnapshot>,
     pub(super) sealed: Arc<Overlay>,
     pub(super) schema: Arc<Schema>,
+    pub(super) suffix_digits: Option<SuffixDigits>,
     pub(super) seq: u64,
 }
 
@@ -40,7 +42,7 @@ impl Merge {
         streams: &[Stream],
     ) -> Result<(W, Header), SnapshotError> {
         let seed = self.snapshot.header().seed;
-        let mut writer = SnapshotWriter::within(room, out, seed)?;
+        let mut writer = SnapshotWriter::within(room, out, seed)?.by_suffix(self.suffix_digits);
         let sealed = self.sealed.pin();
         for record in self.snapshot.records() {
             let record = record?;

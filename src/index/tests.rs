@@ -78,6 +78,7 @@ fn ownerships() -> impl Strategy<Value = Ownership> {
                     owner,
                     on_conflict,
                     shared_above: 0,
+                    suffix_digits: 0,
                 }
             })
         })
@@ -331,6 +332,7 @@ fn rules_can_be_replaced_between_two_lookups() {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     swap(&mut writer, 0);
@@ -367,6 +369,7 @@ fn when_the_owner_leaves_the_next_claimant_answers() {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     let claims = |since| {
@@ -407,6 +410,7 @@ fn a_swap_is_never_seen_half_done() {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     swap(&mut writer, 0);

@@ -121,9 +121,10 @@ impl Writer {
             snapshot: Arc::clone(&state.snapshot),
             sealed: Arc::clone(&state.active),
             schema: Arc::clone(&state.schema),
+            suffix_digits: state.phones.suffix_digits(),
             seq: self.seq,
         };
-        let active = Arc::new(Overlay::new());
+        let active = Arc::new(Overlay::by_suffix(merge.suffix_digits));
         self.replace(|state| State {
             sealed: Some(state.active),
             active: Arc::clone(&active),
@@ -140,7 +141,7 @@ impl Writer {
         // Before the seq: a reader that has the old state must not be told of changes that it does not see. One that
         // has the new state and the old seq goes by the snapshot's.
         self.replace(|state| State {
-            active: Arc::new(Overlay::new()),
+            active: Arc::new(Overlay::by_suffix(state.phones.suffix_digits())),
             sealed: None,
             schema: Arc::new(snapshot.schema().clone()),
             streams: snapshot.streams().into(),

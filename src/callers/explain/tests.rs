@@ -100,6 +100,7 @@ fn unique(owner: Owner, on_conflict: OnConflict) -> Ownership {
         owner,
         on_conflict,
         shared_above: 0,
+        suffix_digits: 0,
     }
 }
 

@@ -145,6 +145,7 @@ fn reserved(arguments: &BuildArguments, config: &Config, way: &Way) -> Result<(H
         base,
         seq: reserved.seq,
         streams: reserved.streams,
+        suffix_digits: config.phones.suffixes(),
         ..Target::new(dir, reserved.generation, words::now_ms(), memory)
     };
     Ok((held, target))
