@@ -23,8 +23,8 @@ pub(super) enum How {
     Exact,
     /// By so many last digits.
     Suffix(SuffixDigits),
-    /// Not at all: several numbers end in so many digits of this one, or one of our own does, or one that nobody
-    /// answers for.
+    /// Not at all: several numbers end in so many digits of this one, or one of our own does, or one that nobody answers
+    /// for, or that has those digits only with its calling code.
     Unclear(SuffixDigits),
 }
 
@@ -67,7 +67,9 @@ impl Source {
             BySuffix::Nobody => exact,
             // A customer may list one of our own numbers, and whoever calls with the end of one may be calling from it.
             BySuffix::One(key, found)
-                if found.is_somebody() && !self.numbering.owns_suffix(digits, suffix) =>
+                if found.is_somebody()
+                    && digits.of_national(key).is_some()
+                    && !self.numbering.owns_suffix(digits, suffix) =>
             {
                 Match {
                     who: Who::from(found),
@@ -88,7 +90,7 @@ impl Heard<'_> {
     /// own and internal numbers and SIP users have none.
     pub(super) fn suffix(&self, digits: SuffixDigits) -> Option<u64> {
         match self.reading.outcome() {
-            Outcome::Key(key) => digits.of(key),
+            Outcome::Key(key) => digits.of_national(key),
             Outcome::Invalid(_) => digits.of_written(self.written),
             Outcome::Internal(_) | Outcome::OwnNumber(_) | Outcome::Withheld => None,
         }

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod replace;
+mod suffix;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;

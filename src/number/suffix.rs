@@ -3,6 +3,7 @@
 
 use super::address::Address;
 use super::key::{Key, Kind};
+use super::plan;
 
 /// How many last digits of two numbers must be the same: 7–15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,20 @@ impl SuffixDigits {
             Kind::E164 if key.raw() >= self.power / 10 => Some(key.raw() % self.power),
             _ => None,
         }
+    }
+
+    /// The same where none of them belongs to the calling code, which a reader may have put before fewer digits than
+    /// that: six digits are read as a number of the region that they were dialled in. `None` too where nobody has the
+    /// calling code.
+    pub fn of_national(self, key: Key) -> Option<u64> {
+        let suffix = self.of(key)?;
+        let code = plan::calling_code(key)?;
+        let national = key
+            .raw()
+            .checked_ilog10()?
+            .checked_sub(code.checked_ilog10()? + 1)?
+            + 1;
+        (national >= u32::from(self.digits)).then_some(suffix)
     }
 
     /// The last digits of what is written without a plus, in ASCII digits and separators alone, and is no number by
@@ -106,6 +121,21 @@ mod tests {
         assert_eq!(digits(12).of(Key(14_806_754_110)), None);
         assert_eq!(digits(7).of(Key::extension("6754110").expect("digits")), None);
         assert_eq!(digits(7).of(Key::sip("6754110")), None);
+    }
+
+    #[test]
+    fn a_calling_code_is_no_part_of_a_suffix() {
+        assert_eq!(digits(10).of_national(Key(14_806_754_110)), Some(4_806_754_110));
+        assert_eq!(digits(11).of_national(Key(14_806_754_110)), None);
+        assert_eq!(digits(7).of_national(Key(1_754_110)), None);
+        assert_eq!(digits(8).of_national(Key(4_722_123_456)), Some(22_123_456));
+        assert_eq!(digits(9).of_national(Key(4_722_123_456)), None);
+        assert_eq!(
+            digits(7).of_national(Key(999_123_456_789)),
+            None,
+            "nobody's calling code"
+        );
+        assert_eq!(digits(7).of_national(Key::sip("6754110")), None);
     }
 
     #[test]

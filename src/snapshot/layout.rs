@@ -34,7 +34,7 @@
 //! | 4 | ids | table of customer ids |
 //! | 5 | schema | JSON |
 //! | 6 | streams | JSON: `[{"stream", "incarnation", "token"}]`; a record's origin counts into it |
-//! | 7 | suffixes | optional: table of the last digits of public numbers, as an integer; a slot leads to what the one number with them leads to, or has the reference 1, where several numbers have them |
+//! | 7 | suffixes | optional: table of the last digits of public numbers, as an integer; a slot leads to what the one number with them leads to, or has the reference 2⁴⁰ − 1, where several numbers have them |
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -47,9 +47,9 @@ pub const FORMAT_VERSION: u32 = 0;
 pub(crate) const HEADER_LEN: usize = 4096;
 /// Alignment of sections, a cache line.
 pub(crate) const SECTION_ALIGN: u64 = 64;
-/// What a slot of the suffix table has for a reference where several numbers end so; it leads into the header, as no
-/// other does.
-pub(crate) const SEVERAL: u64 = 1;
+/// What a slot of the suffix table has for a reference where several numbers end so: all ones, from which no flipped bit
+/// leads to a record of a file below 4 TiB.
+pub(crate) const SEVERAL: u64 = (1 << 40) - 1;
 /// Alignment of records and claimants entries, the unit of references.
 pub(crate) const UNIT: u64 = 8;
 
