@@ -18,7 +18,7 @@ fn plan() -> Plan {
             person("c-5", "Household", json!(["+1 480 675 4181"])),
             // They list one of our own numbers, and one of its block.
             person("c-6", "Own", json!(["+1 800 555 0199", "+1 415 555 0123"])),
-            person("c-10", "Six", json!(["+41 39 175 41 10"])),
+            person("c-10", "Six", json!(["+49 30 1754110"])),
             person("c-7", "Loser", json!(["+1 480 675 4190"])),
             person("c-8", "Winner", json!(["+1 480 675 4190"])),
         ],
