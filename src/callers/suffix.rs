@@ -47,12 +47,17 @@ impl Source {
             key: heard.reading.key(),
             how: How::Exact,
         };
-        match (&exact.who, view.suffixes()) {
-            (Who::Nobody, Suffixes::Ready(digits)) => self.by_suffix(view, heard, digits, exact),
-            _ => Ok(exact),
+        if !matches!(exact.who, Who::Nobody) {
+            return Ok(exact);
+        }
+        match view.suffixes() {
+            Suffixes::Ready(digits) => self.by_suffix(view, heard, digits, exact),
+            Suffixes::Off | Suffixes::Waiting(_) => Ok(exact),
         }
     }
 
+    /// Beside the way of those whom nobody has to look for twice.
+    #[inline(never)]
     fn by_suffix<'v>(
         &self,
         view: &'v View<'_>,

@@ -229,4 +229,6 @@ fn last_digits_are_told_from_whole_numbers() {
     let shown = run(&["snapshot", "inspect", &built.data]).ok();
     assert!(shown.contains("suffixes"), "{shown}");
     run(&["snapshot", "verify", &built.data]).ok();
+    let shown = run(&["snapshot", "inspect", &before.data]).ok();
+    assert!(!shown.contains("suffixes"), "{shown}");
 }
