@@ -22,6 +22,7 @@ const OWNERSHIP: Ownership = Ownership {
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
     shared_above: 0,
+    suffix_digits: 0,
 };
 
 fn key(nth: u64) -> u64 {

@@ -81,10 +81,11 @@ impl App {
         let metrics = Arc::new(Metrics::new()?);
         let folder = Folder::hold(config.data.dir.join(TENANT))?;
         let folder = Arc::new(folder.keeping(config.data.generations_kept));
-        let snapshot = Arc::new(present(&folder)?);
+        let snapshot = Arc::new(present(&folder, config)?);
         let has_customers = snapshot.header().generation > 0;
         let (index, writer) = Index::new(snapshot, sources::phones(config, &rules.numbering));
 
+        site::tell_suffixes(&index);
         let intake = Intake::new(rules.numbering.clone(), site::limits(config));
         let counters = Counters::register(&metrics)?;
         let replica = Replica::new(writer, intake.clone(), site::bounds(config), counters);
@@ -306,17 +307,17 @@ fn followed(config: &Config) -> BTreeMap<String, feed::Settings> {
 }
 
 /// The folder's present snapshot; an empty one of generation 0 where there is none yet.
-fn present(folder: &Held) -> Result<MappedSnapshot, AppError> {
+fn present(folder: &Held, config: &Config) -> Result<MappedSnapshot, AppError> {
     match folder.folder().current()? {
         Some(path) => Snapshot::map(&path).map_err(|source| AppError::Snapshot { path, source }),
-        None => empty().map_err(|source| AppError::Snapshot {
+        None => empty(config).map_err(|source| AppError::Snapshot {
             path: folder.folder().dir().into(),
             source,
         }),
     }
 }
 
-fn empty() -> Result<MappedSnapshot, SnapshotError> {
+fn empty(config: &Config) -> Result<MappedSnapshot, SnapshotError> {
     let schema = Schema::default();
     let facts = Facts {
         generation: 0,
@@ -326,6 +327,7 @@ fn empty() -> Result<MappedSnapshot, SnapshotError> {
         streams: &[],
         log: crate::snapshot::layout::LogPlace::default(),
     };
-    let (bytes, _) = SnapshotWriter::new(Cursor::new(Vec::new()), 0)?.finish(&facts)?;
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 0)?;
+    let (bytes, _) = writer.by_suffix(config.phones.suffixes()).finish(&facts)?;
     MappedSnapshot::in_memory(bytes.into_inner())
 }

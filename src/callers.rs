@@ -24,6 +24,7 @@ mod posted;
 mod refusal;
 mod settings;
 mod sources;
+mod suffix;
 mod treatment;
 
 pub use batch::Batch;

@@ -7,6 +7,7 @@
 mod claimants;
 mod merge;
 mod ownership;
+mod suffix;
 mod view;
 mod writer;
 
@@ -17,6 +18,7 @@ use arc_swap::ArcSwap;
 
 pub use merge::Merge;
 pub use ownership::{Mode, OnConflict, Owner, Ownership, Phones, Shared};
+pub use suffix::{BySuffix, Suffixes};
 pub use view::{Contest, Found, Records, Standing, Verdict, View};
 pub use writer::{Known, Over, Writer};
 
@@ -77,13 +79,14 @@ impl Index {
         let seq = snapshot.header().seq;
         let schema = Current::new(Arc::new(snapshot.schema().clone()));
         let streams = snapshot.streams().into();
+        let phones: Phones = phones.into();
         let state = State {
-            active: Arc::new(Overlay::new()),
+            active: Arc::new(Overlay::by_suffix(phones.suffix_digits())),
             sealed: None,
             snapshot,
             schema,
             streams,
-            phones: Arc::new(phones.into()),
+            phones: Arc::new(phones),
         };
         let index = Arc::new(Index {
             state: ArcSwap::from_pointee(state),
@@ -130,6 +133,11 @@ impl Index {
             state.active.len() + sealed.map_or(0, Overlay::len),
             state.active.bytes() + sealed.map_or(0, Overlay::bytes),
         )
+    }
+
+    /// Whether numbers are found by their last digits at present.
+    pub fn suffixes(&self) -> Suffixes {
+        self.state.load().suffixes()
     }
 
     /// Replaces the rules of who answers; lookups that have begun finish under those that they began with.

@@ -15,9 +15,13 @@ use papaya::{HashMap, HashMapRef, LocalGuard};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::customer::Record;
+use crate::number::{Key, SuffixDigits};
 
 /// The most customers that are remembered for one number: more have it by mistake, and every lookup of it reads them all.
 pub const MOST_HINTS: usize = 256;
+
+/// The most numbers that are remembered for one suffix: more of them are several for as long as the overlay lasts.
+pub const MOST_ALIKE: usize = 16;
 
 /// The reader's seq is older than what a chain still holds: take the present seq and read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +72,8 @@ type MapRef<'o, K, V> = HashMapRef<'o, K, V, Xxh3DefaultBuilder, LocalGuard<'o>>
 pub struct Overlay {
     customers: Map<Box<str>, Chain>,
     numbers: Map<u64, Arc<[Arc<str>]>>,
+    suffix_digits: Option<SuffixDigits>,
+    suffixes: Map<u64, Arc<[Key]>>,
     len: AtomicUsize,
     bytes: AtomicU64,
 }
@@ -76,6 +82,19 @@ impl Overlay {
     /// An empty overlay.
     pub fn new() -> Overlay {
         Overlay::default()
+    }
+
+    /// An empty overlay that remembers numbers by that many last digits too.
+    pub fn by_suffix(digits: Option<SuffixDigits>) -> Overlay {
+        Overlay {
+            suffix_digits: digits,
+            ..Overlay::default()
+        }
+    }
+
+    /// The last digits that numbers are remembered by too.
+    pub fn suffix_digits(&self) -> Option<SuffixDigits> {
+        self.suffix_digits
     }
 
     /// Customers with a version here.
@@ -106,6 +125,7 @@ impl Overlay {
                 numbers.insert(key, hints.iter().cloned().chain([Arc::from(id)]).collect());
                 cost += id.len() + size_of::<Arc<str>>();
             }
+            cost += self.remember_suffix(Key::from_raw(key));
         }
         cost += id.len()
             + match &entry {
@@ -131,6 +151,28 @@ impl Overlay {
             self.len.fetch_add(1, Ordering::Release);
         }
         customers.insert(id.into(), chain);
+    }
+
+    /// Remembers the number `key` by its last digits, as a hint that only grows; gives the bytes that this takes.
+    fn remember_suffix(&self, key: Key) -> usize {
+        let Some(suffix) = self.suffix_digits.and_then(|digits| digits.of(key)) else {
+            return 0;
+        };
+        let suffixes = self.suffixes.pin();
+        let alike = suffixes.get(&suffix).map(|alike| &alike[..]).unwrap_or_default();
+        // One more than the most says that there are too many.
+        if alike.len() > MOST_ALIKE || alike.contains(&key) {
+            return 0;
+        }
+        let alike = alike.iter().copied().chain([key]).collect();
+        suffixes.insert(suffix, alike);
+        size_of::<Key>()
+    }
+
+    /// The numbers with the last digits `suffix` that customers here may claim, or did; of more than [`MOST_ALIKE`] not
+    /// all. Beside [`Overlay::pin`], so that what asks for no suffix pays for none.
+    pub fn ending(&self, suffix: u64) -> Option<Arc<[Key]>> {
+        self.suffixes.pin().get(&suffix).cloned()
     }
 
     /// Pins the overlay for reading: what is found stays until the pin is dropped. Cheap, and never waits.

@@ -123,7 +123,7 @@ impl Replica {
     pub fn recover(mut self, dir: &Path, remembered: u64) -> Result<Replica, LogError> {
         let begun = Instant::now();
         let snapshot = self.index().snapshot();
-        let mut recovery = Recovery::over(&snapshot, remembered);
+        let mut recovery = Recovery::over(&snapshot, self.writer.overlay(), remembered);
         let (log, damaged) = Log::open(dir, &mut |batch| recovery.batch(batch))?;
         self.log = log;
         if recovery.is_foreign() {
@@ -347,7 +347,7 @@ impl Replica {
     pub fn replace(&mut self, snapshot: &Arc<MappedSnapshot>, cures: bool) -> Result<bool, LogError> {
         self.commit()?;
         let remembered = self.state.graves.oldest();
-        let mut recovery = Recovery::over(snapshot, remembered);
+        let mut recovery = Recovery::over(snapshot, self.writer.overlay(), remembered);
         self.log
             .read(snapshot.header().log.follows.min(remembered), &mut |batch| {
                 recovery.batch(batch)
@@ -439,8 +439,9 @@ impl Replica {
         self.state = State::over(header.log.line, snapshot.streams(), snapshot.schema(), seq);
         self.batch.clear();
         let over = Over {
+            overlay: self.writer.overlay(),
+            schema: None,
             streams: self.state.streams.clone(),
-            ..Over::default()
         };
         self.writer.replace_all(snapshot, over);
         self.writer.go_on_behind(seq);

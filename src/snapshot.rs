@@ -12,6 +12,7 @@ pub mod layout;
 pub mod map;
 pub mod scrub;
 pub mod sort;
+pub mod suffix;
 mod table;
 pub mod verify;
 pub mod writer;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::customer::{Record, Schema};
+use crate::number::SuffixDigits;
 use claimants::{Claimants, Many};
 use layout::{Header, SectionKind, UNIT, id_hash, id_hash53, number_hash};
 use table::{ID_SLOT, NUMBER_SLOT, Table};
@@ -171,6 +173,12 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
             return Err(SnapshotError::Inconsistent(format!(
                 "seq: expected at most {MOST_SEQ}, found {}",
                 header.seq
+            )));
+        }
+        let digits = header.suffix_digits;
+        if digits != 0 && u8::try_from(digits).ok().and_then(SuffixDigits::new).is_none() {
+            return Err(SnapshotError::Inconsistent(format!(
+                "suffixes: expected 7 to 15 last digits, found {digits}"
             )));
         }
         Ok(Snapshot {

@@ -81,6 +81,7 @@ fn plan() -> Plan {
             person("c-4", "Fourth", json!(["+1 480 675 4181"])),
         ],
         shared_above: 5,
+        suffix_digits: 9,
         rules: vec![
             TreatmentRule {
                 label: Some("blacklist".into()),
@@ -127,6 +128,8 @@ fn a_lookup_allocates_nothing() {
         ("+14806754112", "\"not_owned\":[\"+14806754111\"]"),
         ("+14806754180", "\"may_disclose\":false"),
         ("+14806754181", "\"reason\":\"ambiguous\""),
+        // By its last nine digits.
+        ("+14156806754110", "\"match\":\"suffix\""),
     ] {
         for query in [
             format!("ani={number}"),

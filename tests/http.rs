@@ -27,6 +27,8 @@ mod overload;
 mod rules;
 #[path = "http/sockets.rs"]
 mod sockets;
+#[path = "http/suffix.rs"]
+mod suffix;
 #[path = "http/tls.rs"]
 mod tls;
 

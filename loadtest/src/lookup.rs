@@ -38,6 +38,7 @@ const OWNERSHIP: Ownership = Ownership {
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
     shared_above: 0,
+    suffix_digits: 0,
 };
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
@@ -59,6 +60,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, _writer) = Index::new(Arc::clone(&snapshot), ownership);
     let chain = Chain {

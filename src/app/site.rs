@@ -12,6 +12,7 @@ use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
 use crate::feed::{Installer, Pushes};
 use crate::http::{Access, HttpError, Keys, Policy};
+use crate::index::{Index, Suffixes};
 use crate::intake::Intake;
 use crate::number::{Key, Numbering};
 use crate::replica::{self, compaction};
@@ -147,6 +148,16 @@ pub(super) fn remembered(folder: &Held) -> u64 {
     kept.iter().map(|kept| kept.follows).min().unwrap_or(0)
 }
 
+/// Says where numbers will be found by their last digits only later.
+pub(super) fn tell_suffixes(index: &Index) {
+    if let Suffixes::Waiting(digits) = index.suffixes() {
+        tracing::warn!(
+            digits = digits.count(),
+            "the snapshot has no table of so many last digits: phones.suffix_digits takes effect with the next merge or import"
+        );
+    }
+}
+
 impl Site {
     /// Takes up `config` and its `rules`. A listener that `config` has no more, or not enabled, goes on as it is until the
     /// restart that this takes. A lookup that is under way ends under what it began with.
@@ -164,6 +175,7 @@ impl Site {
         self.tenant
             .index
             .set_phones(sources::phones(config, &rules.numbering));
+        tell_suffixes(&self.tenant.index);
         self.tenant
             .freshness
             .set_stale_after(config.answers.stale_after_s);

@@ -7,6 +7,7 @@ use super::disclosure::Disclosure;
 use super::fields::{Fields, Key};
 use super::json;
 use super::meters::Outcome;
+use super::suffix::How;
 use super::treatment::{Decision, LastAgent};
 use crate::customer::Record;
 use crate::customer::record::Field;
@@ -22,7 +23,9 @@ const MOST_REPEATED: usize = 80;
 pub(super) struct Answer<'a, 'v> {
     pub(super) view: &'a View<'v>,
     pub(super) ani: Ani<'a>,
+    /// The number that was found, or looked up.
     pub(super) key: Option<number::Key>,
+    pub(super) how: How,
     pub(super) who: Who<'a>,
     pub(super) outcome: Outcome,
     pub(super) decision: Option<&'a Decision>,
@@ -148,7 +151,11 @@ impl Answer<'_, '_> {
         };
         Some(match key {
             Key::Found => Scalar::Bool(self.outcome.is_found()),
-            Key::Match => Scalar::Text(if self.outcome.is_found() { "exact" } else { "none" }),
+            Key::Match => Scalar::Text(if self.outcome.is_found() {
+                self.how.as_str()
+            } else {
+                "none"
+            }),
             Key::Reason => text(self.outcome.reason()),
             Key::Ani => match self.ani {
                 Ani::Number(key) => Scalar::Number(key),

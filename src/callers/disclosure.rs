@@ -23,6 +23,8 @@ pub(super) enum Denied {
     NotVouchedFor,
     /// Others use the number too.
     Shared,
+    /// The calling number is another one, or part of one: it only ends like the customer's.
+    Suffix,
     /// The treatment rule at this place, from 0.
     Rule(usize),
 }
@@ -67,6 +69,7 @@ impl Denied {
                 "the number is not attested as answers.require_attestation asks".to_owned()
             }
             Denied::Shared => "others use this line too".to_owned(),
+            Denied::Suffix => "the caller was found by the last digits alone".to_owned(),
             Denied::Rule(index) => format!("treatment[{index}] takes it away"),
         }
     }
@@ -100,6 +103,14 @@ impl Disclosure {
             .and_then(|()| unless(shared, Denied::Shared))
             .and_then(|()| taken(|decision| decision.takes_disclosing));
         Disclosure { greet, disclose }
+    }
+
+    /// The same for a customer who was found by last digits alone: nothing is disclosed.
+    pub(super) fn of_suffix(self) -> Disclosure {
+        Disclosure {
+            disclose: self.disclose.and(Err(Denied::Suffix)),
+            ..self
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a lookup came to its answer: how the number was read, who claims it, who answers and why the others do not.
 
 mod judged;
+mod suffix;
 
 use serde::Serialize;
 
@@ -37,6 +38,12 @@ pub struct Explanation {
     pub country: Option<&'static str>,
     /// Whether the number is valid in its country's plan.
     pub valid: bool,
+    /// `exact`, `suffix` (found by its last digits) or `none`.
+    #[serde(rename = "match")]
+    pub matched: &'static str,
+    /// The number that was found, which is another than `number` where only their last digits are the same; `null`
+    /// where nobody answers.
+    pub matched_number: Option<String>,
     /// Why it matches nobody whoever the customers are: `anonymous`, `own_number`, `invalid`; `internal` where an
     /// extension found nobody; `unknown` where no customer claims the number.
     pub reason: Option<&'static str>,
@@ -130,17 +137,17 @@ impl Explanation {
     pub fn of(request: &Request<'_>, source: &Source, view: &View<'_>) -> Result<Explanation, Superseded> {
         let heard = source.hear(request);
         let reading = &heard.reading;
-        let who = source.who(view, reading)?;
-        let judged = source.judge(view, &who, &heard);
+        let found = source.matched(view, &heard)?;
+        let judged = source.judge(view, &found, &heard);
         let ownership = view.phones().ownership();
-        let contest = match reading.key() {
+        let contest = match found.key {
             Some(key) => view.contest(key.raw())?,
             None => Contest {
                 shared: None,
                 standings: Vec::new(),
             },
         };
-        let key = reading.key();
+        let key = found.key;
         let owner = contest
             .standings
             .iter()
@@ -150,12 +157,20 @@ impl Explanation {
         };
         Ok(Explanation {
             written: request.ani.to_owned(),
-            steps: steps(request, source),
+            steps: steps(request, source)
+                .into_iter()
+                .chain(suffix::step(view, &heard, &found))
+                .collect(),
             diverted: heard.is_diverted,
             number: reading.number().map(|number| number.to_string()),
             national: reading.number().map(display_national),
             country: reading.number().and_then(region_of),
             valid: reading.is_valid(),
+            matched: match owner {
+                Some(_) => found.how.as_str(),
+                None => "none",
+            },
+            matched_number: key.filter(|_| owner.is_some()).map(|key| key.to_string()),
             reason: reason(reading, owner.is_some()),
             generation: view.generation(),
             seq: view.seq(),
@@ -168,7 +183,7 @@ impl Explanation {
                 Shared::Customer => "customer",
             }),
             claims: contest.standings.iter().filter_map(explain).collect(),
-            treatment: TreatmentExplained::of(source, view, &who, &heard, &judged),
+            treatment: TreatmentExplained::of(source, view, &found.who, &heard, &judged),
             may_greet: PermissionExplained::of(judged.disclosure.greet),
             may_disclose: PermissionExplained::of(judged.disclosure.disclose),
         })

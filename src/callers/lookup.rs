@@ -9,6 +9,7 @@ use super::disclosure::Disclosure;
 use super::diversion;
 use super::meters::{Meters, Outcome};
 use super::settings::{Answers, Verstat};
+use super::suffix::{How, Match};
 use super::treatment::{Caller, Decision, Dialled, Treatment};
 use crate::customer::Record;
 use crate::customer::record::Field;
@@ -58,6 +59,8 @@ pub(super) struct Heard<'a> {
     pub(super) reading: Reading<'a>,
     /// Whether that is who diverted the call, in place of the calling number.
     pub(super) is_diverted: bool,
+    /// The calling number as sent, save where that is not what is looked up.
+    pub(super) written: &'a str,
     dialled: Dialled<'a>,
     verstat: Option<&'a str>,
     attested: Verstat,
@@ -83,9 +86,10 @@ impl Source {
         let heard = self.hear(request);
         let reading = &heard.reading;
         let freshness = self.tenant.freshness.now(begun);
-        let outcome = self.tenant.index.read(|view| {
-            let who = self.who(view, reading)?;
-            let Judged { decision, disclosure } = self.judge(view, &who, &heard);
+        let (outcome, how) = self.tenant.index.read(|view| {
+            let found = self.matched(view, &heard)?;
+            let Judged { decision, disclosure } = self.judge(view, &found, &heard);
+            let Match { who, key, how } = found;
             let answer = Answer {
                 view,
                 ani: Ani::of(reading, request.ani),
@@ -93,13 +97,15 @@ impl Source {
                 decision,
                 disclosure,
                 who,
-                key: reading.key(),
+                key,
+                how,
                 freshness: &freshness,
                 matches_max: self.answers.matches_max,
             };
             write(&answer)?;
-            Ok(answer.outcome)
+            Ok((answer.outcome, how))
         });
+        self.meters.count_suffix(how, outcome);
         let took = self.meters.count(outcome, request.dnis, &self.numbering, begun);
         tracing::debug!(
             ani = %telemetry::number(request.ani),
@@ -131,6 +137,7 @@ impl Source {
                 view,
                 ani: Ani::None,
                 key: None,
+                how: How::Exact,
                 who: Who::Nobody,
                 outcome: Outcome::Disabled,
                 decision: None,
@@ -158,21 +165,26 @@ impl Source {
         Heard {
             reading: diverted.unwrap_or(calling),
             is_diverted,
+            written: if is_diverted { "" } else { request.ani },
             dialled: self.treatment.dialled(&self.numbering, request.dnis),
             verstat,
             attested: Verstat::of(verstat),
         }
     }
 
-    /// What is decided of `who` called.
-    pub(super) fn judge(&self, view: &View<'_>, who: &Who<'_>, heard: &Heard<'_>) -> Judged<'_> {
-        let decision = self.treatment.decide(&heard.caller(view, who));
-        let disclosure = match (who.one(), heard.reading.key()) {
+    /// What is decided of whoever was `found`.
+    pub(super) fn judge(&self, view: &View<'_>, found: &Match<'_>, heard: &Heard<'_>) -> Judged<'_> {
+        let decision = self.treatment.decide(&heard.caller(view, &found.who));
+        let disclosure = match (found.who.one(), found.key) {
             (Some(record), Some(key)) => {
                 let is_declared = record.claim(key.raw()).is_some_and(|claim| claim.shared);
                 let shared = is_declared || view.phones().is_shared_line(key.raw());
                 let required = self.answers.require_attestation;
-                Disclosure::of_one(heard.attested, required, shared, decision)
+                let disclosure = Disclosure::of_one(heard.attested, required, shared, decision);
+                match found.how {
+                    How::Suffix(_) => disclosure.of_suffix(),
+                    How::Exact | How::Unclear(_) => disclosure,
+                }
             }
             _ => Disclosure::NONE,
         };
@@ -197,6 +209,7 @@ impl Source {
                 disclosure: Disclosure::NONE,
                 who: Who::Nobody,
                 key: None,
+                how: How::Exact,
                 freshness: &freshness,
                 matches_max: self.answers.matches_max,
             })
@@ -204,7 +217,7 @@ impl Source {
         self.meters.count_overload();
     }
 
-    /// Who has the number, as of `view`.
+    /// Who has the whole number, as of `view`.
     pub(super) fn who<'v>(&self, view: &'v View<'_>, reading: &Reading<'_>) -> Result<Who<'v>, Superseded> {
         let Some(key) = reading.key() else {
             return Ok(Who::Nobody);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 
+use super::suffix::How;
 use crate::metrics::{Metrics, MetricsError};
 use crate::number::{Key, Numbering};
 
@@ -77,6 +78,14 @@ const BUCKETS: [f64; 17] = [
     50e-3, 100e-3,
 ];
 
+/// How a lookup by last digits ended.
+#[derive(Debug)]
+struct Suffixes {
+    hit: IntCounter,
+    ambiguous: IntCounter,
+    unclear: IntCounter,
+}
+
 type Outcomes = [IntCounter; Outcome::ALL.len()];
 
 /// The counters of lookups that come by one dialect, resolved once: a lookup neither hashes a label nor takes a lock.
@@ -84,6 +93,7 @@ type Outcomes = [IntCounter; Outcome::ALL.len()];
 pub struct Meters {
     families: Arc<Families>,
     outcomes: Arc<Outcomes>,
+    suffixes: Arc<Suffixes>,
     dialled: Arc<Dialled>,
     seconds: Histogram,
 }
@@ -92,6 +102,7 @@ pub struct Meters {
 #[derive(Debug)]
 struct Families {
     lookups: IntCounterVec,
+    suffixes: IntCounterVec,
     dialled: IntCounterVec,
     /// What has been resolved so far, for sums over all dialects.
     dialects: Mutex<BTreeMap<&'static str, Arc<Outcomes>>>,
@@ -124,6 +135,11 @@ impl Meters {
                 "Lookups answered, by dialect and outcome: hit, or why not.",
                 &["dialect", "outcome"],
             )?,
+            suffixes: metrics.counters(
+                "ringside_callers_suffix_lookups_total",
+                "Lookups that came to the last digits: hit, ambiguous (one number of several customers), or unclear (several numbers end so, or one that must not match).",
+                &["dialect", "outcome"],
+            )?,
             dialled: metrics.counters(
                 "ringside_callers_dnis_lookups_total",
                 "Lookups by dialled number, where metrics.dnis names it, and by whether a customer was found.",
@@ -133,6 +149,7 @@ impl Meters {
         });
         Ok(Meters {
             outcomes: families.dialect("native"),
+            suffixes: Arc::new(families.suffixes("native")),
             dialled: Arc::new(families.dialled(&[])),
             seconds: metrics.histogram(
                 "ringside_callers_lookup_seconds",
@@ -148,6 +165,7 @@ impl Meters {
     pub fn for_dialect(&self, dialect: &'static str) -> Meters {
         Meters {
             outcomes: self.families.dialect(dialect),
+            suffixes: Arc::new(self.families.suffixes(dialect)),
             ..self.clone()
         }
     }
@@ -178,6 +196,17 @@ impl Meters {
         let took = begun.elapsed();
         self.seconds.observe(took.as_secs_f64());
         took
+    }
+
+    /// Counts a lookup apart that came to the last digits of the number, whatever became of it.
+    #[inline]
+    pub(super) fn count_suffix(&self, how: How, outcome: Outcome) {
+        match how {
+            How::Exact => {}
+            How::Suffix(_) if outcome == Outcome::Ambiguous => self.suffixes.ambiguous.inc(),
+            How::Suffix(_) => self.suffixes.hit.inc(),
+            How::Unclear(_) => self.suffixes.unclear.inc(),
+        }
     }
 
     /// Counts a lookup that was not made; it took no time that would say anything of others.
@@ -216,6 +245,15 @@ impl Families {
             || Outcome::ALL.map(|outcome| self.lookups.with_label_values(&[dialect, outcome.as_str()]));
         let mut dialects = self.dialects();
         Arc::clone(dialects.entry(dialect).or_insert_with(|| Arc::new(resolve())))
+    }
+
+    fn suffixes(&self, dialect: &str) -> Suffixes {
+        let of = |outcome| self.suffixes.with_label_values(&[dialect, outcome]);
+        Suffixes {
+            hit: of("hit"),
+            ambiguous: of("ambiguous"),
+            unclear: of("unclear"),
+        }
     }
 
     fn dialects(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<Outcomes>>> {

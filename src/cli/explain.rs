@@ -184,8 +184,14 @@ fn claims(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         return Ok(out.line(format_args!("Nobody answers: {reason}"))?);
     }
     let count = words::counted(claims.len() as u64, "claim");
+    // Whoever reads the claims should know that they are on another number than the caller's.
+    let on = if text(explained, "match") == "suffix" {
+        format!(" on {} (suffix match)", text(explained, "matched_number"))
+    } else {
+        String::new()
+    };
     out.gap()?;
-    out.styled(Style::Bold, format_args!("{count}, the strongest first"))?;
+    out.styled(Style::Bold, format_args!("{count}{on}, the strongest first"))?;
     for claim in claims {
         let verdict = text(claim, "verdict");
         let style = if verdict == "owner" {

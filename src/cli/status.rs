@@ -10,7 +10,7 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 25] = [
+const TOLD: [&str; 26] = [
     "age_ms",
     "bodies",
     "candidate",
@@ -33,6 +33,7 @@ const TOLD: [&str; 25] = [
     "role",
     "seq",
     "stale",
+    "suffix",
     "tenant",
     "uptime_s",
     "version",
@@ -98,6 +99,7 @@ fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
         ("customers", customers(status)),
         ("snapshot", snapshot(status, now_ms)),
         ("waits", waits(status, now_ms)),
+        ("suffixes", suffixes(status)),
         ("changes", changes(status)),
         ("feeds", feeds(status)),
         ("lookups", lookups(status)),
@@ -161,6 +163,17 @@ fn waits(status: &Map<String, Value>, now_ms: i64) -> Option<String> {
     Some(format!(
         "generation {generation}{customers}{since}: `ringside generations` says why"
     ))
+}
+
+/// Nothing where numbers are not found by their last digits.
+fn suffixes(status: &Map<String, Value>) -> Option<String> {
+    let suffix = status.get("suffix")?.as_object()?;
+    let digits = number(suffix, "digits")?;
+    Some(if is_true(suffix, "ready") {
+        format!("numbers that nobody has are found by their last {digits} digits")
+    } else {
+        format!("the last {digits} digits count from the next merge or import on")
+    })
 }
 
 fn changes(status: &Map<String, Value>) -> Option<String> {

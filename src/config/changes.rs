@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 84] = [
+const UPTAKE: [(&str, Uptake); 85] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -103,6 +103,8 @@ const UPTAKE: [(&str, Uptake); 84] = [
     ("phones.on_conflict", Uptake::Live),
     ("phones.owner", Uptake::Live),
     ("phones.shared_above", Uptake::Live),
+    // Taken up at once, as far as what is stored allows: the next merge or import writes what it takes.
+    ("phones.suffix_digits", Uptake::Live),
     ("sanity.ignore_below", Uptake::Live),
     ("sanity.moved_max_percent", Uptake::Live),
     ("sanity.refused_max_percent", Uptake::Live),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Config, Tls};
 use crate::callers::Treatment;
 use crate::feed::Kind;
-use crate::number::Numbering;
+use crate::number::{Numbering, SuffixDigits};
 use crate::telemetry;
 
 /// The most dialled numbers that metrics name: each is a series of its own.
@@ -86,7 +86,21 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
         ));
     }
     within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;
+    suffixes(config)?;
     rules(config)
+}
+
+fn suffixes(config: &Config) -> Result<(), Unfit> {
+    let phones = config.phones;
+    if phones.suffix_digits == 0 || phones.suffixes().is_some() {
+        return Ok(());
+    }
+    let (least, most) = (SuffixDigits::LEAST, SuffixDigits::MOST);
+    Err(Unfit::new(
+        "phones.suffix_digits",
+        format!("0, or {least} to {most}"),
+        phones.suffix_digits.to_string(),
+    ))
 }
 
 fn http(config: &Config) -> Result<(), Unfit> {

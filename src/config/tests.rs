@@ -95,7 +95,7 @@ fn unknown_keys_are_told_with_line_path_and_nearest() {
         ),
         (
             "[phones]\nqqq = 1",
-            "ringside.toml:2: unknown key `phones.qqq`; known here: mode, owner, on_conflict, shared_above",
+            "ringside.toml:2: unknown key `phones.qqq`; known here: mode, owner, on_conflict, shared_above, suffix_digits",
         ),
         (
             "[[treatment]]\nqueue = 'a'\n[[treatment]]\nlable = 'VIP'",

@@ -63,6 +63,7 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, writer) = Index::new(snapshot(&data), ownership);
     let intake = Intake::new(

@@ -11,6 +11,7 @@ use super::bodies::Bodies;
 use super::door::Door;
 use super::listener::Local;
 use crate::callers::{Meters, Outcome};
+use crate::index::Suffixes;
 use crate::replica::freshness::Reading;
 use crate::tenant::Tenant;
 
@@ -96,6 +97,7 @@ impl Status<'_> {
             "customers": header.customers,
             "numbers": header.numbers,
             "contested": header.contested,
+            "suffix": suffix(index.suffixes()),
             "overlay": {"customers": overlay_customers, "bytes": overlay_bytes},
             "damaged": snapshot.damaged(),
             "position": self.freshness.position.as_deref(),
@@ -134,6 +136,15 @@ impl Status<'_> {
             "uptime_s": self.uptime.as_secs(),
             "listeners": listeners,
         })
+    }
+}
+
+/// Last digits by which numbers are found, and whether they are already.
+fn suffix(suffixes: Suffixes) -> Value {
+    match suffixes {
+        Suffixes::Off => Value::Null,
+        Suffixes::Waiting(digits) => json!({"digits": digits.count(), "ready": false}),
+        Suffixes::Ready(digits) => json!({"digits": digits.count(), "ready": true}),
     }
 }
 

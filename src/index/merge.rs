@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::customer::{Record, Schema};
 use crate::intake::Intake;
+use crate::number::SuffixDigits;
 use crate::overlay::{Entry, Overlay};
 use crate::snapshot::layout::{Header, LogPlace};
 use crate::snapshot::sort::Room;
@@ -17,6 +18,7 @@ pub struct Merge {
     pub(super) snapshot: Arc<MappedSnapshot>,
     pub(super) sealed: Arc<Overlay>,
     pub(super) schema: Arc<Schema>,
+    pub(super) suffix_digits: Option<SuffixDigits>,
     pub(super) seq: u64,
     pub(super) log_line: u64,
     pub(super) intake: Option<Intake>,
@@ -61,7 +63,7 @@ impl Merge {
         streams: &[Stream],
     ) -> Result<(W, Header), SnapshotError> {
         let seed = self.snapshot.header().seed;
-        let mut writer = SnapshotWriter::within(room, out, seed)?;
+        let mut writer = SnapshotWriter::within(room, out, seed)?.by_suffix(self.suffix_digits);
         let sealed = self.sealed.pin();
         for record in self.snapshot.records() {
             let record = record?;

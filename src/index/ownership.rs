@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::customer::Record;
+use crate::number::SuffixDigits;
 use crate::snapshot::claimants::Order;
 
 /// Whether a number has one owner.
@@ -47,12 +48,15 @@ pub struct Ownership {
     pub on_conflict: OnConflict,
     /// A number that more customers than this claim is shared, 1–100 000; 0: never.
     pub shared_above: u32,
+    /// Last digits by which a number is found that nobody has as a whole, 7–15; 0: never.
+    pub suffix_digits: u8,
 }
 
 /// Everything that decides who answers for a number: the rules of ownership, and the lines that several people use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phones {
     ownership: Ownership,
+    suffix_digits: Option<SuffixDigits>,
     /// Sorted.
     shared_lines: Box<[u64]>,
 }
@@ -77,6 +81,7 @@ impl Phones {
         shared_lines.sort_unstable();
         Phones {
             ownership,
+            suffix_digits: ownership.suffixes(),
             shared_lines: shared_lines.into(),
         }
     }
@@ -84,6 +89,12 @@ impl Phones {
     /// The rules of ownership.
     pub fn ownership(&self) -> Ownership {
         self.ownership
+    }
+
+    /// Last digits by which a number is found that nobody has as a whole; `None`: never.
+    #[inline]
+    pub fn suffix_digits(&self) -> Option<SuffixDigits> {
+        self.suffix_digits
     }
 
     /// Whether the configuration names `key` as a line that several people use.
@@ -115,6 +126,11 @@ impl From<Ownership> for Phones {
 }
 
 impl Ownership {
+    /// Last digits by which a number is found that nobody has as a whole; `None`: never.
+    pub fn suffixes(self) -> Option<SuffixDigits> {
+        SuffixDigits::new(self.suffix_digits)
+    }
+
     /// Whether a customer that loses a number is hidden.
     pub(crate) fn replaces(self) -> bool {
         self.mode == Mode::Unique && self.on_conflict == OnConflict::Replace

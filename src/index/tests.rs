@@ -2,6 +2,7 @@
 
 mod bounds;
 mod replace;
+mod suffix;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
@@ -78,6 +79,7 @@ fn ownerships() -> impl Strategy<Value = Ownership> {
                     owner,
                     on_conflict,
                     shared_above: 0,
+                    suffix_digits: 0,
                 }
             })
         })
@@ -333,6 +335,7 @@ fn rules_can_be_replaced_between_two_lookups() {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     swap(&mut writer, 0);
@@ -369,6 +372,7 @@ fn when_the_owner_leaves_the_next_claimant_answers() {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     let claims = |since| {
@@ -409,6 +413,7 @@ fn a_swap_is_never_seen_half_done() {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, mut writer) = Index::new(empty(), ownership);
     swap(&mut writer, 0);

@@ -122,11 +122,12 @@ impl Writer {
             snapshot: Arc::clone(&state.snapshot),
             sealed: Arc::clone(&state.active),
             schema: Arc::clone(state.schema.at(self.seq)),
+            suffix_digits: state.phones.suffix_digits(),
             seq: self.seq,
             log_line: state.snapshot.header().log.line,
             intake: None,
         };
-        let active = Arc::new(Overlay::new());
+        let active = Arc::new(Overlay::by_suffix(merge.suffix_digits));
         self.replace(|state| State {
             sealed: Some(state.active),
             active: Arc::clone(&active),
@@ -155,6 +156,11 @@ impl Writer {
             ..state
         });
         self.publish();
+    }
+
+    /// An empty overlay, for changes that are to be over a snapshot.
+    pub fn overlay(&self) -> Overlay {
+        Overlay::by_suffix(self.index.state.load().phones.suffix_digits())
     }
 
     /// Goes on behind `seq` where that is above what has been written. Publishes.

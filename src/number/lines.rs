@@ -2,6 +2,7 @@
 
 use super::key::{Key, Kind};
 use super::settings::SettingsError;
+use super::suffix::SuffixDigits;
 
 const EXPECTED: &str =
     "two numbers of as many digits as each other, each with its +, such as +14155550100-+14155550199";
@@ -64,6 +65,15 @@ impl Lines {
             .get(at)
             .filter(|range| range.first <= key.raw())
             .map(|range| Own::Within(*range))
+    }
+
+    /// Whether one of our own numbers ends in the last digits `suffix`, `digits` of them.
+    pub(super) fn owns_suffix(&self, digits: SuffixDigits, suffix: u64) -> bool {
+        self.own.iter().any(|own| digits.of(*own) == Some(suffix))
+            || self
+                .own_ranges
+                .iter()
+                .any(|range| digits.ends_within(suffix, range.first, range.last))
     }
 
     /// Numbers that are declared to be used by several people, in ascending order.

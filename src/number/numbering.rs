@@ -11,6 +11,7 @@ use super::reading::{Invalid, Outcome, Reading, Unstorable};
 use super::region::Region;
 use super::rules::{Rules, Source};
 use super::settings::{Mode, Settings, SettingsError, SourceSettings};
+use super::suffix::SuffixDigits;
 use super::trace::{Silent, Trace};
 use super::written::{self, Digits, Line};
 
@@ -97,6 +98,11 @@ impl Numbering {
     /// The lines that are declared to be used by several people, in ascending order.
     pub fn shared_lines(&self) -> &[Key] {
         self.rules.lines.shared()
+    }
+
+    /// Whether one of our own numbers ends in the last digits `suffix`, `digits` of them.
+    pub fn owns_suffix(&self, digits: SuffixDigits, suffix: u64) -> bool {
+        self.rules.lines.owns_suffix(digits, suffix)
     }
 
     /// The same rules with another default region or mode; `None` keeps the present one.

@@ -28,15 +28,15 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
-    /// Of what goes on over `snapshot`. Deletions are remembered from `remembered` on, which is at most what the snapshot
+    /// Of what goes on over `snapshot`, into the empty `overlay`. Deletions are remembered from `remembered` on, which is at most what the snapshot
     /// follows.
-    pub(super) fn over(snapshot: &MappedSnapshot, remembered: u64) -> Recovery {
+    pub(super) fn over(snapshot: &MappedSnapshot, overlay: Overlay, remembered: u64) -> Recovery {
         let header = snapshot.header();
         Recovery {
             generation: header.generation,
             snapshot_line: header.log.line,
             follows: header.log.follows,
-            overlay: Overlay::new(),
+            overlay,
             schema: None,
             state: State::over(
                 header.log.line,

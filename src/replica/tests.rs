@@ -52,6 +52,7 @@ fn replica() -> (Arc<Index>, Replica, StreamId) {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, writer) = Index::new(Arc::new(MappedSnapshot::in_memory(bytes).unwrap()), ownership);
     let intake = intake();

@@ -15,7 +15,9 @@
 //!    80  u64      seed of the number table's hash
 //!    88  u64      line of the change log that goes on over the file; 0 for none yet
 //!    96  u64      follows: the newest change of that log that the file holds or takes the place of
-//!   104  …        zero
+//!   104  u64      last digits that the suffix table goes by, 7–15; 0: there is none
+//!   112  u64      entries of the suffix table (distinct suffixes)
+//!   120  …        zero
 //!   128  section directory, 40 bytes an entry:
 //!          0  u32  kind      4  u16  version      6  u16  1 = required, 0 = optional
 //!          8  u64  offset   16  u64  length      24  u64  xxh3-64      32  u64  zero
@@ -34,6 +36,7 @@
 //! | 4 | ids | table of customer ids |
 //! | 5 | schema | JSON |
 //! | 6 | streams | JSON: `[{"stream", "incarnation", "token"}]`; a record's origin counts into it |
+//! | 7 | suffixes | optional: table of the last digits of public numbers, as an integer; a slot leads to what the one number with them leads to, or has the reference 2⁴⁰ − 1, where several numbers have them |
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -47,6 +50,9 @@ pub const FORMAT_VERSION: u32 = 0;
 pub(crate) const HEADER_LEN: usize = 4096;
 /// Alignment of sections, a cache line.
 pub(crate) const SECTION_ALIGN: u64 = 64;
+/// What a slot of the suffix table has for a reference where several numbers end so: all ones, from which no flipped bit
+/// leads to a record of a file below 4 TiB.
+pub(crate) const SEVERAL: u64 = (1 << 40) - 1;
 /// Alignment of records and claimants entries, the unit of references.
 pub(crate) const UNIT: u64 = 8;
 
@@ -71,18 +77,26 @@ pub enum SectionKind {
     Schema = 5,
     /// The streams and their resume tokens.
     Streams = 6,
+    /// The suffix table.
+    Suffixes = 7,
 }
 
 impl SectionKind {
     /// Every kind, in the order of [`Header::sections`].
-    pub const ALL: [SectionKind; 6] = [
+    pub const ALL: [SectionKind; 7] = [
         SectionKind::Records,
         SectionKind::Numbers,
         SectionKind::Claimants,
         SectionKind::Ids,
         SectionKind::Schema,
         SectionKind::Streams,
+        SectionKind::Suffixes,
     ];
+
+    /// Whether a file without it is no snapshot, and whoever does not know it must not read the file.
+    pub fn is_required(self) -> bool {
+        self != SectionKind::Suffixes
+    }
 
     /// The section's name in messages.
     pub fn name(self) -> &'static str {
@@ -93,6 +107,7 @@ impl SectionKind {
             SectionKind::Ids => "ids",
             SectionKind::Schema => "schema",
             SectionKind::Streams => "streams",
+            SectionKind::Suffixes => "suffixes",
         }
     }
 }
@@ -115,6 +130,17 @@ pub struct LogPlace {
     pub line: u64,
     /// The newest change that the snapshot holds, or takes the place of; those behind it are applied over it.
     pub follows: u64,
+}
+
+impl Section {
+    /// An optional section that is not there: no bytes, and what those hash to.
+    pub(super) fn absent() -> Section {
+        Section {
+            offset: 0,
+            length: 0,
+            xxh3: xxh3_64(&[]),
+        }
+    }
 }
 
 /// The header page, decoded.
@@ -140,6 +166,10 @@ pub struct Header {
     pub seed: u64,
     /// Which change log goes on over the file.
     pub log: LogPlace,
+    /// Last digits that the suffix table goes by; 0 where there is none.
+    pub suffix_digits: u64,
+    /// Distinct suffixes of public numbers.
+    pub suffixes: u64,
     /// The sections, in the order of [`SectionKind::ALL`].
     pub sections: [Section; SectionKind::ALL.len()],
 }
@@ -167,7 +197,12 @@ impl Header {
         let mut page = vec![0; HEADER_LEN];
         page[..8].copy_from_slice(&MAGIC);
         page[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        page[12..16].copy_from_slice(&6_u32.to_le_bytes());
+        let present = |kind: &SectionKind| kind.is_required() || self.suffix_digits != 0;
+        let count = SectionKind::ALL
+            .iter()
+            .map(|kind| u32::from(present(kind)))
+            .sum::<u32>();
+        page[12..16].copy_from_slice(&count.to_le_bytes());
         let words = [
             self.file_length,
             self.generation,
@@ -180,17 +215,20 @@ impl Header {
             self.seed,
             self.log.line,
             self.log.follows,
+            self.suffix_digits,
+            self.suffixes,
         ];
         for (word, at) in words.iter().zip((16..).step_by(8)) {
             page[at..at + 8].copy_from_slice(&word.to_le_bytes());
         }
         for (kind, entry) in SectionKind::ALL
             .iter()
+            .filter(|kind| present(kind))
             .zip(page[DIRECTORY..].chunks_exact_mut(DIRECTORY_ENTRY))
         {
             let section = self.section(*kind);
             entry[..4].copy_from_slice(&(*kind as u32).to_le_bytes());
-            entry[6..8].copy_from_slice(&1_u16.to_le_bytes());
+            entry[6..8].copy_from_slice(&u16::from(kind.is_required()).to_le_bytes());
             entry[8..16].copy_from_slice(&section.offset.to_le_bytes());
             entry[16..24].copy_from_slice(&section.length.to_le_bytes());
             entry[24..32].copy_from_slice(&section.xxh3.to_le_bytes());
@@ -245,8 +283,11 @@ impl Header {
                 line: u64_at(page, 88),
                 follows: u64_at(page, 96),
             },
-            sections: Default::default(),
+            suffix_digits: u64_at(page, 104),
+            suffixes: u64_at(page, 112),
+            sections: [Section::absent(); SectionKind::ALL.len()],
         };
+        let has_suffixes = header.suffix_digits != 0;
         if header.file_length != found_length {
             return Err(SnapshotError::Truncated {
                 expected: header.file_length,
@@ -288,9 +329,10 @@ impl Header {
             header.sections[known] = section;
             present[known] = true;
         }
-        match present.iter().position(|present| !present) {
-            Some(missing) => Err(SnapshotError::MissingSection {
-                section: SectionKind::ALL[missing].name(),
+        let mut kinds = SectionKind::ALL.into_iter().zip(present);
+        match kinds.find(|(kind, present)| (kind.is_required() || has_suffixes) && !present) {
+            Some((missing, _)) => Err(SnapshotError::MissingSection {
+                section: missing.name(),
             }),
             None => Ok(header),
         }
@@ -327,6 +369,27 @@ pub(crate) fn number_hash(key: u64, seed: u64) -> u64 {
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)
+}
+
+/// The key whose [`number_hash`] is `hash`: the same steps, backwards.
+pub(crate) fn number_of_hash(hash: u64, seed: u64) -> u64 {
+    let mut key = hash ^ (hash >> 31) ^ (hash >> 62);
+    key = key.wrapping_mul(inverse(0x94d0_49bb_1331_11eb));
+    key = key ^ (key >> 27) ^ (key >> 54);
+    key = key.wrapping_mul(inverse(0xbf58_476d_1ce4_e5b9));
+    key ^ (key >> 30) ^ (key >> 60) ^ seed
+}
+
+/// What an odd number is multiplied by for 1, modulo 2⁶⁴; each of Newton's steps doubles the bits that are right, of
+/// which an odd number itself has three.
+const fn inverse(odd: u64) -> u64 {
+    let mut inverse = odd;
+    let mut step = 0;
+    while step < 5 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(inverse)));
+        step += 1;
+    }
+    inverse
 }
 
 /// The 53-bit hash of a customer's id: the id table's key, and what the reversible spellings for other systems

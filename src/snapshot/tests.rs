@@ -1,3 +1,5 @@
+mod suffix;
+
 use std::collections::BTreeMap;
 use std::io::Cursor;
 

@@ -4,6 +4,7 @@ use super::claimants::{Claimants, Order};
 use super::layout::{self, HEADER_LEN, SectionKind, id_hash53};
 use super::table::{ID_SLOT, NUMBER_SLOT, Table};
 use super::{Snapshot, SnapshotError};
+use crate::number::Key;
 
 /// What a whole verification saw.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,6 +105,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
                         record.id()
                     )));
                 }
+                self.verify_suffix(Key::from_raw(claim.key))?;
                 seen.claims += 1;
             }
             if self.customers_by_hash53(id_hash53(record.id())).count() > 1 {
@@ -117,7 +119,13 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
         go_on(seen.customers)?;
         let numbers = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.numbers);
         let ids = Table::<ID_SLOT>::new(self.section(SectionKind::Ids), self.header.customers);
+        let suffixes = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Suffixes), self.header.suffixes);
         for (what, expected, found) in [
+            (
+                "entries in the suffix table",
+                self.header.suffixes,
+                suffixes.references().count() as u64,
+            ),
             ("customers", self.header.customers, seen.customers),
             ("claims", self.header.claims, seen.claims),
             (

@@ -1,6 +1,7 @@
 //! Writing a snapshot: records as they come, then the tables over them, then the header.
 
 mod contested;
+mod suffixes;
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
@@ -15,6 +16,7 @@ use super::table::{self, Entry, ID_SLOT, NUMBER_SLOT};
 use super::{SnapshotError, Stream};
 use crate::customer::record::HEADER_LEN as RECORD_HEADER;
 use crate::customer::{Record, Schema};
+use crate::number::SuffixDigits;
 
 /// What a snapshot says of itself beside its customers.
 #[derive(Debug, Clone)]
@@ -44,7 +46,8 @@ pub(super) struct Written {
 
 /// Writes one snapshot to `W`, which can be read back: contested numbers are sorted out at the end, by reading the
 /// few records that contest them. Memory: 16 bytes a customer and 16 a claim, and once more for the claims at the end;
-/// with a [`Room`], no more than that allows, and the same file comes of it.
+/// with a [`Room`], no more than that allows, and the same file comes of it. A table of suffixes takes 16 bytes a number
+/// at the end, when the claims have gone.
 pub struct SnapshotWriter<W> {
     out: W,
     at: u64,
@@ -54,6 +57,7 @@ pub struct SnapshotWriter<W> {
     ids: Sorter<Entry>,
     room: Option<Room>,
     seed: u64,
+    suffix_digits: Option<SuffixDigits>,
 }
 
 impl<W: Read + Write + Seek> SnapshotWriter<W> {
@@ -63,6 +67,13 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
     /// Where `out` cannot be written.
     pub fn new(out: W, seed: u64) -> Result<SnapshotWriter<W>, SnapshotError> {
         SnapshotWriter::start(out, seed, None)
+    }
+
+    /// Has the snapshot have a table by which numbers are found by that many last digits; `None`: none.
+    #[must_use]
+    pub fn by_suffix(mut self, digits: Option<SuffixDigits>) -> SnapshotWriter<W> {
+        self.suffix_digits = digits;
+        self
     }
 
     /// Starts a snapshot in `out`, which is empty, and sorts within `room`.
@@ -89,11 +100,12 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
             out,
             at: HEADER_LEN as u64,
             hash: Xxh3Default::new(),
-            sections: Default::default(),
+            sections: [Section::absent(); SectionKind::ALL.len()],
             numbers: Sorter::new(room.as_ref()),
             ids: Sorter::new(room.as_ref()),
             room,
             seed,
+            suffix_digits: None,
         };
         writer.begin(SectionKind::Records)?;
         Ok(writer)
@@ -191,12 +203,20 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         self.end(SectionKind::Claimants);
         let numbers = entries.len();
         self.table::<NUMBER_SLOT>(SectionKind::Numbers, &mut entries)?;
+        let suffixes = self
+            .suffix_digits
+            .map(|digits| self.suffixes(digits, &mut entries));
+        let suffixes = suffixes.transpose()?;
         drop(entries);
         let mut ids = std::mem::replace(&mut self.ids, Sorter::new(None));
         self.table::<ID_SLOT>(SectionKind::Ids, &mut ids)?;
 
         self.json(SectionKind::Schema, facts.schema)?;
         self.json(SectionKind::Streams, facts.streams)?;
+        let suffixes = match suffixes {
+            Some(suffixes) => self.suffix_table(suffixes)?,
+            None => 0,
+        };
 
         let header = Header {
             file_length: self.at,
@@ -209,6 +229,8 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
             contested,
             seed: self.seed,
             log: facts.log,
+            suffix_digits: self.suffix_digits.map_or(0, |digits| u64::from(digits.count())),
+            suffixes,
             sections: self.sections,
         };
         self.out.seek(SeekFrom::Start(0))?;

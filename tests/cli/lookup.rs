@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::program::{built, built_of, run, text};
+use super::program::{built, built_of, run, text, write};
 
 #[test]
 fn a_name_from_outside_is_shown_and_steers_nothing() {
@@ -163,4 +163,72 @@ fn a_damaged_record_is_no_miss() {
         }
     }
     run(&["lookup", "+14806754110", "--snapshot", &damaged]).ok();
+}
+
+#[test]
+fn last_digits_are_told_from_whole_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "r.toml", "phones.suffix_digits = 7");
+    let one = r#"{"id":"c-1","name":"Ada","phones":["+14806754110"]}"#;
+    let before = built_of(one, &[]);
+    let lookup = [
+        "lookup",
+        "6754110",
+        "--config",
+        &config,
+        "--snapshot",
+        &before.data,
+    ];
+    assert!(
+        run(&lookup).ok().starts_with("Nobody\n"),
+        "built without the table"
+    );
+    let shown = run(&[
+        "explain",
+        "6754110",
+        "--config",
+        &config,
+        "--snapshot",
+        &before.data,
+    ])
+    .ok();
+    assert!(shown.contains("with the next merge or import"), "{shown}");
+
+    let built = built_of(one, &["--config", &config]);
+    let shown = run(&[
+        "lookup",
+        "6754110",
+        "--config",
+        &config,
+        "--snapshot",
+        &built.data,
+    ])
+    .ok();
+    assert!(
+        shown.starts_with("Ada\n") && shown.contains("6754110 (suffix match)"),
+        "{shown}"
+    );
+    let shown = run(&[
+        "explain",
+        "6754110",
+        "--config",
+        &config,
+        "--snapshot",
+        &built.data,
+    ])
+    .ok();
+    for expected in [
+        "nobody has the whole number; +14806754110 alone has the same last 7 digits",
+        "1 claim on +14806754110 (suffix match), the strongest first",
+    ] {
+        assert!(shown.contains(expected), "expected {expected:?} in:\n{shown}");
+    }
+    // Off again, at once.
+    let shown = run(&["lookup", "6754110", "--snapshot", &built.data]).ok();
+    assert!(shown.starts_with("Nobody\n"), "{shown}");
+    let shown = run(&["snapshot", "inspect", &built.data]).ok();
+    assert!(shown.contains("suffixes"), "{shown}");
+    run(&["snapshot", "verify", &built.data]).ok();
+    let shown = run(&["snapshot", "inspect", &before.data]).ok();
+    assert!(!shown.contains("suffixes"), "{shown}");
 }

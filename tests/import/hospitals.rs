@@ -82,6 +82,7 @@ fn every_hospital_is_found_by_its_number_however_it_is_written() {
             owner: Owner::NewestClaim,
             on_conflict: OnConflict::Move,
             shared_above: 0,
+            suffix_digits: 0,
         };
         Index::new(Arc::clone(&snapshot), ownership).0
     };

@@ -13,7 +13,7 @@ use ringside::customer::record::{Origin, encode};
 use ringside::customer::{Claim, Record, Schema};
 use ringside::index::{Index, Mode, OnConflict, Owner, Ownership, Phones, Writer};
 use ringside::metrics::Metrics;
-use ringside::number::{Numbering, Settings};
+use ringside::number::{Numbering, Settings, SuffixDigits};
 use ringside::replica::Freshness;
 use ringside::snapshot::writer::{Facts, SnapshotWriter};
 use ringside::snapshot::{MappedSnapshot, Stream};
@@ -28,6 +28,7 @@ pub(crate) struct Plan {
     pub(crate) customers: Vec<Value>,
     pub(crate) mode: Mode,
     pub(crate) shared_above: u32,
+    pub(crate) suffix_digits: u8,
     pub(crate) rules: Vec<TreatmentRule>,
     pub(crate) attestation: Attestation,
     pub(crate) matches_max: usize,
@@ -54,6 +55,7 @@ impl Default for Plan {
             customers: vec![ada()],
             mode: Mode::Unique,
             shared_above: 0,
+            suffix_digits: 0,
             rules: Vec::new(),
             attestation: Attestation::None,
             matches_max: 100,
@@ -119,7 +121,9 @@ pub(crate) fn record(document: &Value, schema: &Schema, since: u64) -> Vec<u8> {
 
 pub(crate) fn centre(plan: &Plan) -> Centre {
     let schema = Schema::from_json(1, &plan.schema).unwrap();
-    let mut writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42).unwrap();
+    let mut writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42)
+        .unwrap()
+        .by_suffix(SuffixDigits::new(plan.suffix_digits));
     for (since, document) in (1..).zip(&plan.customers) {
         let bytes = record(document, &schema, since);
         writer.add(&Record::open(&bytes).unwrap()).unwrap();
@@ -143,6 +147,7 @@ pub(crate) fn centre(plan: &Plan) -> Centre {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: plan.shared_above,
+        suffix_digits: plan.suffix_digits,
     };
     let shared_lines = numbering().shared_lines().to_vec();
     let phones = Phones::new(ownership, shared_lines.iter().map(|key| key.raw()));

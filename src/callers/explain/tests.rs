@@ -15,7 +15,7 @@ use crate::customer::record::{Origin, Record};
 use crate::index::{Index, Phones};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::number::{Numbering, Settings};
+use crate::number::{Numbering, Settings, SuffixDigits};
 use crate::replica::Freshness;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{Snapshot, Stream};
@@ -47,7 +47,8 @@ fn judge(
 ) -> Explanation {
     let intake = Intake::new(numbering(), Limits::default());
     let schema = Schema::default();
-    let mut writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
+    let mut writer = writer.by_suffix(SuffixDigits::new(7));
     for (row, json) in (1_u64..).zip(customers) {
         let customer = document::read(json, &schema, Strictness::Import, Limits::default()).unwrap();
         let position = row.to_be_bytes();
@@ -102,6 +103,7 @@ fn unique(owner: Owner, on_conflict: OnConflict) -> Ownership {
         owner,
         on_conflict,
         shared_above: 0,
+        suffix_digits: 0,
     }
 }
 
@@ -342,4 +344,55 @@ fn a_diversion_is_told_step_by_step() {
         "{:?}",
         found.steps
     );
+}
+
+#[test]
+fn last_digits_say_what_they_came_to() {
+    let seven = Ownership {
+        suffix_digits: 7,
+        ..unique(Owner::NewestClaim, OnConflict::Move)
+    };
+    let last = |found: &Explanation| found.steps.last().unwrap().clone();
+    let found = explain("675-4110", &two(), seven);
+    assert_eq!((found.matched, found.reason), ("suffix", None));
+    assert_eq!(found.matched_number.as_deref(), Some("+14806754110"));
+    assert_eq!(verdicts(&found), [("new", "owner"), ("old", "outranked")]);
+    assert_eq!(
+        last(&found),
+        "nobody has the whole number; +14806754110 alone has the same last 7 digits"
+    );
+    assert!(found.may_greet.allowed);
+    assert_eq!(
+        found.may_disclose.why,
+        "the caller was found by the last digits alone"
+    );
+    let exact = explain("+14806754110", &two(), seven);
+    assert_eq!((exact.matched, exact.matched_number), ("exact", exact.number));
+
+    let mut others = two().to_vec();
+    others.push(serde_json::json!({"id": "x", "name": "X", "phones": ["+1 415 675 4110"]}));
+    let found = explain("6754110", &others, seven);
+    assert_eq!((found.matched, found.reason), ("none", Some("invalid")));
+    assert!(
+        last(&found).contains("several numbers end so"),
+        "{}",
+        last(&found)
+    );
+    let found = explain("6754119", &two(), seven);
+    assert_eq!(last(&found), "no number ends in its last 7 digits");
+    let eight = Ownership {
+        suffix_digits: 8,
+        ..seven
+    };
+    let found = explain("06754110", &two(), eight);
+    assert_eq!(found.matched, "none");
+    assert!(
+        last(&found).contains("with the next merge or import"),
+        "{}",
+        last(&found)
+    );
+    for written in ["675411", "anonymous", "alice@example.org", "112"] {
+        let found = explain(written, &two(), seven);
+        assert!(!last(&found).contains("digits"), "{written}: {}", last(&found));
+    }
 }

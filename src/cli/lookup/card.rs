@@ -64,7 +64,13 @@ impl Card<'_> {
 
     fn several(&self, out: &mut Output) -> io::Result<()> {
         let count = words::counted(self.answer.matches.len() as u64, "customer");
-        out.styled(Style::Bold, format_args!("{count} share {}", self.number()))?;
+        // A shared number that is not the caller's own, but ends like it.
+        let how = if self.answer.matched == "suffix" {
+            " (suffix match)"
+        } else {
+            ""
+        };
+        out.styled(Style::Bold, format_args!("{count} share {}{how}", self.number()))?;
         for found in &self.answer.matches {
             let company = found.company.as_deref().map(|company| format!(", {company}"));
             out.line(format_args!(

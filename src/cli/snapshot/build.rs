@@ -146,6 +146,7 @@ fn reserved(arguments: &BuildArguments, config: &Config, way: &Way) -> Result<(H
         seq: reserved.seq,
         streams: reserved.streams,
         log: reserved.log,
+        suffix_digits: config.phones.suffixes(),
         ..Target::new(dir, reserved.generation, words::now_ms(), memory)
     };
     Ok((held, target))

@@ -48,7 +48,8 @@ pub(in crate::cli) fn run(arguments: &PathArguments, out: &mut Output) -> Result
 
 fn inspect(path: String, snapshot: &MappedSnapshot) -> Inspected<'_> {
     let header = snapshot.header();
-    let sections = SectionKind::ALL.map(|kind| {
+    let present = |kind: &SectionKind| kind.is_required() || header.suffix_digits != 0;
+    let sections = SectionKind::ALL.into_iter().filter(present).map(|kind| {
         let section = header.section(kind);
         SectionSize {
             section: kind.name(),
@@ -68,7 +69,7 @@ fn inspect(path: String, snapshot: &MappedSnapshot) -> Inspected<'_> {
         numbers: header.numbers,
         claims: header.claims,
         contested: header.contested,
-        sections: sections.into(),
+        sections: sections.collect(),
         schema_version: snapshot.schema().version,
         attributes: &snapshot.schema().attributes,
         streams: snapshot.streams(),

@@ -98,3 +98,23 @@ fn what_is_not_there_is_left_out_and_a_refusal_is_not() {
         "not connected, not caught up yet, answers say that they are stale"
     );
 }
+
+#[test]
+fn last_digits_are_told_where_they_are_configured() {
+    let line = |suffix: Value| {
+        let mut status = status();
+        status["suffix"] = suffix;
+        told(&status).into_iter().find(|line| line.starts_with("suffix"))
+    };
+    assert_eq!(line(Value::Null), None);
+    let waits = line(json!({"digits": 7, "ready": false})).unwrap();
+    assert_eq!(
+        waits,
+        "suffixes: the last 7 digits count from the next merge or import on"
+    );
+    let ready = line(json!({"digits": 9, "ready": true})).unwrap();
+    assert_eq!(
+        ready,
+        "suffixes: numbers that nobody has are found by their last 9 digits"
+    );
+}

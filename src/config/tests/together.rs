@@ -88,6 +88,14 @@ fn values_that_do_not_fit_together_are_told() {
             "phones.shared_above = 100001",
             "expected a whole number from 0 to 100000, found 100001",
         ),
+        (
+            "phones.suffix_digits = 6",
+            "ringside.toml:1: `phones.suffix_digits`: expected 0, or 7 to 15, found 6",
+        ),
+        (
+            "phones.suffix_digits = 16",
+            "`phones.suffix_digits`: expected 0, or 7 to 15, found 16",
+        ),
         ("data.dir = ''", "ringside.toml:1: `data.dir`: expected a folder"),
         (
             "data.scrub_interval_s = 1",

@@ -57,6 +57,7 @@ const MOVE: Ownership = Ownership {
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
     shared_above: 0,
+    suffix_digits: 0,
 };
 const REPLACE: Ownership = Ownership {
     on_conflict: OnConflict::Replace,

@@ -8,6 +8,7 @@ const SHARED: Ownership = Ownership {
     owner: Owner::NewestClaim,
     on_conflict: OnConflict::Move,
     shared_above: 0,
+    suffix_digits: 0,
 };
 
 /// Two customers swap their two numbers, over and over, while everything is replaced by earlier and later states: no

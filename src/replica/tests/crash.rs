@@ -183,6 +183,7 @@ fn over(snapshot: Arc<MappedSnapshot>) -> (Arc<Index>, Replica) {
         owner: Owner::NewestClaim,
         on_conflict: OnConflict::Move,
         shared_above: 0,
+        suffix_digits: 0,
     };
     let (index, writer) = Index::new(snapshot, ownership);
     let counters = Counters::register(&Metrics::new().unwrap()).unwrap();

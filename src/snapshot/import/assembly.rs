@@ -232,7 +232,7 @@ impl<'a> Assembly<'a> {
             },
         };
         let (path, header) = if repeats.len() == 0 {
-            let (ReadBack(file), header) = writer.finish(&facts)?;
+            let (ReadBack(file), header) = writer.by_suffix(target.suffix_digits).finish(&facts)?;
             file.get_ref().sync_all()?;
             (folder.dir().join(RECORDS), header)
         } else {
@@ -267,7 +267,8 @@ fn without(
 ) -> Result<(PathBuf, Header), ImportError> {
     let path = held.folder().snapshot(facts.generation);
     let mut staged = durable::Staged::create(&path)?;
-    let mut writer = SnapshotWriter::within(room, ReadBack(staged.writer()?), seed)?;
+    let mut writer =
+        SnapshotWriter::within(room, ReadBack(staged.writer()?), seed)?.by_suffix(target.suffix_digits);
     let mut passing = Passing::along(repeats)?;
     while let Some(record) = records.next()? {
         target.go_on()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CHECKPOINT_BYTES, ImportError, Summary};
+use crate::number::SuffixDigits;
 use crate::snapshot::folder::{FolderError, Held};
 use crate::snapshot::layout::LogPlace;
 use crate::snapshot::{MappedSnapshot, Stream};
@@ -32,6 +33,8 @@ pub struct Target {
     pub created_at_ms: i64,
     /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
     pub memory_bytes: u64,
+    /// Last digits by which numbers are to be found, too.
+    pub suffix_digits: Option<SuffixDigits>,
     /// Bytes of the input after each of which what is done is made durable, so that another try goes on from there:
     /// [`CHECKPOINT_BYTES`], but for tests.
     pub checkpoint_bytes: u64,
@@ -52,6 +55,7 @@ impl Target {
             log: LogPlace::default(),
             created_at_ms,
             memory_bytes,
+            suffix_digits: None,
             checkpoint_bytes: CHECKPOINT_BYTES,
             stop: Arc::default(),
         }
