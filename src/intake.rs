@@ -242,6 +242,60 @@ mod tests {
     }
 
     #[test]
+    fn several_numbers_in_one_phone_are_phones_and_stay_so() {
+        let schema = Schema::default();
+        let written = customer(
+            &json!({"id": "a", "phones": [
+                {"number": "4806754110 / 4806754111", "kind": "home", "shared": true, "verified_at": "2026-03-01"},
+                "+14806754112; 12 34 567",
+                "12",
+            ]}),
+            &schema,
+        );
+        let origin = Origin {
+            stream: 3,
+            position: b"p",
+        };
+        let record = |customer: &Customer| intake().record(customer, &schema, origin, |_| 7).unwrap();
+        let recorded = record(&written);
+        let keys: Vec<(u64, bool)> = recorded
+            .claims
+            .iter()
+            .map(|claim| (claim.key, claim.shared))
+            .collect();
+        assert_eq!(keys, [(14_806_754_110, true), (14_806_754_111, true)]);
+        let unclaimed = [
+            ("phones[1]", Invalid::SeveralNumbers.into()),
+            ("phones[2]", Unstorable::NotValid),
+        ];
+        assert_eq!(
+            recorded.unclaimed,
+            unclaimed.map(|(field, reason)| Unclaimed {
+                field: field.to_owned(),
+                reason
+            }),
+            "by their places in what was written"
+        );
+
+        // As a change to the customer reads it again.
+        let json: serde_json::Value =
+            serde_json::from_slice(Record::open(&recorded.bytes).unwrap().json()).unwrap();
+        let part =
+            |number| json!({"number": number, "kind": "home", "shared": true, "verified_at": "2026-03-01"});
+        assert_eq!(
+            json["phones"],
+            json!([
+                part("4806754110"),
+                part("4806754111"),
+                "+14806754112; 12 34 567",
+                "12"
+            ])
+        );
+        let again = record(&customer(&json, &schema));
+        assert_eq!((again.bytes, again.claims), (recorded.bytes, recorded.claims));
+    }
+
+    #[test]
     fn a_record_holds_the_claims_and_the_origin() {
         let schema = Schema::default();
         let customer = customer(&json!({"id": "a", "phones": ["+14806754110"]}), &schema);
