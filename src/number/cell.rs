@@ -166,7 +166,7 @@ impl<'a> Parts<'a> {
 
     /// Whether a second plus says that there is a second number.
     fn is_plain(&self) -> bool {
-        self.texts.iter().filter(|part| begins_with_plus(part)).count() > 1
+        self.texts.iter().skip(1).any(|part| begins_with_plus(part))
     }
 }
 

@@ -161,6 +161,7 @@ fn where_one_of_several_is_no_number_nothing_is_chosen() {
         "415 555 2671\n72",
         "4155552671, 1.41556E+10",
         "+14155552671 o +1415",
+        "0037900|+0",
     ] {
         assert_eq!(
             numbering.apart(text, Some("US"), false),
@@ -305,7 +306,7 @@ proptest! {
                     prop_assert!(matches!(numbering.key_to_store(part, Some("GB"), extension), Ok(Some(_))));
                 }
             }
-            cell => prop_assert!(!another || extension || cell == Cell::Unclear || text.len() > 100, "{cell:?}"),
+            cell => prop_assert!(!another || extension || cell == Cell::Unclear || text.len() > SEARCHED_BYTES, "{cell:?}"),
         }
     }
 }
