@@ -65,7 +65,7 @@ impl Numbering {
 }
 
 /// Whether a lookup of `text` would have to choose between numbers: behind its first one comes a second. What a slash
-/// divides counts as one.
+/// without blanks divides counts as one.
 pub(super) fn holds_another(text: &str) -> bool {
     let text = text
         .get(..text.floor_char_boundary(SEARCHED_BYTES))
@@ -74,7 +74,7 @@ pub(super) fn holds_another(text: &str) -> bool {
     while let Some(found) = next_break(text, from) {
         from = found.end;
         let behind = piece(text, &found);
-        if !matches!(found.mark, Mark::Slash | Mark::WideSlash)
+        if found.mark != Mark::Slash
             && digits(text.get(..found.start).unwrap_or_default()) >= WHOLE_DIGITS
             && !is_addition(behind, found.mark)
             && is_whole(behind, WHOLE_DIGITS)
@@ -100,12 +100,12 @@ fn apart<'a>(
         let whole = parts.texts.iter().filter(|part| digits(part) >= least).count();
         let (is_all, is_long) = (stored == parts.texts.len(), whole == parts.texts.len());
         // `030/1234567`, in a country whose numbers may have four digits.
-        if parts.slashes_alone && !(is_all && is_long) && is_valid(text) {
+        if parts.slashes_alone && !parts.have_second_plus() && !(is_all && is_long) && is_valid(text) {
             return Cell::One;
         }
         if is_all {
             Cell::Several(parts.texts)
-        } else if stored > 0 || parts.is_plain() || whole > 1 {
+        } else if stored > 0 || parts.have_second_plus() || whole > 1 {
             Cell::Unclear
         } else {
             Cell::One
@@ -164,8 +164,8 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Whether a second plus says that there is a second number.
-    fn is_plain(&self) -> bool {
+    /// Whether a plus begins another part than the first: within a number there is none.
+    fn have_second_plus(&self) -> bool {
         self.texts.iter().skip(1).any(|part| begins_with_plus(part))
     }
 }
@@ -176,7 +176,7 @@ enum Mark {
     Strong,
     /// `;` or a comma, which also begin an extension.
     Weak,
-    /// A slash with a blank beside it.
+    /// A slash with a blank beside it, or before a name or a plus.
     WideSlash,
     /// A slash without.
     Slash,
@@ -201,10 +201,8 @@ fn next_break(text: &str, from: usize) -> Option<Break> {
             ';' | '；' | '؛' => Some((Mark::Weak, end)),
             ',' | '，' | '،' | '、' if !is_pause(before, behind) => Some((Mark::Weak, end)),
             '/' | '／' => {
-                let is_wide = [before, behind.chars().next()]
-                    .iter()
-                    .flatten()
-                    .any(|c| c.is_whitespace());
+                let parts = |c: char| c.is_whitespace() || c.is_alphabetic() || matches!(c, '+' | '＋');
+                let is_wide = before.is_some_and(char::is_whitespace) || behind.starts_with(parts);
                 Some((if is_wide { Mark::WideSlash } else { Mark::Slash }, end))
             }
             _ if c.is_whitespace() && behind.starts_with(['+', '＋']) => Some((Mark::Strong, end)),
@@ -255,10 +253,18 @@ fn piece<'a>(text: &'a str, found: &Break) -> &'a str {
 /// Whether a piece belongs to the number before it: no digits, a parameter of a URI, an extension, or what a conference
 /// asks for.
 fn is_addition(piece: &str, mark: Mark) -> bool {
-    digits(piece) == 0
-        || piece.contains('=')
+    let Some(first_digit) = piece.find(char::is_numeric) else {
+        return true;
+    };
+    let is_code = || {
+        piece
+            .trim()
+            .strip_suffix('#')
+            .is_some_and(|code| code.bytes().all(|byte| byte.is_ascii_digit() || byte == b' '))
+    };
+    piece.get(..first_digit).is_some_and(|name| name.contains('='))
         || is_extension(piece)
-        || mark != Mark::Strong && piece.trim_end().ends_with('#')
+        || mark == Mark::Weak && is_code()
 }
 
 /// Whether a piece is as long as a number, or has a plus to begin one.

@@ -94,6 +94,19 @@ fn two_numbers_are_parted_however_they_are_written() {
             "＋１４１５５５５２６７１；＋１４１５５５５２６７２",
             ["＋１４１５５５５２６７１", "＋１４１５５５５２６７２"],
         ),
+        (
+            "AL",
+            "022 390 442,,55#; 022 390 443,,55#",
+            ["022 390 442,,55#", "022 390 443,,55#"],
+        ),
+        (
+            "US",
+            "tel:555-2671;phone-context=+1415 or tel:555-2672;phone-context=+1415",
+            [
+                "tel:555-2671;phone-context=+1415",
+                "tel:555-2672;phone-context=+1415",
+            ],
+        ),
         ("NU", "4002 / 4003", ["4002", "4003"]),
         ("NU", "4002;4003", ["4002", "4003"]),
     ] {
@@ -214,6 +227,7 @@ fn a_lookup_of_two_numbers_is_no_lookup_of_the_first() {
         "4155552671;4155552672",
         "+1 415 555 2671 or +1 415 555 2672",
         "+14155552671 Bob +14155552672",
+        "+14155552671 Bob / 4155552672",
         "4155552671\n4155552672",
     ] {
         let reading = numbering.read(text, Some("US"));
@@ -246,6 +260,37 @@ fn no_valid_number_of_the_sample_is_cut() {
         }
     }
     assert!(count > 900, "{count} with anything to look at");
+}
+
+/// However the sample writes a number, a second one beside it is never lost without a word, unless both are so short
+/// that the second could be the first one's extension, or its end.
+#[test]
+fn of_two_numbers_of_the_sample_none_is_lost() {
+    let numbering = numbering(|_| {});
+    let (mut parted, mut all, mut lost) = (0, 0, Vec::new());
+    for line in SAMPLE.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let (number, region) = (fields[0], Some(fields[1]));
+        if fields[4] != "1" || !matches!(numbering.key_to_store(number, region, false), Ok(Some(_))) {
+            continue;
+        }
+        for sign in ["; ", ", ", " / ", "/", " | ", "\n", " or "] {
+            let text = format!("{number}{sign}{number}");
+            all += 1;
+            match numbering.apart(&text, region, false) {
+                Cell::Several(parts) => {
+                    assert_eq!(parts, [number.trim(); 2], "{text:?}");
+                    parted += 1;
+                }
+                Cell::Unclear => {}
+                Cell::One if numbering.key_to_store(&text, region, false).is_err() => {}
+                Cell::One if fields[2].len() <= "+688 20610".len() => {}
+                Cell::One => lost.push(text),
+            }
+        }
+    }
+    assert!(parted * 200 > all * 199, "{parted} of {all}");
+    assert!(lost.is_empty(), "{lost:#?}");
 }
 
 /// Numbers that the sample knows to be valid, as E.164 text of 15 digits at most.
