@@ -3,15 +3,16 @@
 //! Imports and feeds both pass through here, so that a number that one of them stores is found however the other
 //! would have written it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use crate::customer::document::{self, Limits, Strictness};
+use crate::customer::document::{self, Limits, MOST_PHONES, Strictness};
 use crate::customer::record::{self, Claim, Origin, TooLarge};
-use crate::customer::{Customer, Record, Schema};
-use crate::number::{Key, Numbering, Unstorable};
+use crate::customer::{Customer, Phone, Record, Schema};
+use crate::number::{Cell, Invalid, Key, Numbering, Unstorable};
 
 /// Makes records of customers. Cheap to clone, shared between threads; clones follow one another's [`Intake::replace`].
 #[derive(Debug, Clone)]
@@ -66,7 +67,8 @@ impl Intake {
     }
 
     /// What `customer`, read under `schema`, claims: its distinct numbers in the order in which it first lists them.
-    /// A number listed twice is shared where either place says so. A withheld number is neither claimed nor a fault.
+    /// Where one place lists several, each of them is claimed. A number listed twice is shared where either place says
+    /// so. A withheld number is neither claimed nor a fault.
     /// `since` gives the seq at which the customer's unbroken claim on a key began.
     pub fn claims(
         &self,
@@ -78,10 +80,25 @@ impl Intake {
         let mut claims: Vec<Claim> = Vec::with_capacity(customer.phones.len());
         let mut unclaimed = Vec::new();
         for number in customer.numbers(schema) {
-            let key =
-                match plan
+            let single = [number.written.as_ref()];
+            let apart = plan
+                .numbering
+                .apart(&number.written, number.region, number.extension);
+            let parts: &[&str] = match &apart {
+                Cell::One => &single,
+                Cell::Several(parts) => parts,
+                Cell::Unclear => {
+                    unclaimed.push(Unclaimed {
+                        field: number.field.to_string(),
+                        reason: Invalid::SeveralNumbers.into(),
+                    });
+                    continue;
+                }
+            };
+            for part in parts {
+                let key = match plan
                     .numbering
-                    .key_to_store(number.written.as_bytes(), number.region, number.extension)
+                    .key_to_store(*part, number.region, number.extension)
                 {
                     Ok(Some(key)) => key,
                     Ok(None) => continue,
@@ -93,13 +110,14 @@ impl Intake {
                         continue;
                     }
                 };
-            match claims.iter_mut().find(|claim| claim.key == key.raw()) {
-                Some(claim) => claim.shared |= number.shared,
-                None => claims.push(Claim {
-                    key: key.raw(),
-                    since: since(key),
-                    shared: number.shared,
-                }),
+                match claims.iter_mut().find(|claim| claim.key == key.raw()) {
+                    Some(claim) => claim.shared |= number.shared,
+                    None => claims.push(Claim {
+                        key: key.raw(),
+                        since: since(key),
+                        shared: number.shared,
+                    }),
+                }
             }
         }
         (claims, unclaimed)
@@ -115,7 +133,42 @@ impl Intake {
         Some(recorded.bytes)
     }
 
-    /// Encodes `customer`, read under `schema` and come from `origin`, with its claims.
+    /// `customer` with a phone for each number, where one phone lists several: agents dial phones. The new ones are of
+    /// the same kind and region, and as shared. What would be more phones than a customer may have stays as written.
+    pub fn with_phones_apart<'a>(&self, customer: &'a Customer) -> Cow<'a, Customer> {
+        let plan = self.0.load();
+        let apart = |phone: &Phone| match plan.numbering.apart(
+            &phone.number,
+            phone.region.as_deref(),
+            phone.is_extension(),
+        ) {
+            Cell::Several(parts) => Some(parts.into_iter().map(str::to_owned).collect::<Vec<_>>()),
+            Cell::One | Cell::Unclear => None,
+        };
+        let several: Vec<(usize, Vec<String>)> = customer
+            .phones
+            .iter()
+            .enumerate()
+            .filter_map(|(at, phone)| Some((at, apart(phone)?)))
+            .collect();
+        let mut customer = Cow::Borrowed(customer);
+        // From the last, so that places stay what they are.
+        for (at, numbers) in several.into_iter().rev() {
+            if customer.phones.len() + numbers.len() - 1 > MOST_PHONES {
+                continue;
+            }
+            let phone = customer.phones[at].clone();
+            let phones = numbers.into_iter().map(|number| Phone {
+                number,
+                ..phone.clone()
+            });
+            customer.to_mut().phones.splice(at..=at, phones);
+        }
+        customer
+    }
+
+    /// Encodes `customer`, read under `schema` and come from `origin`, with its claims. A phone that lists several
+    /// numbers becomes a phone for each.
     ///
     /// # Errors
     /// The customer does not fit in a record.
@@ -128,7 +181,7 @@ impl Intake {
     ) -> Result<Recorded, TooLarge> {
         let (claims, unclaimed) = self.claims(customer, schema, since);
         Ok(Recorded {
-            bytes: record::encode(customer, schema, &claims, origin)?,
+            bytes: record::encode(&self.with_phones_apart(customer), schema, &claims, origin)?,
             claims,
             unclaimed,
         })
@@ -142,8 +195,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::customer::Record;
-    use crate::customer::document::{self, Strictness};
     use crate::number::Settings;
 
     fn intake() -> Intake {
@@ -197,6 +248,61 @@ mod tests {
             let (claims, _) = intake().claims(&customer, &schema, |_| 1);
             assert!(claims.len() == 1 && claims[0].shared, "{claims:?}");
         }
+    }
+
+    #[test]
+    fn several_numbers_in_one_phone_are_phones_and_stay_so() {
+        let schema = Schema::default();
+        let written = customer(
+            &json!({"id": "a", "phones": [
+                {"number": "4806754110 / 4806754111", "kind": "home", "shared": true, "verified_at": "2026-03-01"},
+                "+14806754112; 12 34 567",
+                "12",
+            ]}),
+            &schema,
+        );
+        let origin = Origin {
+            stream: 3,
+            position: b"p",
+            marks: &[],
+        };
+        let record = |customer: &Customer| intake().record(customer, &schema, origin, |_| 7).unwrap();
+        let recorded = record(&written);
+        let keys: Vec<(u64, bool)> = recorded
+            .claims
+            .iter()
+            .map(|claim| (claim.key, claim.shared))
+            .collect();
+        assert_eq!(keys, [(14_806_754_110, true), (14_806_754_111, true)]);
+        let unclaimed = [
+            ("phones[1]", Invalid::SeveralNumbers.into()),
+            ("phones[2]", Unstorable::NotValid),
+        ];
+        assert_eq!(
+            recorded.unclaimed,
+            unclaimed.map(|(field, reason)| Unclaimed {
+                field: field.to_owned(),
+                reason
+            }),
+            "by their places in what was written"
+        );
+
+        // As a change to the customer reads it again.
+        let json: serde_json::Value =
+            serde_json::from_slice(Record::open(&recorded.bytes).unwrap().json()).unwrap();
+        let part =
+            |number| json!({"number": number, "kind": "home", "shared": true, "verified_at": "2026-03-01"});
+        assert_eq!(
+            json["phones"],
+            json!([
+                part("4806754110"),
+                part("4806754111"),
+                "+14806754112; 12 34 567",
+                "12"
+            ])
+        );
+        let again = record(&customer(&json, &schema));
+        assert_eq!((again.bytes, again.claims), (recorded.bytes, recorded.claims));
     }
 
     #[test]

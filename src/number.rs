@@ -10,6 +10,7 @@
 //! function, `parse::parse`.
 
 mod address;
+mod cell;
 mod key;
 mod lines;
 mod numbering;
@@ -25,6 +26,7 @@ mod tables;
 mod trace;
 mod written;
 
+pub use cell::Cell;
 pub use key::{Key, Kind};
 pub use numbering::Numbering;
 pub use parse::ParseReason;

@@ -6,6 +6,8 @@ use ringside::snapshot::import::Reject;
 
 use place::{Place, claimant_ids, json, rejects};
 
+#[path = "import/cells.rs"]
+mod cells;
 #[path = "import/faults.rs"]
 mod faults;
 #[path = "import/hospitals.rs"]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{AttributeType, Customer, Schema};
+use super::{AttributeType, Customer, Phone, Schema};
 
 /// A number as a document writes it, and what it says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,15 @@ impl fmt::Display for NumberField<'_> {
     }
 }
 
+impl Phone {
+    /// Whether it is an internal extension.
+    pub fn is_extension(&self) -> bool {
+        self.kind
+            .as_deref()
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("extension"))
+    }
+}
+
 impl Customer {
     /// Every number that the customer lists: phones in the source's order, then attributes of type Phone in
     /// the order of `schema`, which must be the one that the customer was read under.
@@ -50,10 +59,7 @@ impl Customer {
                 field: NumberField::Phone(index),
                 written: Cow::Borrowed(phone.number.as_str()),
                 region: phone.region.as_deref(),
-                extension: phone
-                    .kind
-                    .as_deref()
-                    .is_some_and(|kind| kind.eq_ignore_ascii_case("extension")),
+                extension: phone.is_extension(),
                 shared: phone.shared,
             });
         let attributes = self.attributes.iter().filter_map(|(position, json)| {

@@ -10,7 +10,7 @@ use super::parts::{self, Limits};
 use super::{AttributeDef, Customer, Flags, Label, Phone, Refusal, Schema};
 
 /// The most phones that one customer may have.
-const MOST_PHONES: usize = 100;
+pub const MOST_PHONES: usize = 100;
 /// The most labels that one customer may have.
 const MOST_LABELS: usize = 100;
 /// The most characters of a label's name.

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use percent_encoding::percent_decode_str;
 
+use super::cell;
+
 /// The host of an anonymous SIP caller (RFC 3323).
 const ANONYMOUS_HOST: &str = "anonymous.invalid";
 
@@ -17,6 +19,8 @@ pub(super) struct Address<'a> {
     /// A `phone-context` that begins with a plus: it stands before the user's digits.
     pub(super) context: Option<&'a str>,
     pub(super) anonymous_host: bool,
+    /// Whether another number follows where a parameter, an extension or a name could.
+    pub(super) several: bool,
 }
 
 /// What kind of text the user part was found in.
@@ -39,6 +43,7 @@ impl<'a> Address<'a> {
                 form: Form::Number,
                 context: None,
                 anonymous_host: false,
+                several: false,
             };
         }
         let text = inside_brackets(without_quotes(tidy(written)));
@@ -68,6 +73,7 @@ impl<'a> Address<'a> {
             form: Form::Number,
             context: context_of(parameters),
             anonymous_host: false,
+            several: cell::holds_another(text),
         }
     }
 
@@ -88,6 +94,7 @@ impl<'a> Address<'a> {
             form,
             context: context_of(userinfo),
             anonymous_host: host_name.eq_ignore_ascii_case(ANONYMOUS_HOST),
+            several: false,
         }
     }
 }

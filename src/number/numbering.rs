@@ -268,9 +268,13 @@ impl Numbering {
             form,
             context,
             anonymous_host,
+            several,
         } = Address::of(text);
         if user.as_ref() != text {
             trace.note(|| format!("user part {user:?}"));
+        }
+        if several {
+            return Reading::of(Outcome::Invalid(Invalid::SeveralNumbers));
         }
         let number = written::in_ascii(Cow::Borrowed(user.as_ref()));
         if anonymous_host || self.rules.is_withheld_word(&number) || form != Form::Host && number.is_empty() {

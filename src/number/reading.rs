@@ -69,6 +69,12 @@ pub enum Invalid {
     /// A spreadsheet's rounding; its digits are lost.
     #[error("scientific notation: the spreadsheet has rounded the digits away; export the column as text")]
     ScientificNotation,
+    /// Two numbers in one place; which of them was meant nobody can say.
+    #[error(
+        "several numbers in one place: expected one, or for a customer several that are all valid; write each in a \
+         place of its own"
+    )]
+    SeveralNumbers,
     /// More digits than a public number can have.
     #[error("more than 15 digits: no public number is that long")]
     MoreThanFifteenDigits,

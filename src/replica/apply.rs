@@ -357,7 +357,7 @@ impl Replica {
         } else {
             let limits = self.intake.limits();
             let read = document::read(json, &self.state.schema, Strictness::Feed, limits)?;
-            Some(read.customer)
+            Some(self.intake.with_phones_apart(&read.customer).into_owned())
         };
         let id = match &expected {
             Some(customer) => customer.id.clone(),

@@ -15,7 +15,7 @@ use crate::customer::document::{self, Strictness};
 use crate::customer::record::Origin;
 use crate::customer::{Phone, Refusal, Schema};
 use crate::intake::Intake;
-use crate::number::Region;
+use crate::number::{Cell, Invalid, Region, Unstorable};
 use crate::snapshot::MappedSnapshot;
 
 /// A batch is full with so many rows …
@@ -260,8 +260,17 @@ impl Encoder<'_> {
             }
         };
         if let Some(region) = self.region {
-            let is_national =
-                |phone: &&mut Phone| phone.region.is_none() && !phone.number.trim_start().starts_with('+');
+            let has_plus = |number: &str| number.trim_start().starts_with('+');
+            // Behind a first number with a plus there may be one without.
+            let is_national = |phone: &&mut Phone| {
+                phone.region.is_none()
+                    && (!has_plus(&phone.number)
+                        || self.intake.numbering().apart(
+                            &phone.number,
+                            Some(region.as_str()),
+                            phone.is_extension(),
+                        ) != Cell::One)
+            };
             for phone in customer.phones.iter_mut().filter(is_national) {
                 phone.region = Some(region.as_str().to_owned());
             }
@@ -281,9 +290,11 @@ impl Encoder<'_> {
                 unbroken.map_or(begins, |claim| claim.since)
             })
             .map_err(|error| Reject::row(row, error.to_string()))?;
-        let kept = self.invalid_phones == InvalidPhones::Keep;
         let mut phones = Vec::new();
         for unclaimed in recorded.unclaimed {
+            // Which of several numbers is the customer's nobody can say, so that there is nothing to show either.
+            let kept = self.invalid_phones == InvalidPhones::Keep
+                && unclaimed.reason != Unstorable::Invalid(Invalid::SeveralNumbers);
             let reject = reject(unclaimed.field, unclaimed.reason.to_string(), kept);
             if !kept {
                 return Err(reject);
