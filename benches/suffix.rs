@@ -3,7 +3,8 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
-    reason = "a benchmark that cannot set up should stop"
+    clippy::print_stderr,
+    reason = "a benchmark that cannot set up should stop, and says how big its tables are"
 )]
 
 use std::hint::black_box;
