@@ -87,6 +87,8 @@ impl App {
 
         site::tell_suffixes(&index);
         let intake = Intake::new(rules.numbering.clone(), site::limits(config));
+        let feeds = sources::feeds(config, &rules.numbering);
+        intake.replace(rules.numbering.clone(), feeds, site::limits(config));
         let counters = Counters::register(&metrics)?;
         let replica = Replica::new(writer, intake.clone(), site::bounds(config), counters);
         let feeds = followed(config);

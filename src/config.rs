@@ -24,7 +24,9 @@ use crate::{feed, http, index, number, telemetry};
 pub use changes::{Change, Uptake};
 pub use error::{ConfigError, Origin};
 pub use loaded::Loaded;
-pub use sections::{Admin, Customer, Data, Import, Keys, Listener, Metrics, Named, Tls};
+pub use sections::{
+    Admin, Customer, Data, DialectSettings, Dialects, Import, Keys, Listener, Metrics, Named, Tls,
+};
 
 use tree::Node;
 
@@ -45,6 +47,8 @@ const TEMPLATE: &str = "main";
 pub struct Config {
     /// Where callers and desktops connect; one of them enabled at the least.
     pub listener: Named<Listener>,
+    /// What is particular to ways of asking, wherever they are spoken.
+    pub dialect: Dialects,
     /// Health, metrics and roles.
     pub admin: Admin,
     /// Who may ask.
@@ -88,6 +92,25 @@ impl Config {
         env: impl Iterator<Item = (String, String)>,
     ) -> Result<Config, ConfigError> {
         Ok(Loaded::read(file, env)?.config)
+    }
+
+    /// Every place that says what is particular to the numbers of a source, by its path, and what it says.
+    pub fn number_sources(&self) -> Vec<(String, number::SourceSettings)> {
+        let mut sources = vec![(
+            "dialect.native.numbers".to_owned(),
+            self.dialect.native.numbers.clone(),
+        )];
+        for (name, listener) in &self.listener {
+            sources.push((format!("listener.{name}.numbers"), listener.numbers.clone()));
+            for (dialect, numbers) in &listener.dialect_numbers {
+                let path = format!("listener.{name}.dialect_numbers.{}", dialect.name());
+                sources.push((path, numbers.clone()));
+            }
+        }
+        for (name, feed) in &self.feed {
+            sources.push((format!("feed.{name}.numbers"), feed.numbers.clone()));
+        }
+        sources
     }
 
     /// The file of keys.

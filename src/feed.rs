@@ -15,6 +15,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::number::SourceSettings;
+
 pub use push::{PushRefused, Pushed, Pushes};
 pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
 
@@ -28,6 +30,8 @@ pub struct Settings {
     pub path: PathBuf,
     /// Milliseconds between two looks, 10 to 60 000.
     pub poll_ms: u64,
+    /// What is particular to the numbers of its customers.
+    pub numbers: SourceSettings,
 }
 
 /// What delivers changes, in this version.

@@ -4,6 +4,7 @@
 //! would have written it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -16,13 +17,26 @@ use crate::number::{Cell, Invalid, Key, Numbering, Unstorable};
 
 /// Makes records of customers. Cheap to clone, shared between threads; clones follow one another's [`Intake::replace`].
 #[derive(Debug, Clone)]
-pub struct Intake(Arc<ArcSwap<Plan>>);
+pub struct Intake {
+    plan: Arc<ArcSwap<Plan>>,
+    /// Whose customers they are, where a feed delivers them.
+    feed: Option<Arc<str>>,
+}
 
 /// What customers are taken in by, replaced whole.
 #[derive(Debug)]
 struct Plan {
     numbering: Numbering,
+    /// How numbers of feeds' customers are read, where that is particular.
+    feeds: BTreeMap<String, Numbering>,
     limits: Limits,
+}
+
+impl Plan {
+    fn numbering(&self, feed: Option<&str>) -> &Numbering {
+        feed.and_then(|feed| self.feeds.get(feed))
+            .unwrap_or(&self.numbering)
+    }
 }
 
 /// A number that a customer lists and that nobody can be found by.
@@ -48,22 +62,44 @@ pub struct Recorded {
 impl Intake {
     /// Reads numbers by `numbering`; `limits` say how many parts a customer keeps.
     pub fn new(numbering: Numbering, limits: Limits) -> Intake {
-        Intake(Arc::new(ArcSwap::from_pointee(Plan { numbering, limits })))
+        let plan = Plan {
+            numbering,
+            feeds: BTreeMap::new(),
+            limits,
+        };
+        Intake {
+            plan: Arc::new(ArcSwap::from_pointee(plan)),
+            feed: None,
+        }
     }
 
-    /// Reads numbers by `numbering` and keeps as many parts as `limits` say from the next customer on, in every clone.
-    pub fn replace(&self, numbering: Numbering, limits: Limits) {
-        self.0.store(Arc::new(Plan { numbering, limits }));
+    /// Reads numbers by `numbering`, those of the customers of `feeds` by theirs, and keeps as many parts as `limits` say
+    /// from the next customer on, in every clone.
+    pub fn replace(&self, numbering: Numbering, feeds: BTreeMap<String, Numbering>, limits: Limits) {
+        self.plan.store(Arc::new(Plan {
+            numbering,
+            feeds,
+            limits,
+        }));
+    }
+
+    /// The same for customers of the feed `name`.
+    #[must_use]
+    pub fn of_feed(&self, name: &str) -> Intake {
+        Intake {
+            plan: Arc::clone(&self.plan),
+            feed: Some(name.into()),
+        }
     }
 
     /// How many parts a customer keeps.
     pub fn limits(&self) -> Limits {
-        self.0.load().limits
+        self.plan.load().limits
     }
 
     /// The numbering plan.
     pub fn numbering(&self) -> Numbering {
-        self.0.load().numbering.clone()
+        self.plan.load().numbering(self.feed.as_deref()).clone()
     }
 
     /// What `customer`, read under `schema`, claims: its distinct numbers in the order in which it first lists them.
@@ -76,14 +112,13 @@ impl Intake {
         schema: &Schema,
         since: impl Fn(Key) -> u64,
     ) -> (Vec<Claim>, Vec<Unclaimed>) {
-        let plan = self.0.load();
+        let plan = self.plan.load();
+        let numbering = plan.numbering(self.feed.as_deref());
         let mut claims: Vec<Claim> = Vec::with_capacity(customer.phones.len());
         let mut unclaimed = Vec::new();
         for number in customer.numbers(schema) {
             let single = [number.written.as_ref()];
-            let apart = plan
-                .numbering
-                .apart(&number.written, number.region, number.extension);
+            let apart = numbering.apart(&number.written, number.region, number.extension);
             let parts: &[&str] = match &apart {
                 Cell::One => &single,
                 Cell::Several(parts) => parts,
@@ -96,10 +131,7 @@ impl Intake {
                 }
             };
             for part in parts {
-                let key = match plan
-                    .numbering
-                    .key_to_store(*part, number.region, number.extension)
-                {
+                let key = match numbering.key_to_store(*part, number.region, number.extension) {
                     Ok(Some(key)) => key,
                     Ok(None) => continue,
                     Err(reason) => {
@@ -136,8 +168,9 @@ impl Intake {
     /// `customer` with a phone for each number, where one phone lists several: agents dial phones. The new ones are of
     /// the same kind and region, and as shared. What would be more phones than a customer may have stays as written.
     pub fn with_phones_apart<'a>(&self, customer: &'a Customer) -> Cow<'a, Customer> {
-        let plan = self.0.load();
-        let apart = |phone: &Phone| match plan.numbering.apart(
+        let plan = self.plan.load();
+        let numbering = plan.numbering(self.feed.as_deref());
+        let apart = |phone: &Phone| match numbering.apart(
             &phone.number,
             phone.region.as_deref(),
             phone.is_extension(),

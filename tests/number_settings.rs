@@ -188,3 +188,20 @@ fn settings_are_read_strictly() {
     assert!(toml::from_str::<Settings>(&toml.replace("allow_invalid = false", "")).is_err());
     assert!(toml::from_str::<Settings>(&toml.replace("\"zz\"", "\"Narnia\"")).is_err());
 }
+
+#[test]
+fn a_source_that_says_nothing_reads_as_everybody_does() {
+    let settings = Settings {
+        extension_lengths: vec![4],
+        outside_line_prefixes: vec!["9".to_owned()],
+        ..Settings::builtin()
+    };
+    let all = Numbering::new(&settings).unwrap();
+    let same = all.with_source(&SourceSettings::default()).unwrap();
+    let sample = include_str!("data/phone_sample.tsv");
+    for row in sample.lines().skip(1) {
+        let mut columns = row.split('\t');
+        let (written, region) = (columns.next().unwrap(), columns.next());
+        assert_eq!(all.read(written, region), same.read(written, region), "{written}");
+    }
+}

@@ -16,5 +16,7 @@ mod serving;
 mod signals;
 #[path = "operations/site.rs"]
 mod site;
+#[path = "operations/sources.rs"]
+mod sources;
 #[path = "support/wire.rs"]
 mod wire;

@@ -179,7 +179,9 @@ impl Site {
         self.tenant
             .freshness
             .set_stale_after(config.answers.stale_after_s);
-        self.intake.replace(rules.numbering.clone(), limits(config));
+        let feeds = sources::feeds(config, &rules.numbering);
+        self.intake
+            .replace(rules.numbering.clone(), feeds, limits(config));
         self.installer.set(bounds(config));
     }
 }

@@ -1,13 +1,15 @@
 //! The one place where a configuration becomes rules for numbers, owners and treatment: everything made here can be
 //! made again of another configuration, and put in place of the old.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::AppError;
 use crate::callers::{Meters, Source, Sources, Treatment};
 use crate::config::Config;
+use crate::http::Dialect;
 use crate::index::Phones;
-use crate::number::Numbering;
+use crate::number::{Numbering, SourceSettings};
 use crate::tenant::Tenant;
 
 /// Who answers for a number, for [`crate::index::Index`]: the rules of ownership, and the shared lines as `numbering`,
@@ -50,7 +52,10 @@ pub(super) fn of(
     };
     let listeners = config.listener.iter().map(|(name, listener)| {
         let source = Source {
-            numbering: any.numbering.for_source(listener.region, listener.mode),
+            numbering: particular(
+                &any.numbering,
+                &listener.numbers(Dialect::Native, &config.dialect),
+            ),
             ..any.clone()
         };
         (name.clone(), source)
@@ -59,4 +64,21 @@ pub(super) fn of(
         listeners: listeners.collect(),
         any,
     }
+}
+
+/// `numbering` for a source with `settings` of its own. They were found to make sense when the configuration was checked.
+pub(crate) fn particular(numbering: &Numbering, settings: &SourceSettings) -> Numbering {
+    numbering
+        .with_source(settings)
+        .unwrap_or_else(|_| numbering.clone())
+}
+
+/// How numbers of each feed's customers are read, where that is particular.
+pub(crate) fn feeds(config: &Config, numbering: &Numbering) -> BTreeMap<String, Numbering> {
+    config
+        .feed
+        .iter()
+        .filter(|(_, feed)| feed.numbers != SourceSettings::default())
+        .map(|(name, feed)| (name.clone(), particular(numbering, &feed.numbers)))
+        .collect()
 }

@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 85] = [
+const UPTAKE: [(&str, Uptake); 89] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -41,8 +41,10 @@ const UPTAKE: [(&str, Uptake); 85] = [
     ("data.overlay_max_mib", Uptake::Restart),
     ("data.rejects_max_mib", Uptake::Restart),
     ("data.scrub_interval_s", Uptake::Restart),
+    ("dialect.*.numbers.*", Uptake::Live),
     ("feed.*", Uptake::Restart),
     ("feed.*.kind", Uptake::Restart),
+    ("feed.*.numbers.*", Uptake::Numbers),
     ("feed.*.path", Uptake::Restart),
     ("feed.*.poll_ms", Uptake::Restart),
     ("guard.ignore_below", Uptake::Live),
@@ -68,11 +70,13 @@ const UPTAKE: [(&str, Uptake); 85] = [
     ("listener.*", Uptake::Restart),
     ("listener.*.address", Uptake::Restart),
     ("listener.*.dialect_sources.*", Uptake::Live),
+    ("listener.*.dialect_numbers.*.*", Uptake::Live),
     ("listener.*.dialects", Uptake::Live),
     ("listener.*.enabled", Uptake::Restart),
     ("listener.*.key_in_query", Uptake::Live),
     ("listener.*.keys", Uptake::Live),
     ("listener.*.mode", Uptake::Live),
+    ("listener.*.numbers.*", Uptake::Live),
     ("listener.*.region", Uptake::Live),
     ("listener.*.scopes", Uptake::Live),
     ("listener.*.sources", Uptake::Live),
@@ -199,6 +203,10 @@ mod tests {
             "listener.new".to_owned(),
             "feed.new".to_owned(),
             "listener.new.dialect_sources.native".to_owned(),
+            "listener.new.dialect_numbers.native.mode".to_owned(),
+            "listener.new.numbers.mode".to_owned(),
+            "dialect.new.numbers.mode".to_owned(),
+            "feed.new.numbers.mode".to_owned(),
         ];
         leaves("", &defaults, &mut keys);
         let undecided: Vec<&String> = keys.iter().filter(|key| uptake(key).is_none()).collect();

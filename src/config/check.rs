@@ -210,6 +210,12 @@ fn rules(config: &Config) -> Result<(), Unfit> {
         let list = error.key().split('.').next().unwrap_or_default();
         Unfit::new(format!("numbers.{list}"), error.expected(), error.found())
     })?;
+    for (path, settings) in config.number_sources() {
+        numbering.with_source(&settings).map_err(|error| {
+            let key = error.key();
+            Unfit::new(format!("{path}.{key}"), error.expected(), error.found())
+        })?;
+    }
     Treatment::new(&config.treatment, &numbering)
         .map(|_| ())
         .map_err(|error| Unfit::new(error.path(), error.expected.clone(), error.found.clone()))

@@ -9,7 +9,7 @@ use serde::de::value::StringDeserializer;
 use serde::de::{Deserializer, Error, Unexpected};
 
 use crate::http::{Ceiling, Demand, Dialect, Sources};
-use crate::number::{Mode, Region};
+use crate::number::{Mode, Region, SourceSettings};
 
 /// Listeners or feeds by their names.
 pub type Named<T> = BTreeMap<String, T>;
@@ -44,8 +44,53 @@ pub struct Listener {
     pub keys: Demand,
     /// Whether `?key=` counts.
     pub key_in_query: bool,
+    /// What else is particular to the numbers that arrive here.
+    pub numbers: SourceSettings,
+    /// The same for each dialect, ahead of `numbers`.
+    pub dialect_numbers: BTreeMap<Dialect, SourceSettings>,
     /// What makes connections over TCP secret.
     pub tls: Tls,
+}
+
+/// What is particular to ways of asking, wherever they are spoken.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dialects {
+    /// Ringside's own.
+    pub native: DialectSettings,
+}
+
+/// What is particular to one way of asking.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialectSettings {
+    /// What is particular to its numbers.
+    pub numbers: SourceSettings,
+}
+
+impl Dialects {
+    /// What is particular to `dialect`.
+    pub fn get(&self, dialect: Dialect) -> &DialectSettings {
+        match dialect {
+            Dialect::Native => &self.native,
+        }
+    }
+}
+
+impl Listener {
+    /// What is particular to the numbers that arrive here in `dialect`, of which `dialects` says what holds for it
+    /// everywhere: what is said of the dialect here goes first, then what is said of the listener.
+    pub fn numbers(&self, dialect: Dialect, dialects: &Dialects) -> SourceSettings {
+        let named = SourceSettings {
+            default_region: self.region,
+            mode: self.mode,
+            ..SourceSettings::default()
+        };
+        let here = self.dialect_numbers.get(&dialect).cloned().unwrap_or_default();
+        here.or(&self.numbers)
+            .or(&named)
+            .or(&dialects.get(dialect).numbers)
+    }
 }
 
 /// The files of TLS.

@@ -365,3 +365,33 @@ fn who_may_ask_is_said_for_each_listener() {
     assert_eq!(pbx.dialects, [http::Dialect::Native]);
     assert_eq!(config.keys_file(), Path::new("kept/keys.json"));
 }
+
+#[test]
+fn what_is_particular_to_a_source_of_numbers_is_checked_and_told_by_its_path() {
+    for (text, path) in [
+        (
+            "[listener.main]\nnumbers = {area_code = '4x'}",
+            "listener.main.numbers.area_code",
+        ),
+        (
+            "[listener.main]\ndialect_numbers = {native = {extension_lengths = [0]}}",
+            "listener.main.dialect_numbers.native.extension_lengths",
+        ),
+        (
+            "[feed.main]\nnumbers = {withheld_numbers = ['1']}",
+            "feed.main.numbers.withheld_numbers",
+        ),
+        (
+            "[dialect.native]\nnumbers = {emergency_numbers = ['x']}",
+            "dialect.native.numbers.emergency_numbers",
+        ),
+        ("[listener.main]\nnumbers = {area_cod = '480'}", "area_code"),
+        (
+            "[listener.main]\nnumbers = {aliases = []}",
+            "listener.main.numbers.aliases",
+        ),
+    ] {
+        let told = fault(text, &[]);
+        assert!(told.contains(path), "{told}");
+    }
+}

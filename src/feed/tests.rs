@@ -14,7 +14,7 @@ use crate::customer::{Record, Schema};
 use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::number::{self, Numbering};
+use crate::number::{self, Numbering, SourceSettings};
 use crate::replica::{Counters, Freshness, LOG, Replica, Settings as Bounds, guard};
 use crate::snapshot::folder::{Folder, FolderError, Held, ReadBack};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
@@ -82,6 +82,7 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
             kind: Kind::File,
             path: changes.clone(),
             poll_ms,
+            numbers: SourceSettings::default(),
         },
     )]);
     let compaction = Compaction {

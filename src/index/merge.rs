@@ -68,7 +68,7 @@ impl Merge {
         for record in self.snapshot.records() {
             let record = record?;
             if let Ok(None) = sealed.customer(record.id(), self.seq) {
-                self.add(&mut writer, &record)?;
+                self.add(&mut writer, &record, streams)?;
             }
         }
         let mut changed: Vec<(&str, &Entry)> = sealed.customers(self.seq).flatten().collect();
@@ -77,7 +77,7 @@ impl Merge {
             if let Entry::Customer(bytes) = entry {
                 let record =
                     Record::open(bytes).map_err(|source| SnapshotError::Record { offset: 0, source })?;
-                self.add(&mut writer, &record)?;
+                self.add(&mut writer, &record, streams)?;
             }
         }
         let facts = Facts {
@@ -98,11 +98,16 @@ impl Merge {
         &self,
         writer: &mut SnapshotWriter<W>,
         record: &Record<'_>,
+        streams: &[Stream],
     ) -> Result<(), SnapshotError> {
         let intake = self.intake.as_ref();
         let rewritten = intake
             .filter(|_| record.schema_version() != self.schema.version)
-            .and_then(|intake| intake.under(record, &self.schema, self.seq));
+            .and_then(|intake| {
+                let feed = streams.get(usize::from(record.origin().stream));
+                let feed = feed.map_or("", |stream| stream.stream.as_str());
+                intake.of_feed(feed).under(record, &self.schema, self.seq)
+            });
         match rewritten.as_deref().map(Record::open) {
             Some(Ok(rewritten)) => writer.add(&rewritten),
             // One that the new schema does not take stays readable under the old one.

@@ -42,6 +42,8 @@ impl Numbering {
     /// Takes apart what a customer lists in one place. The arguments are those of [`Numbering::key_to_store`], by which
     /// each part is judged.
     pub fn apart<'a>(&self, written: &'a str, region: Option<&str>, extension: bool) -> Cell<'a> {
+        // The comma of `9,` is no break between numbers.
+        let written = self.without_outside_line(written);
         if is_plain(written) {
             return Cell::One;
         }

@@ -129,6 +129,12 @@ impl Numbering {
         })
     }
 
+    /// What stands behind an outside-line prefix, or all of it.
+    pub(super) fn without_outside_line<'a>(&self, written: &'a str) -> &'a str {
+        let text = written.trim_start();
+        self.source.without_prefix(text).unwrap_or(written)
+    }
+
     /// The region that numbers without a plus are read in.
     pub fn default_region(&self) -> Region {
         self.source.region
@@ -163,7 +169,7 @@ impl Numbering {
             Outcome::Withheld => Ok(None),
             Outcome::Invalid(invalid) => Err(invalid.into()),
             // Emergency numbers are read as internal ones, unless an extension has the very digits.
-            Outcome::Internal(key) if !self.rules.is_extension(&key.to_string()) => {
+            Outcome::Internal(key) if !self.source.is_extension(&key.to_string()) => {
                 Err(Unstorable::Emergency)
             }
             Outcome::Internal(key) => Ok(Some(key)),
@@ -235,7 +241,7 @@ impl Numbering {
     fn extension_to_store(&self, written: &[u8]) -> Result<Option<Key>, Unstorable> {
         let text = str::from_utf8(written).map_err(|_| Invalid::NotUtf8)?;
         let text = written::in_ascii(Address::of(text).user);
-        if text.is_empty() || self.rules.is_withheld_word(&text) {
+        if text.is_empty() || self.source.is_withheld_word(&text) {
             return Ok(None);
         }
         if written::is_scientific(&text) {
@@ -277,7 +283,8 @@ impl Numbering {
             return Reading::of(Outcome::Invalid(Invalid::SeveralNumbers));
         }
         let number = written::in_ascii(Cow::Borrowed(user.as_ref()));
-        if anonymous_host || self.rules.is_withheld_word(&number) || form != Form::Host && number.is_empty() {
+        if anonymous_host || self.source.is_withheld_word(&number) || form != Form::Host && number.is_empty()
+        {
             trace.note(|| "a word, an address or an empty text that stands for a withheld number".to_owned());
             return Reading::of(Outcome::Withheld);
         }
@@ -327,7 +334,7 @@ impl Numbering {
             let with_context = context.map(|context| format!("{context}{text}"));
             return self.public(with_context.as_deref().unwrap_or(text), region, trace);
         }
-        if text.is_empty() || digits.are_zeros() && !self.rules.is_emergency(digits.as_str()) {
+        if text.is_empty() || digits.are_zeros() && !self.source.is_emergency(digits.as_str()) {
             trace.note(|| "nothing or zeros: withheld".to_owned());
             return Ok((Outcome::Withheld, None));
         }
@@ -348,9 +355,9 @@ impl Numbering {
     }
 
     fn internal<T: Trace>(&self, digits: &str, trace: &mut T) -> Option<Outcome> {
-        let rule = if self.rules.is_extension(digits) {
+        let rule = if self.source.is_extension(digits) {
             "an internal extension"
-        } else if self.rules.is_emergency(digits) {
+        } else if self.source.is_emergency(digits) {
             "an emergency number"
         } else {
             return None;
@@ -429,7 +436,7 @@ impl Numbering {
         region: Region,
         trace: &mut T,
     ) -> Result<(Outcome, Option<Key>), Invalid> {
-        if self.rules.is_withheld_number(digits) {
+        if self.source.is_withheld_number(digits) {
             trace.note(|| "a number that gateways send for a withheld one".to_owned());
             return Ok((Outcome::Withheld, None));
         }

@@ -8,12 +8,6 @@ use super::settings::{Alias, Mode, Settings, SettingsError, SourceSettings};
 /// What applies to numbers of every source.
 #[derive(Debug)]
 pub(super) struct Rules {
-    withheld_words: Vec<String>,
-    /// Digits after the plus.
-    withheld_numbers: Vec<String>,
-    extension_lengths: Vec<usize>,
-    extension_ranges: Vec<ExtensionRange>,
-    emergency_numbers: Vec<String>,
     aliases: Vec<Replacement>,
     pub(super) lines: Lines,
     pub(super) allow_invalid: bool,
@@ -27,9 +21,15 @@ pub(super) struct Source {
     pub(super) area_code: String,
     pub(super) double_zero_is_plus: bool,
     outside_line_prefixes: Vec<String>,
+    withheld_words: Vec<String>,
+    /// Digits after the plus.
+    withheld_numbers: Vec<String>,
+    extension_lengths: Vec<usize>,
+    extension_ranges: Vec<ExtensionRange>,
+    emergency_numbers: Vec<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ExtensionRange {
     first: String,
     last: String,
@@ -46,44 +46,7 @@ struct Replacement {
 impl Rules {
     /// Everything but the declared numbers: reading those takes the rules.
     pub(super) fn of(settings: &Settings) -> Result<Rules, SettingsError> {
-        let is_phrase = |word: &str| word.chars().next().is_some_and(char::is_alphabetic);
-        let is_length = |length: &u8| (1..=17).contains(length);
-        if let Some(length) = settings
-            .extension_lengths
-            .iter()
-            .find(|length| !is_length(length))
-        {
-            return Err(wrong("extension_lengths", "1 to 17 digits", &length.to_string()));
-        }
-        let ranges = settings
-            .extension_ranges
-            .iter()
-            .map(|range| ExtensionRange::of(range));
-        let withheld_numbers = settings.withheld_numbers.iter().map(|number| {
-            after_plus(number).map(str::to_owned).ok_or_else(|| {
-                wrong(
-                    "withheld_numbers",
-                    "a number of 1 to 15 digits after a +, such as +266696687",
-                    number,
-                )
-            })
-        });
         Ok(Rules {
-            withheld_words: each(&settings.withheld_words, is_phrase, || {
-                ("withheld_words", "a word that begins with a letter")
-            })?,
-            withheld_numbers: withheld_numbers.collect::<Result<_, _>>()?,
-            extension_lengths: settings
-                .extension_lengths
-                .iter()
-                .map(|&length| usize::from(length))
-                .collect(),
-            extension_ranges: ranges.collect::<Result<_, _>>()?,
-            emergency_numbers: each(
-                &settings.emergency_numbers,
-                |number| Key::extension(number).is_some(),
-                || ("emergency_numbers", "1 to 17 digits such as 112"),
-            )?,
             aliases: settings
                 .aliases
                 .iter()
@@ -92,31 +55,6 @@ impl Rules {
             lines: Lines::default(),
             allow_invalid: settings.allow_invalid,
         })
-    }
-
-    /// Whether a text is one of the words or phrases for a withheld number, alone or with digits and signs behind it.
-    pub(super) fn is_withheld_word(&self, text: &str) -> bool {
-        if !text.starts_with(char::is_alphabetic) {
-            return false;
-        }
-        let word_end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
-        let (word, rest) = text.split_at(word_end);
-        let has_one = |text| self.withheld_words.iter().any(|word| is_same_word(word, text));
-        has_one(text) || !rest.contains(char::is_alphabetic) && has_one(word)
-    }
-
-    /// Whether digits that stand behind a plus are a number that gateways send for a withheld one.
-    pub(super) fn is_withheld_number(&self, digits: &str) -> bool {
-        self.withheld_numbers.iter().any(|number| number == digits)
-    }
-
-    pub(super) fn is_extension(&self, digits: &str) -> bool {
-        self.extension_lengths.contains(&digits.len())
-            || self.extension_ranges.iter().any(|range| range.contains(digits))
-    }
-
-    pub(super) fn is_emergency(&self, digits: &str) -> bool {
-        self.emergency_numbers.iter().any(|number| number == digits)
     }
 
     pub(super) fn is_own(&self, key: Key) -> bool {
@@ -143,6 +81,11 @@ impl Source {
             area_code: area_code(&settings.area_code)?,
             double_zero_is_plus: settings.double_zero_is_plus,
             outside_line_prefixes: prefixes(&settings.outside_line_prefixes)?,
+            withheld_words: words(&settings.withheld_words)?,
+            withheld_numbers: withheld(&settings.withheld_numbers)?,
+            extension_lengths: lengths(&settings.extension_lengths)?,
+            extension_ranges: ranges(&settings.extension_ranges)?,
+            emergency_numbers: emergencies(&settings.emergency_numbers)?,
         })
     }
 
@@ -155,18 +98,45 @@ impl Source {
     }
 
     pub(super) fn with(&self, settings: &SourceSettings) -> Result<Source, SettingsError> {
+        /// What `own` is made of by `make`, or else what the source has.
+        fn own<S: ?Sized, T: Clone>(
+            own: Option<&S>,
+            make: impl Fn(&S) -> Result<T, SettingsError>,
+            known: &T,
+        ) -> Result<T, SettingsError> {
+            own.map_or_else(|| Ok(known.clone()), make)
+        }
         Ok(Source {
             region: settings.default_region.unwrap_or(self.region),
             mode: settings.mode.unwrap_or(self.mode),
-            area_code: settings
-                .area_code
-                .as_deref()
-                .map_or_else(|| Ok(self.area_code.clone()), area_code)?,
+            area_code: own(settings.area_code.as_deref(), area_code, &self.area_code)?,
             double_zero_is_plus: settings.double_zero_is_plus.unwrap_or(self.double_zero_is_plus),
-            outside_line_prefixes: settings
-                .outside_line_prefixes
-                .as_deref()
-                .map_or_else(|| Ok(self.outside_line_prefixes.clone()), prefixes)?,
+            outside_line_prefixes: own(
+                settings.outside_line_prefixes.as_deref(),
+                prefixes,
+                &self.outside_line_prefixes,
+            )?,
+            withheld_words: own(settings.withheld_words.as_deref(), words, &self.withheld_words)?,
+            withheld_numbers: own(
+                settings.withheld_numbers.as_deref(),
+                withheld,
+                &self.withheld_numbers,
+            )?,
+            extension_lengths: own(
+                settings.extension_lengths.as_deref(),
+                lengths,
+                &self.extension_lengths,
+            )?,
+            extension_ranges: own(
+                settings.extension_ranges.as_deref(),
+                ranges,
+                &self.extension_ranges,
+            )?,
+            emergency_numbers: own(
+                settings.emergency_numbers.as_deref(),
+                emergencies,
+                &self.emergency_numbers,
+            )?,
         })
     }
 
@@ -177,6 +147,31 @@ impl Source {
             .iter()
             .find_map(|prefix| text.strip_prefix(prefix.as_str()))?;
         Some(rest.trim_start_matches([' ', ',', '-', '.', '/']))
+    }
+
+    /// Whether a text is one of the words or phrases for a withheld number, alone or with digits and signs behind it.
+    pub(super) fn is_withheld_word(&self, text: &str) -> bool {
+        if !text.starts_with(char::is_alphabetic) {
+            return false;
+        }
+        let word_end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
+        let (word, rest) = text.split_at(word_end);
+        let has_one = |text| self.withheld_words.iter().any(|word| is_same_word(word, text));
+        has_one(text) || !rest.contains(char::is_alphabetic) && has_one(word)
+    }
+
+    /// Whether digits that stand behind a plus are a number that gateways send for a withheld one.
+    pub(super) fn is_withheld_number(&self, digits: &str) -> bool {
+        self.withheld_numbers.iter().any(|number| number == digits)
+    }
+
+    pub(super) fn is_extension(&self, digits: &str) -> bool {
+        self.extension_lengths.contains(&digits.len())
+            || self.extension_ranges.iter().any(|range| range.contains(digits))
+    }
+
+    pub(super) fn is_emergency(&self, digits: &str) -> bool {
+        self.emergency_numbers.iter().any(|number| number == digits)
     }
 }
 
@@ -250,6 +245,40 @@ fn prefixes(texts: &[String]) -> Result<Vec<String>, SettingsError> {
     let is_prefix = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '*' || c == '#');
     each(texts, is_prefix, || {
         ("outside_line_prefixes", "what is dialled, such as 9, or 0")
+    })
+}
+
+fn words(texts: &[String]) -> Result<Vec<String>, SettingsError> {
+    let is_phrase = |word: &str| word.chars().next().is_some_and(char::is_alphabetic);
+    each(texts, is_phrase, || {
+        ("withheld_words", "a word that begins with a letter")
+    })
+}
+
+fn withheld(numbers: &[String]) -> Result<Vec<String>, SettingsError> {
+    let expected = "a number of 1 to 15 digits after a +, such as +266696687";
+    let digits = |number: &String| {
+        let digits = after_plus(number).map(str::to_owned);
+        digits.ok_or_else(|| wrong("withheld_numbers", expected, number))
+    };
+    numbers.iter().map(digits).collect()
+}
+
+fn lengths(lengths: &[u8]) -> Result<Vec<usize>, SettingsError> {
+    match lengths.iter().find(|length| !(1..=17).contains(*length)) {
+        Some(length) => Err(wrong("extension_lengths", "1 to 17 digits", &length.to_string())),
+        None => Ok(lengths.iter().map(|&length| usize::from(length)).collect()),
+    }
+}
+
+fn ranges(texts: &[String]) -> Result<Vec<ExtensionRange>, SettingsError> {
+    texts.iter().map(|text| ExtensionRange::of(text)).collect()
+}
+
+fn emergencies(texts: &[String]) -> Result<Vec<String>, SettingsError> {
+    let is_number = |number: &str| Key::extension(number).is_some();
+    each(texts, is_number, || {
+        ("emergency_numbers", "1 to 17 digits such as 112")
     })
 }
 

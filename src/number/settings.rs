@@ -83,6 +83,40 @@ pub struct SourceSettings {
     pub area_code: Option<String>,
     /// See [`Settings::double_zero_is_plus`].
     pub double_zero_is_plus: Option<bool>,
+    /// See [`Settings::withheld_words`].
+    pub withheld_words: Option<Vec<String>>,
+    /// See [`Settings::withheld_numbers`].
+    pub withheld_numbers: Option<Vec<String>>,
+    /// See [`Settings::extension_lengths`].
+    pub extension_lengths: Option<Vec<u8>>,
+    /// See [`Settings::extension_ranges`].
+    pub extension_ranges: Option<Vec<String>>,
+    /// See [`Settings::emergency_numbers`].
+    pub emergency_numbers: Option<Vec<String>>,
+}
+
+impl SourceSettings {
+    /// These, and of what they leave out what `further` says.
+    #[must_use]
+    pub fn or(&self, further: &SourceSettings) -> SourceSettings {
+        macro_rules! or {
+            ($($field:ident),*) => {
+                SourceSettings { $($field: self.$field.clone().or_else(|| further.$field.clone())),* }
+            };
+        }
+        or!(
+            default_region,
+            mode,
+            outside_line_prefixes,
+            area_code,
+            double_zero_is_plus,
+            withheld_words,
+            withheld_numbers,
+            extension_lengths,
+            extension_ranges,
+            emergency_numbers
+        )
+    }
 }
 
 /// Settings that contradict themselves.

@@ -291,7 +291,10 @@ impl Replica {
                 .find(|claim| claim.key == key.raw())
                 .map_or(seq, |claim| claim.since)
         };
-        let recorded = self.intake.record(customer, &self.state.schema, origin, since)?;
+        let feed = self.state.streams.get(usize::from(origin.stream));
+        let feed = feed.map_or("", |stream| stream.stream.as_str());
+        let intake = self.intake.of_feed(feed);
+        let recorded = intake.record(customer, &self.state.schema, origin, since)?;
         if self.moves(customer, &recorded.claims, before)
             && let Some(outcome) = self.guarded(origin.stream)
         {

@@ -191,3 +191,16 @@ fn a_check_warns_of_attributes_that_the_schema_does_not_have() {
 fn toml_text(text: &str) -> String {
     Value::from(text).to_string()
 }
+
+#[test]
+fn the_documented_rules_by_source_are_a_good_configuration() {
+    let docs = include_str!("../../docs/numbers.md");
+    let section = docs.split("## By source").nth(1).unwrap();
+    let example = section
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let dir = tempfile::tempdir().unwrap();
+    let config = write(dir.path(), "ringside.toml", example.unwrap());
+    assert!(run(&["config", "check", &config]).ok().ends_with("good\n"));
+}

@@ -13,6 +13,15 @@ pub enum Dialect {
     Native,
 }
 
+impl Dialect {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dialect::Native => "native",
+        }
+    }
+}
+
 /// What a path is, as far as access goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
