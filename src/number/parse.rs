@@ -3,6 +3,7 @@
 mod digits;
 mod e164;
 mod extension;
+mod letters;
 mod reference;
 mod steps;
 
@@ -86,8 +87,8 @@ pub(super) fn prepare() {
 
 /// Parses a text exactly as the reference does. `region` is where a number without a plus was dialled.
 ///
-/// Nearly everything is answered from tables, without allocating. Letters within a number, other scripts, parameters
-/// of URIs and texts that are no number are left to the reference.
+/// Nearly everything is answered from tables, without allocating. Rarer scripts and labels of extensions, parameters of
+/// URIs and some texts that are no number are left to the reference.
 #[inline]
 pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
     match e164::parse(tables(), text) {
@@ -137,8 +138,8 @@ mod tests {
 
     const SAMPLE: &str = include_str!("../../tests/data/phone_sample.tsv");
 
-    /// What the sample has of numbers that the tables leave to the reference: letters for digits, parameters of URIs,
-    /// digits of rarer scripts, extensions behind other words, and much that is no number.
+    /// What the sample has of numbers that the tables leave to the reference: parameters of URIs, digits of rarer scripts,
+    /// letters behind fewer digits than three, extensions behind other words, and much that is no number.
     const LEFT: [&str; 11] = [
         "ext_national",
         "ext_plus",

@@ -5,7 +5,8 @@ use rlibphonenumber::Region;
 use super::automaton::{Automaton, Builder, Labels, State};
 use super::metadata::{self, Description, KINDS, Metadata};
 use super::pattern::{DigitSet, Pattern, Unsupported};
-use super::prefix::{Prefix, Programs, Taken};
+use super::prefix::{Prefix, Programs};
+use super::transform::{Room, Transform};
 
 /// National numbers have 17 digits at most.
 const LENGTHS: usize = 18;
@@ -85,17 +86,6 @@ pub(in crate::number) enum Length {
 /// The kinds whose patterns and lengths a number fits, as labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::number) struct Kinds(Labels);
-
-/// What stands for a national prefix that captured something: digits, and what a group captured.
-#[derive(Clone, Copy, Debug)]
-struct Transform {
-    digits: [u8; 4],
-    length: u8,
-    group: u8,
-}
-
-/// Room for what a transform makes: the digits of a number and a few more.
-pub(in crate::number) type Room = [u8; 48];
 
 impl Tables {
     pub(super) fn compile() -> Tables {
@@ -364,54 +354,6 @@ impl Kinds {
     /// Whether one of them is the kind at this place in the order of [`KINDS`], counted from 1.
     pub(in crate::number) fn has(self, nth: u8) -> bool {
         self.0 >> nth & 1 == 1
-    }
-}
-
-impl Transform {
-    /// Digits, then one group. Anything else would be new in the metadata.
-    fn parse(text: &str) -> Result<Transform, Unsupported> {
-        let (digits, group) = text.split_once('$').ok_or(Unsupported)?;
-        let mut transform = Transform {
-            digits: [0; 4],
-            length: u8::try_from(digits.len()).map_err(|_| Unsupported)?,
-            group: group.parse().map_err(|_| Unsupported)?,
-        };
-        if !(1..=2).contains(&transform.group) {
-            return Err(Unsupported);
-        }
-        for (at, byte) in digits.bytes().enumerate() {
-            let slot = transform.digits.get_mut(at).ok_or(Unsupported)?;
-            *slot = byte
-                .checked_sub(b'0')
-                .filter(|digit| *digit <= 9)
-                .ok_or(Unsupported)?;
-        }
-        Ok(transform)
-    }
-
-    /// Where what it takes was captured, if the prefix captured enough for it to apply: its last group must not be
-    /// empty.
-    fn captured(self, taken: &Taken) -> Option<(Transform, usize, usize)> {
-        let (first, second) = (taken.group(1)?, taken.group(2));
-        let (start, end) = second.unwrap_or(first);
-        if start == end {
-            return None;
-        }
-        let (start, end) = if self.group == 1 {
-            first
-        } else {
-            second.unwrap_or((0, 0))
-        };
-        Some((self, start, end))
-    }
-
-    fn apply<'a>(self, captured: &[u8], rest: &[u8], room: &'a mut Room) -> Option<&'a [u8]> {
-        let mut length = 0;
-        for part in [self.digits.get(..usize::from(self.length))?, captured, rest] {
-            room.get_mut(length..length + part.len())?.copy_from_slice(part);
-            length += part.len();
-        }
-        room.get(..length)
     }
 }
 
