@@ -303,7 +303,7 @@ fn lettered(digits: &str, random: &mut Random) -> String {
         if random.one_in(2) {
             text.push_str(random.pick::<&str>(&WORDS));
         } else {
-            let case = *random.pick(&[b'a', b'A']);
+            let case = *random.pick(b"aA");
             for _ in 0..=random.below(8) {
                 text.push(char::from(case + u8::try_from(random.below(26)).unwrap()));
             }
