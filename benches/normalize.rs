@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use ringside::number::{Key, Numbering, Settings, is_valid, number_type};
 use rlibphonenumber::{PHONE_NUMBER_UTIL, Region};
 
-const FORMS: [(&str, &str, &str); 9] = [
+const FORMS: [(&str, &str, &str); 10] = [
     ("e164", "+14155552671", "US"),
     ("national US", "(415) 555-2671", "US"),
     ("national GB", "020 7946 0958", "GB"),
@@ -20,7 +20,8 @@ const FORMS: [(&str, &str, &str); 9] = [
     ("carrier BR", "0 15 11 96123-4567", "BR"),
     ("extension US", "(415) 555-2671 x123", "US"),
     ("full width JP", "０３－１２３４－５６７８", "JP"),
-    ("vanity US, by the reference", "1-800-FLOWERS", "US"),
+    ("vanity US", "1-800-FLOWERS", "US"),
+    ("vanity and extension US, by the reference", "1-800-FLOWERS x5", "US"),
 ];
 
 fn normalize(criterion: &mut Criterion) {

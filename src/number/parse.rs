@@ -1,7 +1,9 @@
 //! The parse: what libphonenumber says that a number is. Every number goes through [`parse`].
 
 mod digits;
+mod e164;
 mod extension;
+mod letters;
 mod reference;
 mod steps;
 
@@ -26,14 +28,10 @@ const POWERS: [u64; 20] = {
     powers
 };
 
-/// A number taken apart: calling code and national number, leading zeros counted.
+/// A number: calling code and national number, with the zeros before it, as one integer. At most 20 digits, which is more
+/// than a `u64` holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Parsed {
-    pub(super) calling_code: u16,
-    /// The national number without its leading zeros.
-    pub(super) national: u64,
-    pub(super) leading_zeros: u8,
-}
+pub(super) struct Parsed(u128);
 
 /// Why a text is not a phone number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -58,21 +56,27 @@ pub enum ParseReason {
 }
 
 impl Parsed {
-    /// All digits after the plus, as one integer. At most 20 of them, which is more than a `u64` holds.
+    const fn from_digits(digits: u128) -> Parsed {
+        Parsed(digits)
+    }
+
+    /// The number of a calling code and so many national digits.
     #[inline]
-    pub(super) fn digits(self) -> u128 {
-        let national_length =
-            self.national.checked_ilog10().map_or(1, |log| log + 1) + u32::from(self.leading_zeros);
-        let power = usize::try_from(national_length)
-            .ok()
-            .and_then(|length| POWERS.get(length).copied())
-            .map_or_else(|| 10u128.saturating_pow(national_length), u128::from);
-        u128::from(self.calling_code) * power + u128::from(self.national)
+    fn from_parts(calling_code: u16, national: u64, length: usize) -> Parsed {
+        let power = POWERS.get(length).copied().unwrap_or(u64::MAX);
+        Parsed(u128::from(calling_code) * u128::from(power) + u128::from(national))
+    }
+
+    /// All digits after the plus, as one integer.
+    #[inline]
+    pub(super) const fn digits(self) -> u128 {
+        self.0
     }
 
     /// The key, where the number has at most 15 digits.
+    #[inline]
     pub(super) fn key(self) -> Option<Key> {
-        u64::try_from(self.digits()).ok().and_then(Key::e164)
+        u64::try_from(self.0).ok().and_then(Key::e164)
     }
 }
 
@@ -83,14 +87,21 @@ pub(super) fn prepare() {
 
 /// Parses a text exactly as the reference does. `region` is where a number without a plus was dialled.
 ///
-/// Nearly everything is answered from tables, without allocating. Letters within a number, other scripts, parameters
-/// of URIs and texts that are no number are left to the reference.
+/// Nearly everything is answered from tables, without allocating. Rarer scripts and labels of extensions, parameters of
+/// URIs and some texts that are no number are left to the reference.
 #[inline]
 pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
+    match e164::parse(tables(), text) {
+        Some(number) => Ok(number),
+        None => parse_any(text, region),
+    }
+}
+
+fn parse_any(text: &str, region: Region) -> Result<Parsed, ParseReason> {
     if text.len() > MAX_CHARACTERS && text.chars().count() > MAX_CHARACTERS {
         return Err(ParseReason::TooLong);
     }
-    match from_tables(text, region) {
+    match from_steps(text, region) {
         Some(answer) => answer,
         None => reference::parse(text, region),
     }
@@ -98,7 +109,7 @@ pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
 
 /// The answer of the tables. `None` where they leave it to the reference.
 #[inline]
-fn from_tables(text: &str, region: Region) -> Option<Result<Parsed, ParseReason>> {
+fn from_steps(text: &str, region: Region) -> Option<Result<Parsed, ParseReason>> {
     let mut digits = Digits::none();
     match digits.read(text) {
         Ok(()) => steps::parse(tables(), &digits, region),
@@ -115,12 +126,9 @@ mod tests {
     fn leading_zeros_of_the_national_number_survive() {
         let rome = parse("+39 06 698 12345", Region::NONE).expect("a number");
         assert_eq!(rome.digits(), 390_669_812_345);
-        let zeros = Parsed {
-            calling_code: 49,
-            national: 0,
-            leading_zeros: 3,
-        };
-        assert_eq!(zeros.digits(), 490_000);
+        assert_eq!(Parsed::from_parts(49, 0, 4).digits(), 490_000);
+        let longest = Parsed::from_parts(999, 99_999_999_999_999_999, 17);
+        assert_eq!(longest.digits(), 99_999_999_999_999_999_999);
     }
 
     #[test]
@@ -130,8 +138,8 @@ mod tests {
 
     const SAMPLE: &str = include_str!("../../tests/data/phone_sample.tsv");
 
-    /// What the sample has of numbers that the tables leave to the reference: letters for digits, parameters of URIs,
-    /// digits of rarer scripts, extensions behind other words, and much that is no number.
+    /// What the sample has of numbers that the tables leave to the reference: parameters of URIs, digits of rarer scripts,
+    /// letters behind fewer digits than three, extensions behind other words, and much that is no number.
     const LEFT: [&str; 11] = [
         "ext_national",
         "ext_plus",
@@ -152,7 +160,7 @@ mod tests {
         for line in SAMPLE.lines().skip(1) {
             let fields: Vec<&str> = line.split('\t').collect();
             let region = fields[1].parse().unwrap_or(Region::NONE);
-            let is_answered = from_tables(fields[0], region).is_some();
+            let is_answered = from_steps(fields[0], region).is_some();
             assert!(is_answered || LEFT.contains(&fields[3]), "{line}");
             answered += u32::from(is_answered);
             all += 1;

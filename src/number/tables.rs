@@ -12,10 +12,12 @@ mod metadata;
 mod pattern;
 mod plans;
 mod prefix;
+mod transform;
 
 use std::sync::LazyLock;
 
-pub(super) use plans::{Kinds, Length, Plan, Room, Tables};
+pub(super) use plans::{Kinds, Length, Plan, Tables};
+pub(super) use transform::Room;
 
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::compile);
 

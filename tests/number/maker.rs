@@ -1,5 +1,5 @@
 //! Makes up written numbers: examples of every region and type, random digits, behind every kind of prefix, with
-//! separators, extensions and noise, cut, lengthened and damaged.
+//! separators, letters, extensions and noise, cut, lengthened and damaged.
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
@@ -79,6 +79,41 @@ const LABELS: [&str; 26] = [
     ";isub=",
     " - ",
 ];
+/// What people spell, and what looks as if it were more than letters.
+const WORDS: [&str; 32] = [
+    "FLOWERS",
+    "flowers",
+    "Taxi",
+    "GO-FEDEX",
+    "go fly",
+    "x",
+    "X",
+    "xx",
+    "XXX",
+    "ext",
+    "xt",
+    "no",
+    "int",
+    "anexo",
+    "EXTN",
+    "a",
+    "ab",
+    "o 5",
+    "t.",
+    "box/x",
+    "a/b",
+    "~a",
+    "a*b",
+    "(Bob)",
+    "Ext. ",
+    "xo",
+    "доб",
+    "такси",
+    "ＦＬＹ",
+    "ｘ",
+    "é",
+    "k\u{212a}ſ",
+];
 const FULL_WIDTH: [char; 10] = ['０', '１', '２', '３', '４', '５', '６', '７', '８', '９'];
 const ARABIC: [char; 10] = ['٠', '١', '٢', '٣', '٤', '٥', '٦', '٧', '٨', '٩'];
 
@@ -149,6 +184,10 @@ impl Maker {
         let mut text = digits;
         if random.one_in(3) {
             text = separated(&text, random);
+        }
+        if random.one_in(5) {
+            form = "with letters";
+            text = lettered(&text, random);
         }
         if random.one_in(6) {
             form = "with extension";
@@ -249,6 +288,33 @@ fn separated(digits: &str, random: &mut Random) -> String {
         } else if random.one_in(60) {
             text.push_str(random.pick::<&str>(&RARE));
         }
+    }
+    text
+}
+
+/// Words put in, or put in the place of what follows, mostly behind the first three digits; letters by themselves too.
+fn lettered(digits: &str, random: &mut Random) -> String {
+    let characters: Vec<char> = digits.chars().collect();
+    let least = if random.one_in(6) { 0 } else { 3 };
+    let at = (least + random.below(characters.len())).min(characters.len());
+    let mut text: String = characters[..at].iter().collect();
+    for _ in 0..=random.below(2) {
+        text.push_str(random.pick::<&str>(&["", "", " ", "-", "/", "."]));
+        if random.one_in(2) {
+            text.push_str(random.pick::<&str>(&WORDS));
+        } else {
+            let case = *random.pick(b"aA");
+            for _ in 0..=random.below(8) {
+                text.push(char::from(case + u8::try_from(random.below(26)).unwrap()));
+            }
+        }
+    }
+    if random.one_in(2) {
+        text.extend(&characters[at..]);
+    } else if random.one_in(3) {
+        let count = random.below(12);
+        text.push_str(random.pick::<&str>(&["", " ", "-", "/", ". "]));
+        text.push_str(&random.digits(count));
     }
     text
 }

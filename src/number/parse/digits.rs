@@ -1,10 +1,10 @@
 //! The text of a number down to its digits, where that is all there is to it.
 //!
 //! What this reads is what libphonenumber reads from the same text: leading characters skipped, a plus, digits and
-//! separators, perhaps an extension, and characters at the end that no number has. Everything else, letters that stand
-//! for digits above all, is left to the reference.
+//! separators, letters that stand for digits, perhaps an extension, and characters at the end that no number has.
+//! Everything else is left to the reference.
 
-use super::extension;
+use super::{extension, letters};
 
 /// No more digits than this: a national number has 17 at most, with prefixes and codes before it some more.
 const MOST: usize = 40;
@@ -21,12 +21,12 @@ pub(super) struct Digits {
 
 /// What a byte is within a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Digit,
     Plus,
     /// Skipped wherever it is.
     Separator,
-    /// Begins what follows the digits: an extension, or characters that the end of a text may have.
+    /// Begins what follows the digits: letters, an extension, or characters that the end of a text may have.
     Other,
     /// Begins a character that is not ASCII.
     Foreign,
@@ -155,7 +155,7 @@ impl Digits {
                 Class::Separator => {}
                 Class::Plus | Class::Other => {
                     if !can_follow(number, rest) {
-                        return None;
+                        digits.spell(number, rest)?;
                     }
                     break;
                 }
@@ -178,6 +178,19 @@ impl Digits {
         Some(number)
     }
 
+    /// Takes the digits that letters stand for, or that are between them.
+    #[cold]
+    fn spell(&mut self, number: &[u8], rest: &[u8]) -> Option<()> {
+        if self.length < LEAST {
+            return None;
+        }
+        for value in letters::spelt(trimmed(number), trimmed(rest))? {
+            *self.values.get_mut(self.length)? = value;
+            self.length += 1;
+        }
+        Some(())
+    }
+
     #[inline]
     pub(super) fn values(&self) -> &[u8] {
         self.values.get(..self.length).unwrap_or_default()
@@ -185,7 +198,7 @@ impl Digits {
 }
 
 #[inline]
-const fn class(byte: u8) -> Class {
+pub(super) const fn class(byte: u8) -> Class {
     CLASSES[byte as usize]
 }
 
@@ -269,6 +282,9 @@ mod tests {
             ("＋４９（３０）٣٠۴-123", "+493030 4123"),
             ("+49\u{2013}30\u{a0}12\u{2060}34", "+49301234"),
             ("（０３０）1234", "0301234"),
+            ("1-800-FLOWERS", "18003569377"),
+            ("\"+1 800 Go-FedEx\"", "+18004633339"),
+            ("030 1234 Bo", "0301234"),
         ] {
             assert_eq!(read(text), Some(digits.replace(' ', "")), "{text}");
         }
@@ -279,7 +295,10 @@ mod tests {
         for text in [
             "",
             "+",
-            "1-800-FLOWERS",
+            "1-800-FLOWERS x5",
+            "18-FLOWERS",
+            "+1-800-FL\u{d6}WERS",
+            "+1800FLOWERSFLOWERSFLOWERSFLOWERSFLOWERSFLOWERS",
             "+14155552671#",
             "12 x345",
             "1 x2345",

@@ -25,19 +25,24 @@ pub(super) fn parse(text: &str, region: Region) -> Result<Parsed, ParseReason> {
     {
         return Err(ParseReason::NotANumber);
     }
-    let leading_zeros = if number.italian_leading_zero() {
-        u8::try_from(number.number_of_leading_zeros())
+    let zeros = if number.italian_leading_zero() {
+        number.number_of_leading_zeros()
     } else {
-        Ok(0)
+        0
     };
-    match (u16::try_from(number.country_code), leading_zeros) {
-        (Ok(calling_code), Ok(leading_zeros)) if leading_zeros <= 17 => Ok(Parsed {
-            calling_code,
-            national: number.national_number,
-            leading_zeros,
-        }),
-        _ => Err(ParseReason::NotANumber),
-    }
+    let length = number.national_number.checked_ilog10().map_or(1, |log| log + 1);
+    let (Ok(calling_code), Ok(zeros), Ok(length)) = (
+        u16::try_from(number.country_code),
+        usize::try_from(zeros),
+        usize::try_from(length),
+    ) else {
+        return Err(ParseReason::NotANumber);
+    };
+    Ok(Parsed::from_parts(
+        calling_code,
+        number.national_number,
+        zeros + length,
+    ))
 }
 
 /// Where the first `tel:` stands behind the context, there is nothing between the two: that is written so that the port

@@ -155,19 +155,9 @@ impl Steps {
             return Err(Stop::Refused(ParseReason::TooLong));
         }
         let mut number = 0u64;
-        let mut zeros = 0u8;
         for &digit in digits {
             number = number * 10 + u64::from(digit);
-            zeros += u8::from(number == 0);
         }
-        // Of zeros alone the last is the number.
-        if number == 0 {
-            zeros -= 1;
-        }
-        Ok(Parsed {
-            calling_code: plan.calling_code,
-            national: number,
-            leading_zeros: zeros,
-        })
+        Ok(Parsed::from_parts(plan.calling_code, number, digits.len()))
     }
 }

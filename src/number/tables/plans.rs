@@ -4,8 +4,9 @@ use rlibphonenumber::Region;
 
 use super::automaton::{Automaton, Builder, Labels, State};
 use super::metadata::{self, Description, KINDS, Metadata};
-use super::pattern::{Pattern, Unsupported};
-use super::prefix::{Prefix, Programs, Taken};
+use super::pattern::{DigitSet, Pattern, Unsupported};
+use super::prefix::{Prefix, Programs};
+use super::transform::{Room, Transform};
 
 /// National numbers have 17 digits at most.
 const LENGTHS: usize = 18;
@@ -27,6 +28,8 @@ pub(in crate::number) struct Tables {
     plans: Vec<Plan>,
     /// For each calling code its first plan and how many it has.
     codes: Vec<(PlanId, u16)>,
+    /// For each three digits that a number can begin with, the calling code among them.
+    leads: Vec<Lead>,
     /// For each two letters the region's plan.
     regions: Vec<Option<PlanId>>,
 }
@@ -48,6 +51,17 @@ pub(in crate::number) struct Plan {
     kinds_of_length: [Labels; LENGTHS],
     same_fixed_and_mobile: bool,
     lengths: Lengths,
+}
+
+/// What the first three digits tell. Codes are one to three digits, and none begins another.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lead {
+    /// The plan that rules the calling code.
+    plan: PlanId,
+    /// How many digits the calling code has; 0 where nobody has it.
+    length: u8,
+    /// Which digits behind the code make a number that is nothing but its digits, one bit for each.
+    plain: DigitSet,
 }
 
 /// Which lengths national numbers have, one bit for each length.
@@ -72,17 +86,6 @@ pub(in crate::number) enum Length {
 /// The kinds whose patterns and lengths a number fits, as labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::number) struct Kinds(Labels);
-
-/// What stands for a national prefix that captured something: digits, and what a group captured.
-#[derive(Clone, Copy, Debug)]
-struct Transform {
-    digits: [u8; 4],
-    length: u8,
-    group: u8,
-}
-
-/// Room for what a transform makes: the digits of a number and a few more.
-pub(in crate::number) type Room = [u8; 48];
 
 impl Tables {
     pub(super) fn compile() -> Tables {
@@ -126,11 +129,15 @@ impl Tables {
             }
         }
         plans.shrink_to_fit();
+        let leads = (0..CODES)
+            .map(|digits| Lead::of(digits, &codes, &plans))
+            .collect();
         Tables {
             automaton,
             prefixes,
             plans,
             codes,
+            leads,
             regions,
         }
     }
@@ -143,6 +150,7 @@ impl Tables {
             + self.prefixes.bytes()
             + self.plans.capacity() * size_of::<Plan>()
             + self.codes.capacity() * size_of::<(PlanId, u16)>()
+            + self.leads.capacity() * size_of::<Lead>()
             + self.regions.capacity() * size_of::<Option<PlanId>>()
     }
 
@@ -171,21 +179,28 @@ impl Tables {
             .unwrap_or_default()
     }
 
-    /// The calling code that digits begin with, and the plan that rules it. Codes are one to three digits, and none
-    /// begins another.
+    /// The calling code that digits begin with, and the plan that rules it.
     #[inline]
     pub(in crate::number) fn code_of(&self, digits: &[u8]) -> Option<(usize, &Plan)> {
-        let mut code = 0;
-        for (at, &digit) in digits.iter().enumerate().take(3) {
-            code = code * 10 + u16::from(digit);
-            if code == 0 {
-                return None;
-            }
-            if let Some(plan) = self.of_code(code) {
-                return Some((at + 1, plan));
-            }
+        let digit = |at| usize::from(digits.get(at).copied().unwrap_or(0));
+        let lead = self.leads.get(digit(0) * 100 + digit(1) * 10 + digit(2))?;
+        let length = usize::from(lead.length);
+        if length == 0 || length > digits.len() {
+            return None;
         }
-        None
+        Some((length, self.plans.get(usize::from(lead.plan))?))
+    }
+
+    /// Whether a number behind a plus that begins with these digits is those that it is written with: its calling code is
+    /// known, and the plan has no national prefix that begins so.
+    #[inline]
+    pub(in crate::number) fn is_plain(&self, digits: [u8; 8]) -> bool {
+        let digit = |at: usize| usize::from(digits[at]);
+        let Some(lead) = self.leads.get(digit(0) * 100 + digit(1) * 10 + digit(2)) else {
+            return false;
+        };
+        let behind = digits.get(usize::from(lead.length)).copied().unwrap_or(0);
+        lead.plain >> behind & 1 == 1
     }
 
     /// Whether the plan's general pattern matches the digits.
@@ -224,7 +239,8 @@ impl Tables {
             }
             None => rest,
         };
-        if !self.is_general(plan, stripped) && self.is_general(plan, digits) {
+        // Most plans have no number that begins with their prefix, so this order asks less.
+        if self.is_general(plan, digits) && !self.is_general(plan, stripped) {
             return digits;
         }
         stripped
@@ -241,6 +257,30 @@ impl Tables {
     /// Whether national digits begin as the numbers of the plan's region do, among those that share a calling code.
     pub(in crate::number) fn begins_as_region(&self, plan: &Plan, digits: &[u8]) -> bool {
         self.automaton.begins(plan.leading_digits, digits)
+    }
+}
+
+impl Lead {
+    /// What three digits tell, given as an integer.
+    fn of(digits: usize, codes: &[(PlanId, u16)], plans: &[Plan]) -> Lead {
+        for (length, code) in [(1, digits / 100), (2, digits / 10), (3, digits)] {
+            // No calling code begins with 0.
+            if let Some(&(id, 1..)) = codes.get(code).filter(|_| digits >= 100)
+                && let Some(plan) = plans.get(usize::from(id))
+            {
+                let plain = if plan.is_complete {
+                    plan.national_prefix.cannot_begin()
+                } else {
+                    0
+                };
+                return Lead {
+                    plan: id,
+                    length,
+                    plain,
+                };
+            }
+        }
+        Lead::default()
     }
 }
 
@@ -314,54 +354,6 @@ impl Kinds {
     /// Whether one of them is the kind at this place in the order of [`KINDS`], counted from 1.
     pub(in crate::number) fn has(self, nth: u8) -> bool {
         self.0 >> nth & 1 == 1
-    }
-}
-
-impl Transform {
-    /// Digits, then one group. Anything else would be new in the metadata.
-    fn parse(text: &str) -> Result<Transform, Unsupported> {
-        let (digits, group) = text.split_once('$').ok_or(Unsupported)?;
-        let mut transform = Transform {
-            digits: [0; 4],
-            length: u8::try_from(digits.len()).map_err(|_| Unsupported)?,
-            group: group.parse().map_err(|_| Unsupported)?,
-        };
-        if !(1..=2).contains(&transform.group) {
-            return Err(Unsupported);
-        }
-        for (at, byte) in digits.bytes().enumerate() {
-            let slot = transform.digits.get_mut(at).ok_or(Unsupported)?;
-            *slot = byte
-                .checked_sub(b'0')
-                .filter(|digit| *digit <= 9)
-                .ok_or(Unsupported)?;
-        }
-        Ok(transform)
-    }
-
-    /// Where what it takes was captured, if the prefix captured enough for it to apply: its last group must not be
-    /// empty.
-    fn captured(self, taken: &Taken) -> Option<(Transform, usize, usize)> {
-        let (first, second) = (taken.group(1)?, taken.group(2));
-        let (start, end) = second.unwrap_or(first);
-        if start == end {
-            return None;
-        }
-        let (start, end) = if self.group == 1 {
-            first
-        } else {
-            second.unwrap_or((0, 0))
-        };
-        Some((self, start, end))
-    }
-
-    fn apply<'a>(self, captured: &[u8], rest: &[u8], room: &'a mut Room) -> Option<&'a [u8]> {
-        let mut length = 0;
-        for part in [self.digits.get(..usize::from(self.length))?, captured, rest] {
-            room.get_mut(length..length + part.len())?.copy_from_slice(part);
-            length += part.len();
-        }
-        room.get(..length)
     }
 }
 

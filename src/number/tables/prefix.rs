@@ -4,7 +4,7 @@
 //! not know. So prefixes are short programs that try one way after the other, as a regular expression does. Nearly all
 //! are a digit or two, and nearly all numbers do not begin with the prefix's first digit.
 
-use super::pattern::{DigitSet, Pattern, Unsupported};
+use super::pattern::{ALL_DIGITS, DigitSet, Pattern, Unsupported};
 
 /// Groups that a prefix can capture.
 const GROUPS: usize = 2;
@@ -48,6 +48,11 @@ impl Prefix {
     #[inline]
     pub(super) fn can_begin(self, digits: &[u8]) -> bool {
         digits.first().is_some_and(|digit| self.first >> digit & 1 == 1)
+    }
+
+    /// The digits that no number begins with off which it can take anything.
+    pub(super) fn cannot_begin(self) -> DigitSet {
+        !self.first & ALL_DIGITS
     }
 }
 
