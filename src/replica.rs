@@ -277,6 +277,12 @@ impl Replica {
         self.log.bytes()
     }
 
+    /// Whether the log has every change over a snapshot whose header says `place`.
+    pub fn goes_on_over(&self, place: LogPlace) -> bool {
+        let ahead = self.log.ahead();
+        place.line == self.state.line && ahead.is_some_and(|ahead| ahead <= place.follows)
+    }
+
     /// Where the log is: its line and the newest change that is visible.
     pub fn log_place(&self) -> LogPlace {
         LogPlace {

@@ -89,6 +89,11 @@ pub(super) enum Signal {
     },
     /// Somebody wants to know how far the feeds are.
     Places(Sender<Places>),
+    /// Somebody wants to know whether the change log goes on over a snapshot.
+    GoesOnOver {
+        place: LogPlace,
+        told: Sender<bool>,
+    },
     Merged(Result<Arc<MappedSnapshot>, CompactionError>),
     Post(Post),
     /// A person has looked at a feed that is held.
@@ -126,6 +131,14 @@ impl Installer {
             done,
         });
         told.is_ok() && taken_up.recv() == Ok(true)
+    }
+
+    /// Whether every change over a snapshot whose header says `place` is in the change log; `None` where the feeds have
+    /// stopped.
+    pub fn goes_on_over(&self, place: LogPlace) -> Option<bool> {
+        let (told, goes_on) = channel();
+        self.signals.send(Signal::GoesOnOver { place, told }).ok()?;
+        goes_on.recv().ok()
     }
 
     /// How far the feeds are; `None` where they have stopped.
@@ -338,6 +351,9 @@ impl Feeds {
             }
             Signal::Places(told) => {
                 let _gone = told.send(self.places());
+            }
+            Signal::GoesOnOver { place, told } => {
+                let _gone = told.send(self.replica.goes_on_over(place));
             }
             Signal::Post(post) => self.posts(post),
             Signal::Release { feed, word, released } => {

@@ -104,6 +104,12 @@ impl Log {
             .is_some_and(|journal| journal.first().is_none())
     }
 
+    /// The newest change ahead of those that it holds; `None` where it holds none.
+    pub(super) fn ahead(&self) -> Option<u64> {
+        let first = self.journal.as_ref().and_then(Journal::first)?;
+        Some(first.saturating_sub(1))
+    }
+
     /// Bytes on disk.
     pub(super) fn bytes(&self) -> u64 {
         self.journal.as_ref().map_or(0, Journal::bytes)

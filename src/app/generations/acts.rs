@@ -90,9 +90,6 @@ impl Generations {
     pub(super) fn rollback(&self, body: &[u8]) -> Result<Value, ActError> {
         let asked: Rollback = read(body)?;
         let act = self.busy.begin("a rollback")?;
-        if !self.feeds.is_empty() && !asked.replace {
-            return Err(self.fed("that generation was made"));
-        }
         let present = self.held.present();
         let before = || -> Result<u64, ActError> {
             let generations = self.held.folder().generations()?;
@@ -110,6 +107,15 @@ impl Generations {
             return Err(self.held.folder().no_generation(generation).into());
         }
         let snapshot = map(&self.held.folder().snapshot(generation), generation)?;
+        let place = snapshot.header().log;
+        let is_kept = match &self.live {
+            Some(live) => live.installer.goes_on_over(place).ok_or(ActError::Ended)?,
+            // The next start applies what there is over it.
+            None => self.present()?.is_some_and(|present| present.header().log.line == place.line),
+        };
+        if !self.feeds.is_empty() && !is_kept && !asked.replace {
+            return Err(self.fed("that generation was made"));
+        }
         self.verify(&act, &snapshot)?;
         let customers = snapshot.header().customers;
         self.take_up(snapshot, false, |base| self.held.point_to(generation, base))?;
