@@ -58,6 +58,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Demo(arguments) => demo::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments, out),
         Command::Snapshot(command) => match command {
+            SnapshotCommand::Copy(arguments) => snapshot::copy::run(&arguments, out),
             SnapshotCommand::Build(arguments) => snapshot::build::run(&arguments, out),
             SnapshotCommand::Inspect(arguments) => snapshot::inspect::run(&arguments, out),
             SnapshotCommand::Verify(arguments) => snapshot::verify::run(&arguments, out),

@@ -3,14 +3,17 @@
 //! The order is always the same: write a staged file in the folder of its target, fsync it, rename it over the
 //! target, fsync the folder. A staged file's name (`.NAME.tmp-PID.N`) can never be taken for a published one, so
 //! what a crash leaves behind is found and removed by [`clean_stale`]. One writer at a time owns a folder
-//! ([`FolderLock`]); which of its files is the present one is said by [`Current`].
+//! ([`FolderLock`]); which of its files is the present one is said by [`Current`]. What grows is a [`Journal`].
 //!
 //! A failed fsync is reported and never tried again: the kernel may have dropped the pages it could not write.
 
+#[cfg(test)]
+mod crashes;
 mod current;
 pub(crate) mod fault;
 mod journal;
 mod lock;
+mod names;
 mod staged;
 
 use std::io;
@@ -19,7 +22,8 @@ use std::path::{Path, PathBuf};
 pub use current::Current;
 pub use journal::{Damaged, Journal, JournalError, Recovered};
 pub use lock::FolderLock;
-pub use staged::{Staged, clean_stale, move_file, scratch, working, write_atomically};
+pub use names::{move_file, remove_file};
+pub use staged::{Staged, clean_stale, scratch, working, write_atomically};
 
 /// What a durable step ran into.
 #[derive(Debug, thiserror::Error)]

@@ -134,6 +134,9 @@ impl Replica {
             return Ok(self);
         }
         let (is_whole, changes) = (recovery.is_whole(), recovery.changes);
+        if let Some(ahead) = recovery.ahead {
+            self.log.goes_on_behind(ahead);
+        }
         let (over, state, seq) = recovery.finish();
         self.state = state;
         self.writer.replace_all(&snapshot, over);
@@ -150,7 +153,8 @@ impl Replica {
         }
         if let Some(damaged) = damaged {
             tracing::error!(
-                %damaged,
+                segment = damaged.segment,
+                offset = damaged.offset,
                 "the change log is damaged: changes behind the damage are lost; build the snapshot again"
             );
             self.gap_everywhere();
@@ -451,17 +455,24 @@ impl Replica {
         };
         self.writer.replace_all(snapshot, over);
         self.writer.go_on_behind(seq);
-        self.begin_segment()?;
-        self.trim(seq)
+        self.begin_segment_over(header.log.follows)?;
+        self.trim(seq)?;
+        self.log.goes_on_behind(header.log.follows);
+        Ok(())
     }
 
     /// Begins a segment behind everything that was committed.
     fn begin_segment(&mut self) -> Result<(), LogError> {
+        self.begin_segment_over(self.index().seq())
+    }
+
+    /// The same, where there were no changes between `ahead` and what was committed.
+    fn begin_segment_over(&mut self, ahead: u64) -> Result<(), LogError> {
         let seq = self.index().seq();
         if self.state.line == 0 {
             self.state.line = RandomState::new().hash_one(self.now_ms).max(1);
         }
-        let mut state = self.state.batch(seq);
+        let mut state = self.state.batch(seq, ahead);
         self.log
             .roll(seq.saturating_add(1), state.bytes(self.now_ms))
             .inspect_err(|_| self.counters.log_errors.inc())?;

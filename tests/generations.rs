@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
+#[path = "generations/copied.rs"]
+mod copied;
 #[path = "generations/fed.rs"]
 mod fed;
 #[path = "generations/judged.rs"]

@@ -29,6 +29,7 @@ use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 pub use building::{Outcome, Published, Reserved};
 pub use busy::Step;
 pub use error::ActError;
+pub use pages::MOST_PIECE;
 
 use building::Build;
 use busy::{Act, Busy};

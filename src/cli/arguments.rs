@@ -99,6 +99,8 @@ pub(super) struct DemoArguments {
 pub(super) enum SnapshotCommand {
     /// Build a snapshot from a CSV or NDJSON file
     Build(BuildArguments),
+    /// Copy the present generation of another server here, and serve it where it looks right
+    Copy(CopyArguments),
     /// Show what a snapshot holds and how big its parts are
     Inspect(PathArguments),
     /// Check every byte, and every way from a number or id to its customer and back
@@ -107,6 +109,29 @@ pub(super) enum SnapshotCommand {
     Export(ExportArguments),
     /// Compare two snapshots: customers added, removed and changed, numbers that moved
     Diff(DiffArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CopyArguments {
+    /// The other server's administration: http://HOST:PORT, https://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "URL")]
+    pub(super) from: Server,
+    /// The data folder to copy into; the server's `data.dir`
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// Publish it, however different from the present one it looks
+    #[arg(long)]
+    pub(super) accept: bool,
+    /// Take the place of what feeds have brought too; they go on from where the other server's are
+    #[arg(long)]
+    pub(super) replace: bool,
+    /// Print the summary as JSON, and no progress
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) credentials: Credentials,
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
 }
 
 #[derive(Debug, Args)]

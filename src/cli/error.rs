@@ -52,6 +52,14 @@ pub(super) enum CliError {
         /// What is wrong.
         source: ImportError,
     },
+    /// A server that has nothing that could be copied.
+    #[error(
+        "{server}: expected a server with a present generation, found one without, or one that it has removed meanwhile; try again"
+    )]
+    NothingToCopy {
+        /// Where it is.
+        server: String,
+    },
     /// A folder to import.
     #[error("{}: expected a file of customers, found a folder; name one of the files in it", path.display())]
     InputFolder {

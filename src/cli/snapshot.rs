@@ -1,6 +1,7 @@
 //! `snapshot …`: building snapshots, and looking at them.
 
 pub(super) mod build;
+pub(super) mod copy;
 pub(super) mod diff;
 pub(super) mod export;
 pub(super) mod inspect;

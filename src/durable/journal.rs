@@ -1,356 +1,279 @@
-//! A journal: frames that are appended, made durable one by one, and read back after whatever has happened.
+//! An append-only log of opaque frames in segment files: what was appended is there after any crash.
+//!
+//! A frame is durable before [`Journal::append`] returns, so that a caller collects what may wait together into one frame.
+//! Segments are called by a number of the caller's; each begins with a frame of state, so that those before it can be
+//! [trimmed](Journal::trim) once nobody needs them.
+//!
+//! # Segment files
+//!
+//! `FIRST.log`, FIRST in twenty digits. All numbers are little-endian. A segment is made under a staged name, made
+//! durable, and renamed: under its own name it was whole with its first frame once.
 //!
 //! ```text
-//! segment, a file NNNNNNNNNNNNNNNNNNNN.log named after its first number:
-//!    0  [u8; 8]  magic "RINGLOG0"
-//!    8  u64      first
-//!   16  u64      xxh3-64 of bytes 0–15
-//!   24  frames, one behind the other:
-//!        0  u32  magic 0x474e4952       4  u32  length of the body
-//!        8  u64  xxh3-64 of first, place of the frame in the file, length and body
-//!       16  …    body
+//!  0  8 bytes  "RINGSLOG"
+//!  8  u32      version of the format: 1
+//! 12  u32      0
+//! 16  u64      first, as in the name
+//! 24  u64      first of the segment before; 2^64 - 1 where there was none
+//! 32  u64      bytes of the segment before, when it was ended; 0 where there was none
+//! 40  u64      xxh3-64 of bytes 0..40
+//! 48  frames, one right behind the other
 //! ```
 //!
-//! Integers are little-endian. A frame's checksum counts its place in, so that bytes of another place never pass for it.
+//! What a segment says of the one before shows a segment that is missing between others, or shorter than it was.
 //!
-//! What a crash leaves at the end of the last segment is cut off: nobody was told that it was durable. A frame that is
-//! wrong with a whole one behind it, or in another segment, is damage; it is told, and everything from there on is set
-//! aside under another name, to be looked at. A failed fsync closes the journal for good: the kernel may have dropped
-//! what it could not write, so that a second fsync would lie.
+//! # Frames
+//!
+//! ```text
+//!  0  4 bytes  f7 'R' 'F' fe
+//!  4  u32      bytes of the body: at most 2^30
+//!  8  u64      xxh3-64 of the segment's first (u64), the frame's offset in its file (u64), the length (u32), the body
+//! 16  body
+//! ```
+//!
+//! The checksum takes in the place, so that a frame that was left by something older, or moved, is none.
+//!
+//! # What opening finds
+//!
+//! A wrong frame at the end of the last segment, with no right frame behind it, is an append that a crash cut short: it is
+//! cut off. Any other wrong byte is damage to what once was durable. Everything from there on, later segments too, is set
+//! aside as `*.damaged` and never read again: what follows a hole cannot be applied.
+//!
+//! # What fails
+//!
+//! A failed write is undone, and may be tried again. After a failed fsync nobody knows what the disk holds, because the
+//! kernel may have dropped the pages; the journal then takes nothing more.
 
+mod frame;
+mod recovery;
 mod segment;
 
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+pub use recovery::{Damaged, Recovered};
+use segment::Segment;
+
 use super::DurableError;
-use super::fault::{self, Step};
-use super::staged::sync_folder;
-use segment::{Read, Segment};
+use super::names::{create_folder, remove_file, sync_folder};
 
-/// The longest frame body, in bytes.
-const MOST_FRAME: usize = 1 << 30;
-const SUFFIX: &str = ".log";
-
-/// Why a journal cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// A step on the disk.
-    #[error(transparent)]
-    Durable(#[from] DurableError),
-    /// A failed fsync has closed it.
-    #[error("{} is closed since a write could not be made durable; look at the disk, and start again", dir.display())]
-    Closed {
-        /// The journal's folder.
-        dir: PathBuf,
-    },
-    /// There is no segment to append to.
-    #[error("{}: expected a segment to append to, found none", dir.display())]
-    NoSegment {
-        /// The journal's folder.
-        dir: PathBuf,
-    },
-    /// A frame is longer than a frame can be.
-    #[error("expected a frame of at most {MOST_FRAME} bytes, found {0}")]
-    TooLong(usize),
-    /// A segment of another format.
-    #[error("{}: expected a log segment as this version writes it, found another file; use the Ringside that wrote it, or move it away", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-/// Where a journal is damaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damaged {
-    /// The segment's file, under the name that it has now.
-    pub path: PathBuf,
-    /// Bytes ahead of the damage.
-    pub offset: u64,
-}
-
-impl std::fmt::Display for Damaged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at byte {}", self.path.display(), self.offset)
-    }
-}
-
-/// What was found when a journal was opened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// Whole frames.
-    pub frames: u64,
-    /// Bytes that were cut off the end.
-    pub torn_bytes: u64,
-    /// Damage; what stood behind it was set aside.
-    pub damaged: Option<Damaged>,
-}
-
-/// A journal in a folder that this process alone writes.
+/// The log of a folder. It has one writer: who opens it holds the folder's lock.
 #[derive(Debug)]
 pub struct Journal {
     dir: PathBuf,
-    /// The oldest first; frames are appended to the last.
+    /// In the order of `first`.
     segments: Vec<Segment>,
-    closed: bool,
+    /// The last segment; `None` where there is none.
+    file: Option<File>,
+    /// Why nothing more is taken.
+    failed: Option<String>,
+}
+
+/// Why the journal does not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Nothing was changed, and the same may be tried again: a full disk, for example.
+    #[error("{0}; the change log is as it was before, and the same may be tried again")]
+    Undone(#[source] DurableError),
+    /// An fsync failed, or what a failed write left could not be taken off.
+    #[error(
+        "the change log {} failed and takes nothing more: {cause}; look at the disk and the kernel's log, then restart",
+        dir.display()
+    )]
+    Failed {
+        /// The folder.
+        dir: PathBuf,
+        /// What failed at first.
+        cause: String,
+    },
+    /// The folder cannot be read, or not be put in order.
+    #[error(transparent)]
+    Durable(#[from] DurableError),
+    /// Another version wrote a segment.
+    #[error(
+        "{}: expected version 1 of the change log, found version {found}; use the version of ringside that wrote it, or \
+         move the folder away and import again", path.display()
+    )]
+    Version {
+        /// The segment file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// A frame is longer than 1 GiB.
+    #[error("expected at most 1 GiB for one frame of the change log, found {0} bytes; write smaller batches")]
+    TooLong(usize),
+    /// Something was appended before the first segment was begun.
+    #[error("the change log {} has no segment to append to; begin one", .0.display())]
+    NoSegment(PathBuf),
+    /// A segment is to be called by a number that is not greater than the last one's.
+    #[error("expected a segment of the change log behind {last}, found {found}; begin it at the next number")]
+    Order {
+        /// What the last segment is called by.
+        last: u64,
+        /// What the new one was to be called by.
+        found: u64,
+    },
+}
+
+/// How a step of writing failed.
+enum Failure {
+    /// All is as it was.
+    Undone(DurableError),
+    /// Nobody knows how it is.
+    Final(DurableError),
+    /// It was not begun.
+    Refused(JournalError),
 }
 
 impl Journal {
-    /// Opens the journal in the folder `dir`, made where it is missing, and calls `visit` with every frame in order.
+    /// Opens the journal of the folder `dir`, gives every frame to `visit` in order, with what its segment is called by,
+    /// and then puts the folder in order: what a crash left is cut off, what is damaged is set aside. A missing or empty
+    /// folder is an empty journal, and stays as it is until the first [`roll`](Journal::roll).
+    ///
+    /// Holds one frame in memory at a time. Call it only while holding the folder's lock.
     ///
     /// # Errors
-    /// The files cannot be read or put right, or `visit`'s.
+    /// What `visit` returned, [`JournalError::Version`], or a failing read: nothing is then changed. Or the folder could
+    /// not be put in order; opening it again goes on with that.
     pub fn open<E: From<JournalError>>(
         dir: &Path,
-        visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+        visit: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(Journal, Recovered), E> {
-        let mut recovered = Recovered::default();
-        let mut firsts = prepare(dir)?;
-        let mut segments: Vec<Segment> = Vec::new();
-        let mut remaining = firsts.drain(..).peekable();
-        while let Some(first) = remaining.next() {
-            let path = path_of(dir, first);
-            let is_last = remaining.peek().is_none();
-            let mut error = None;
-            let read = segment::read(&path, first, u64::MAX, &mut |frame| {
-                recovered.frames += 1;
-                match visit(frame) {
-                    Ok(()) => true,
-                    Err(stopped) => {
-                        error = Some(stopped);
-                        false
-                    }
-                }
-            })
-            .map_err(JournalError::from)?;
-            if let Some(error) = error {
-                return Err(error);
-            }
-            match read {
-                Read::Whole { end } => segments.push(Segment {
-                    first,
-                    end,
-                    file: None,
-                }),
-                // A crash while it was begun: nothing was ever appended to it.
-                Read::NoHeader if is_last => {
-                    recovered.torn_bytes += remove(&path)?;
-                    // Were it to come back behind what is appended now, that would not be the end.
-                    sync_folder(dir).map_err(JournalError::from)?;
-                }
-                Read::Torn { end, bytes } if is_last => {
-                    recovered.torn_bytes += bytes;
-                    segment::cut(&path, end).map_err(JournalError::from)?;
-                    segments.push(Segment {
-                        first,
-                        end,
-                        file: None,
-                    });
-                }
-                Read::Other => return Err(JournalError::Format { path }.into()),
-                Read::NoHeader | Read::Torn { .. } | Read::Damaged { .. } => {
-                    let offset = match read {
-                        Read::Torn { end, .. } | Read::Damaged { end } => end,
-                        _ => 0,
-                    };
-                    let path = set_aside(dir, first, offset, remaining.by_ref())?;
-                    recovered.damaged = Some(Damaged { path, offset });
-                    if offset > 0 {
-                        segments.push(Segment {
-                            first,
-                            end: offset,
-                            file: None,
-                        });
-                    }
-                    break;
-                }
-            }
-        }
-        let journal = Journal {
-            dir: dir.to_owned(),
-            segments,
-            closed: false,
-        };
-        Ok((journal, recovered))
+        recovery::open(dir, visit)
     }
 
-    /// Calls `visit` with every frame from the segment on that holds the number `from`.
+    /// Gives to `visit` every frame of the segments from the one on that holds `from`, which is the last one that is called
+    /// by `from` or less; of all where there is none.
     ///
     /// # Errors
-    /// The files cannot be read or are damaged, or `visit`'s.
+    /// What `visit` returned, or a failing read, or bytes that are no longer what was appended.
     pub fn read<E: From<JournalError>>(
         &self,
         from: u64,
-        visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+        mut visit: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        for segment in &self.segments[self.holding(from)..] {
-            let path = path_of(&self.dir, segment.first);
-            let mut error = None;
-            // Behind the end may stand a frame that could not be made durable.
-            let read = segment::read(
-                &path,
-                segment.first,
-                segment.end,
-                &mut |frame| match visit(frame) {
-                    Ok(()) => true,
-                    Err(stopped) => {
-                        error = Some(stopped);
-                        false
-                    }
-                },
-            )
-            .map_err(JournalError::from)?;
-            if let Some(error) = error {
-                return Err(error);
-            }
-            if read != (Read::Whole { end: segment.end }) {
-                return Err(JournalError::Format { path }.into());
-            }
+        let behind = self.segments.partition_point(|segment| segment.first <= from);
+        for segment in &self.segments[behind.saturating_sub(1)..] {
+            recovery::read_again(&self.dir, *segment, &mut visit)?;
         }
         Ok(())
     }
 
-    /// Appends `frame` and makes it durable. A write that fails is undone and may be tried again.
+    /// Appends `frame`, of 0 to 2^30 bytes, and makes it durable.
     ///
     /// # Errors
-    /// The disk is full or fails; after a failed fsync [`Journal::is_failed`].
+    /// [`JournalError::Undone`], where it is not in the log and may be tried again; [`JournalError::Failed`], where it
+    /// may be in the log or not, and every later call fails too; [`JournalError::NoSegment`];
+    /// [`JournalError::TooLong`].
     pub fn append(&mut self, frame: &[u8]) -> Result<(), JournalError> {
-        self.is_open()?;
-        if frame.len() > MOST_FRAME {
-            return Err(JournalError::TooLong(frame.len()));
-        }
-        let Some(last) = self.segments.last_mut() else {
-            return Err(JournalError::NoSegment {
-                dir: self.dir.clone(),
-            });
+        self.check()?;
+        let (Some(file), Some(last)) = (&self.file, self.segments.last_mut()) else {
+            return Err(JournalError::NoSegment(self.dir.clone()));
         };
-        let path = path_of(&self.dir, last.first);
-        match last.append(&path, frame) {
-            Ok(()) => Ok(()),
-            Err(failure) => {
-                self.closed |= failure.is_final;
-                Err(failure.error.into())
+        let head = frame::head(last.first, last.bytes, frame).ok_or(JournalError::TooLong(frame.len()))?;
+        match append(file, &last.path(&self.dir), last.bytes, &head, frame) {
+            Ok(()) => {
+                last.bytes += frame::HEAD + frame.len() as u64;
+                Ok(())
             }
+            Err(failure) => Err(self.fail(failure)),
         }
     }
 
-    /// Begins a segment called by `first`, which is greater than every one before, with `frame`; durable on return. Where
-    /// the last segment has that name nothing is done.
+    /// Begins a segment called by `first`, greater than every one before, whose first frame is `state`, of 0 to 2^30 bytes.
+    /// Makes the folder where it is missing. All of it is durable when this returns.
     ///
     /// # Errors
-    /// The disk is full or fails. The segment is then not begun, and may be tried again.
-    pub fn roll(&mut self, first: u64, frame: &[u8]) -> Result<(), JournalError> {
-        self.is_open()?;
-        if self.segments.last().is_some_and(|last| last.first >= first) {
-            return Ok(());
+    /// As [`append`](Journal::append), and [`JournalError::Order`]. Where it was undone, the segment before goes on.
+    pub fn roll(&mut self, first: u64, state: &[u8]) -> Result<(), JournalError> {
+        self.check()?;
+        let before = self.segments.last().copied();
+        if let Some(last) = before.map(|last| last.first).filter(|last| *last >= first) {
+            return Err(JournalError::Order { last, found: first });
         }
-        let segment = segment::create(&path_of(&self.dir, first), first, frame)?;
-        self.segments.push(segment);
-        Ok(())
+        create_folder(&self.dir).map_err(JournalError::Undone)?;
+        match segment::create(&self.dir, first, before, state) {
+            Ok((segment, file)) => {
+                self.segments.push(segment);
+                self.file = Some(file);
+                Ok(())
+            }
+            Err(failure) => Err(self.fail(failure)),
+        }
     }
 
-    /// Removes the segments ahead of the one that holds the number `keep`. Returns how many bytes that freed.
+    /// Removes the segments before the one that holds `keep`, which is the last one that is called by `keep` or less.
+    /// Gives the bytes that this freed.
     ///
     /// # Errors
-    /// A file cannot be removed.
+    /// A file cannot be removed: those before it are gone, and the same may be tried again. Or [`JournalError::Failed`].
     pub fn trim(&mut self, keep: u64) -> Result<u64, JournalError> {
+        self.check()?;
+        let stay = self.segments.partition_point(|segment| segment.first <= keep);
         let mut freed = 0;
-        for _ in 0..self.holding(keep) {
-            freed += remove(&path_of(&self.dir, self.segments[0].first))?;
+        for _ in 1..stay {
+            let Some(oldest) = self.segments.first() else {
+                break;
+            };
+            remove_file(&oldest.path(&self.dir)).map_err(JournalError::Undone)?;
+            freed += oldest.bytes;
             self.segments.remove(0);
-        }
-        if freed > 0 {
-            sync_folder(&self.dir)?;
+            // One after the other: a segment that is missing between others is a hole.
+            sync_folder(&self.dir).map_err(|error| self.fail(Failure::Final(error)))?;
         }
         Ok(freed)
     }
 
     /// Bytes of all segments.
     pub fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.end).sum()
+        self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
-    /// The first number of the oldest segment; `None` where there is none.
-    pub fn first(&self) -> Option<u64> {
-        self.segments.first().map(|segment| segment.first)
+    /// What each segment is called by, and its bytes, in order.
+    pub fn segments(&self) -> impl ExactSizeIterator<Item = (u64, u64)> + '_ {
+        self.segments.iter().map(|segment| (segment.first, segment.bytes))
     }
 
-    /// Whether a failed fsync has closed it.
+    /// Whether nothing more is taken until a restart.
     pub fn is_failed(&self) -> bool {
-        self.closed
+        self.failed.is_some()
     }
 
-    /// Index of the segment that holds the number `number`; the first where all are behind it.
-    fn holding(&self, number: u64) -> usize {
-        let behind = self.segments.partition_point(|segment| segment.first <= number);
-        behind.saturating_sub(1)
-    }
-
-    fn is_open(&self) -> Result<(), JournalError> {
-        if self.closed {
-            return Err(JournalError::Closed {
+    fn check(&self) -> Result<(), JournalError> {
+        match &self.failed {
+            Some(cause) => Err(JournalError::Failed {
                 dir: self.dir.clone(),
-            });
+                cause: cause.clone(),
+            }),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Remembers a failure that is final.
+    fn fail(&mut self, failure: Failure) -> JournalError {
+        match failure {
+            Failure::Undone(error) => JournalError::Undone(error),
+            Failure::Refused(error) => error,
+            Failure::Final(error) => {
+                let cause = error.to_string();
+                self.failed = Some(cause.clone());
+                let dir = self.dir.clone();
+                JournalError::Failed { dir, cause }
+            }
+        }
     }
 }
 
-/// Makes the folder where it is missing; the first numbers of its segments, in order.
-fn prepare(dir: &Path) -> Result<Vec<u64>, JournalError> {
-    let failed = |step, error| DurableError::new(step, dir, error);
-    fs::create_dir_all(dir).map_err(|error| failed("create", error))?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_folder(parent)?;
+/// Writes one frame at `end` of `file` and makes it durable, or takes off again what was written of it.
+fn append(file: &File, path: &Path, end: u64, head: &[u8; 16], body: &[u8]) -> Result<(), Failure> {
+    match segment::write_frame(file, path, end, head, body) {
+        Ok(()) => segment::sync(file, path).map_err(Failure::Final),
+        Err(error) => match segment::cut(file, path, end) {
+            Ok(()) => Err(Failure::Undone(DurableError::new("write", path, error))),
+            Err(error) => Err(Failure::Final(error)),
+        },
     }
-    let mut firsts = Vec::new();
-    for entry in fs::read_dir(dir).map_err(|error| failed("read", error))? {
-        let name = entry.map_err(|error| failed("read", error))?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
-        firsts.extend(number.and_then(|number| number.parse::<u64>().ok()));
-    }
-    firsts.sort_unstable();
-    Ok(firsts)
-}
-
-/// Keeps the segment `first` and those `behind` it under names that are not read again, and of the first the `whole`
-/// bytes ahead of the damage where they are. Where the damaged file is now.
-fn set_aside(
-    dir: &Path,
-    first: u64,
-    whole: u64,
-    behind: impl Iterator<Item = u64>,
-) -> Result<PathBuf, JournalError> {
-    let aside = |number: u64| path_of(dir, number).with_extension("damaged");
-    // From the end, so that a crash leaves damage with something behind it, which is damage again.
-    let mut behind: Vec<u64> = behind.collect();
-    behind.reverse();
-    for number in behind {
-        super::move_file(&path_of(dir, number), &aside(number))?;
-    }
-    let path = path_of(dir, first);
-    if whole == 0 {
-        super::move_file(&path, &aside(first))?;
-    } else {
-        segment::copy(&path, &aside(first))?;
-        segment::cut(&path, whole)?;
-    }
-    Ok(aside(first))
-}
-
-/// Removes `path`; how many bytes it had.
-fn remove(path: &Path) -> Result<u64, JournalError> {
-    let failed = |error| DurableError::new("remove", path, error);
-    let bytes = fs::metadata(path).map_err(failed)?.len();
-    fault::step(Step::Remove, path)
-        .and_then(|()| fs::remove_file(path))
-        .map_err(failed)?;
-    Ok(bytes)
-}
-
-fn path_of(dir: &Path, first: u64) -> PathBuf {
-    dir.join(format!("{first:020}{SUFFIX}"))
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! Files that are written under a staged name and appear under their own whole, or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, IntoInnerError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::DurableError;
 use super::fault::{self, Step};
+use super::names::{folder_of, remove_file, rename, sync_folder};
 
 /// Customers' data is nobody's business but the owner's and the group's (backup, inspection).
-pub(super) const MODE: u32 = 0o640;
+const MODE: u32 = 0o640;
 /// Bytes that are written at a time.
 const WRITE_BYTES: usize = 1 << 16;
 
@@ -58,25 +59,20 @@ impl Staged {
     /// # Errors
     /// The disk is full or failing. The target is then as it was, unless only the last step, making the new name
     /// durable, failed: then the new file is there, and a crash of the machine may bring the old one back.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the place that the others are sent to"
-    )]
     pub fn publish(mut self) -> Result<(), DurableError> {
         let Some(writer) = self.writer.take() else {
             return Ok(());
         };
-        let published = writer
-            .into_inner()
-            .map_err(|error| DurableError::new("write", &self.target, error.into_error()))
+        let published = fault::step(Step::Write, &self.staged)
+            .and_then(|()| writer.into_inner().map_err(IntoInnerError::into_error))
+            .map_err(|error| DurableError::new("write", &self.target, error))
             .and_then(|file| {
                 fault::step(Step::Sync, &self.staged)
-                    .and_then(|()| file.sync_all())
+                    .and_then(|()| fault::fsync(&file, File::sync_all))
                     .map_err(|error| DurableError::new("make durable", &self.target, error))
             })
             .and_then(|()| {
-                fault::step(Step::Rename, &self.target)
-                    .and_then(|()| fs::rename(&self.staged, &self.target))
+                rename(&self.staged, &self.target)
                     .map_err(|error| DurableError::new("replace", &self.target, error))
             });
         if published.is_err() {
@@ -95,7 +91,7 @@ impl Drop for Staged {
 }
 
 /// Opens a new file beside `target` under a name that [`clean_stale`] knows.
-fn create_new(target: &Path) -> io::Result<(File, PathBuf)> {
+pub(super) fn create_new(target: &Path) -> io::Result<(File, PathBuf)> {
     // Two staged files for one target may exist at once, and process ids recur (in a container they are
     // nearly constant), so the name is counted up until it is free.
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -130,6 +126,7 @@ fn create_new(target: &Path) -> io::Result<(File, PathBuf)> {
 /// The folder is missing, not writable or full.
 pub fn scratch(dir: &Path) -> io::Result<File> {
     let (file, staged) = create_new(&dir.join("scratch"))?;
+    fault::step(Step::Remove, &staged)?;
     fs::remove_file(&staged)?;
     Ok(file)
 }
@@ -140,6 +137,7 @@ pub fn scratch(dir: &Path) -> io::Result<File> {
 /// # Errors
 /// The folder is missing, not writable or full.
 pub fn working(path: &Path, keep: u64) -> io::Result<File> {
+    fault::step(Step::Create, path)?;
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -148,26 +146,10 @@ pub fn working(path: &Path, keep: u64) -> io::Result<File> {
         .mode(MODE)
         .open(path)?;
     if file.metadata()?.len() > keep {
+        fault::step(Step::Truncate, path)?;
         file.set_len(keep)?;
     }
     Ok(file)
-}
-
-/// Gives the file `from`, whose bytes are durable, the name `to` in a folder of the same file system, and makes that
-/// durable.
-///
-/// # Errors
-/// The folder is not writable or on another file system; the file is then where it was, unless only the last step,
-/// making the new name durable, failed.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the place that the others are sent to"
-)]
-pub fn move_file(from: &Path, to: &Path) -> Result<(), DurableError> {
-    fault::step(Step::Rename, to)
-        .and_then(|()| fs::rename(from, to))
-        .map_err(|error| DurableError::new("move a file to", to, error))?;
-    sync_folder(folder_of(to))
 }
 
 /// Writes `path` whole or not at all: `write` fills a staged file, which then takes the name.
@@ -197,29 +179,12 @@ pub fn clean_stale(dir: &Path) -> Result<Vec<PathBuf>, DurableError> {
     for entry in fs::read_dir(dir).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         if entry.file_name().to_str().is_some_and(is_staged_name) {
-            fs::remove_file(entry.path())
-                .map_err(|error| DurableError::new("remove", &entry.path(), error))?;
+            remove_file(&entry.path())?;
             removed.push(entry.path());
         }
     }
     removed.sort();
     Ok(removed)
-}
-
-/// Makes the names in `dir` durable: a rename is only then proof against a crash of the machine.
-pub(super) fn sync_folder(dir: &Path) -> Result<(), DurableError> {
-    fault::step(Step::SyncFolder, dir)
-        .and_then(|()| File::open(dir))
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| DurableError::new("make durable the names in", dir, error))
-}
-
-/// The folder that `path` is in; the working folder for a bare name.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// `.NAME.tmp-PID.N`, and nothing that a person would call a file of theirs.
@@ -233,8 +198,8 @@ fn is_staged_name(name: &str) -> bool {
 }
 
 /// Best effort: what stays is found by [`clean_stale`], and the failure that led here is the one to report.
-fn remove(staged: &Path) {
-    if let Err(error) = fs::remove_file(staged) {
+pub(super) fn remove(staged: &Path) {
+    if let Err(error) = remove_file(staged) {
         tracing::warn!(path = %staged.display(), %error, "a staged file could not be removed");
     }
 }

@@ -188,6 +188,10 @@ impl Feeds {
             compaction.erase_within_s,
             now_ms(),
         );
+        for (name, _) in settings.iter().filter(|(_, feed)| feed.kind == Kind::Http) {
+            freshness.awaits(name, Instant::now());
+            freshness.positioned(name, push::position(&replica, name));
+        }
         Feeds {
             followed: follow(settings, &replica),
             settings: settings.clone(),
@@ -236,12 +240,6 @@ impl Feeds {
     }
 
     fn run(mut self) {
-        let begin = Instant::now();
-        for name in self.pushed() {
-            self.freshness.awaits(name, begin);
-            self.freshness
-                .positioned(name, push::position(&self.replica, name));
-        }
         loop {
             let now = Instant::now();
             self.replica.at(now, now_ms());

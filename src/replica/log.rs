@@ -45,6 +45,8 @@ pub enum LogError {
 pub(super) struct Log {
     journal: Option<Journal>,
     failed: Option<String>,
+    /// Which segment goes on over changes that are not right ahead of it, and over which.
+    begun: Option<(u64, u64)>,
 }
 
 impl Log {
@@ -53,7 +55,7 @@ impl Log {
         dir: &Path,
         visit: &mut dyn FnMut(Kept<'_>) -> Result<(), LogError>,
     ) -> Result<(Log, Option<Damaged>), LogError> {
-        let (journal, recovered) = Journal::open(dir, &mut |frame| visit(Kept::open(frame)?))?;
+        let (journal, recovered) = Journal::open(dir, |_, frame| visit(Kept::open(frame)?))?;
         if recovered.torn_bytes > 0 {
             tracing::info!(
                 bytes = recovered.torn_bytes,
@@ -63,6 +65,7 @@ impl Log {
         let log = Log {
             journal: Some(journal),
             failed: None,
+            begun: None,
         };
         Ok((log, recovered.damaged))
     }
@@ -74,7 +77,7 @@ impl Log {
         visit: &mut dyn FnMut(Kept<'_>) -> Result<(), LogError>,
     ) -> Result<(), LogError> {
         match &self.journal {
-            Some(journal) => journal.read(seq.saturating_add(1), &mut |frame| visit(Kept::open(frame)?)),
+            Some(journal) => journal.read(seq.saturating_add(1), |frame| visit(Kept::open(frame)?)),
             None => Ok(()),
         }
     }
@@ -84,9 +87,20 @@ impl Log {
         self.writing(|journal| journal.append(batch))
     }
 
+    /// Says that the oldest segment goes on right over the change `ahead`, whatever it is called.
+    pub(super) fn goes_on_behind(&mut self, ahead: u64) {
+        self.begun = self.first().map(|first| (first, ahead));
+    }
+
     /// Begins a segment for the changes from `first` on with `state`, everything known beside customers.
     pub(super) fn roll(&mut self, first: u64, state: &[u8]) -> Result<(), LogError> {
-        self.writing(|journal| journal.roll(first, state))
+        self.writing(|journal| {
+            // Nothing has been applied since the last segment began: what is known beside customers is in its batches.
+            if journal.segments().last().is_some_and(|(last, _)| last >= first) {
+                return Ok(());
+            }
+            journal.roll(first, state)
+        })
     }
 
     /// Removes the segments that hold no change from `first` on.
@@ -101,13 +115,22 @@ impl Log {
     pub(super) fn is_new(&self) -> bool {
         self.journal
             .as_ref()
-            .is_some_and(|journal| journal.first().is_none())
+            .is_some_and(|journal| journal.segments().len() == 0)
     }
 
     /// The newest change ahead of those that it holds; `None` where it holds none.
     pub(super) fn ahead(&self) -> Option<u64> {
-        let first = self.journal.as_ref().and_then(Journal::first)?;
-        Some(first.saturating_sub(1))
+        let first = self.first()?;
+        Some(match self.begun {
+            Some((begun, ahead)) if begun == first => ahead,
+            _ => first.saturating_sub(1),
+        })
+    }
+
+    /// What the oldest segment is called by.
+    fn first(&self) -> Option<u64> {
+        let mut segments = self.journal.as_ref()?.segments();
+        segments.next().map(|(first, _)| first)
     }
 
     /// Bytes on disk.

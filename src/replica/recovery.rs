@@ -23,7 +23,7 @@ pub(super) struct Recovery {
     /// Changes that are over the snapshot.
     pub(super) changes: u64,
     /// The newest change ahead of the log's first; `None` before the first batch.
-    ahead: Option<u64>,
+    pub(super) ahead: Option<u64>,
     foreign: bool,
 }
 

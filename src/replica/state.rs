@@ -84,14 +84,14 @@ impl State {
         }
     }
 
-    /// What the first batch of a segment says, behind the change `seq`.
-    pub(super) fn batch(&self, seq: u64) -> Batch {
+    /// What the first batch of a segment says that goes on right over the change `ahead`, and is behind `seq`.
+    pub(super) fn batch(&self, seq: u64, ahead: u64) -> Batch {
         let mut batch = Batch::new(true);
         batch.push(
             seq,
             Entry::Line {
                 line: self.line,
-                ahead: seq,
+                ahead,
             },
         );
         for (place, stream) in self.streams.iter().enumerate() {

@@ -304,11 +304,9 @@ fn generation_of(name: &str, affixes: (&str, &str)) -> Option<u64> {
 }
 
 fn remove(path: &Path) {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), %error, "an old file could not be removed");
-        }
-        _ => {}
+    match durable::remove_file(path) {
+        Ok(()) | Err(DurableError::Missing { .. }) => {}
+        Err(error) => tracing::warn!(%error, "an old file could not be removed"),
     }
 }
 

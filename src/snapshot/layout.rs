@@ -339,6 +339,28 @@ impl Header {
     }
 }
 
+/// Gives the snapshot that begins with `page`, its header's page, another serial number.
+///
+/// # Errors
+/// It is not the whole header page of a snapshot of this format version.
+pub fn renumber(page: &mut [u8], generation: u64) -> Result<(), SnapshotError> {
+    if !page.starts_with(&MAGIC) || page.len() < HEADER_LEN {
+        return Err(SnapshotError::Magic);
+    }
+    let (expected, found) = (u64_at(page, CHECKSUM), xxh3_64(&page[..CHECKSUM]));
+    if expected != found {
+        return Err(SnapshotError::Checksum {
+            what: "header",
+            expected,
+            found,
+        });
+    }
+    page[24..32].copy_from_slice(&generation.to_le_bytes());
+    let checksum = xxh3_64(&page[..CHECKSUM]);
+    page[CHECKSUM..HEADER_LEN].copy_from_slice(&checksum.to_le_bytes());
+    Ok(())
+}
+
 /// Offset and length of every section in the directory of a file that decodes, those of unknown kinds too.
 pub(crate) fn extents(bytes: &[u8]) -> impl Iterator<Item = (u64, u64)> {
     let count = (u32_at(bytes, 12) as usize).min(MOST_SECTIONS);

@@ -111,7 +111,9 @@ impl Generations {
         let is_kept = match &self.live {
             Some(live) => live.installer.goes_on_over(place).ok_or(ActError::Ended)?,
             // The next start applies what there is over it.
-            None => self.present()?.is_some_and(|present| present.header().log.line == place.line),
+            None => self
+                .present()?
+                .is_some_and(|present| present.header().log.line == place.line),
         };
         if !self.feeds.is_empty() && !is_kept && !asked.replace {
             return Err(self.fed("that generation was made"));

@@ -1,267 +1,155 @@
-//! One segment's file.
+//! One segment file: its name, its head, its making and its end.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read as _, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::MOST_FRAME;
-use crate::durable::DurableError;
+use super::frame::{self, HEAD, le_u32, le_u64};
+use super::{Failure, JournalError};
 use crate::durable::fault::{self, Step};
-use crate::durable::staged::{MODE, folder_of, sync_folder};
+use crate::durable::names::{rename, sync_folder};
+use crate::durable::{DurableError, staged};
 
-const MAGIC: [u8; 8] = *b"RINGLOG0";
-const HEADER_LEN: usize = 24;
-const HEADER: u64 = HEADER_LEN as u64;
-const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"RING");
-const FRAME_HEAD: usize = 16;
-/// Bytes read at once.
-const BUFFER: usize = 1 << 20;
+/// Bytes before the first frame.
+pub(super) const HEADER: u64 = 48;
 
-/// A segment, and where its whole frames end.
-#[derive(Debug)]
+const MAGIC: [u8; 8] = *b"RINGSLOG";
+const VERSION: u32 = 1;
+/// What a segment that follows none has in place of the one before.
+const NONE_BEFORE: (u64, u64) = (u64::MAX, 0);
+
+/// A segment of the journal, as it is known to be on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Segment {
     pub(super) first: u64,
-    pub(super) end: u64,
-    pub(super) file: Option<File>,
-}
-
-/// Why a frame was not appended.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: DurableError,
-    /// Nothing must be appended any more.
-    pub(super) is_final: bool,
-}
-
-/// What reading a segment came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
-    /// Whole frames up to its end.
-    Whole { end: u64 },
-    /// Whole frames up to `end`, and then `bytes` that are no whole frame and have none behind them.
-    Torn { end: u64, bytes: u64 },
-    /// Whole frames up to `end`, and then bytes that are no frame, with a whole one behind them.
-    Damaged { end: u64 },
-    /// Not even its header and first frame: it was being begun.
-    NoHeader,
-    /// Another kind of file.
-    Other,
+    /// Up to the end of its last whole frame.
+    pub(super) bytes: u64,
 }
 
 impl Segment {
-    /// Appends `frame` and makes it durable.
-    pub(super) fn append(&mut self, path: &Path, frame: &[u8]) -> Result<(), Failure> {
-        let failure = |is_final| {
-            move |error| Failure {
-                error: DurableError::new("append to", path, error),
-                is_final,
-            }
-        };
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let opened = OpenOptions::new().read(true).write(true).open(path);
-                none.insert(opened.map_err(failure(false))?)
-            }
-        };
-        let head = head(self.first, self.end, frame);
-        let written = fault::step(Step::Write, path)
-            .and_then(|()| file.write_all_at(&head, self.end))
-            .and_then(|()| file.write_all_at(frame, self.end + FRAME_HEAD as u64));
-        if let Err(error) = written {
-            // What was written of it must not stand behind the end when something shorter is written there.
-            let undone = fault::step(Step::Truncate, path).and_then(|()| file.set_len(self.end));
-            return Err(failure(undone.is_err())(error));
-        }
-        fault::step(Step::Sync, path)
-            .and_then(|()| file.sync_data())
-            .map_err(failure(true))?;
-        self.end += (FRAME_HEAD + frame.len()) as u64;
-        Ok(())
+    pub(super) fn path(self, dir: &Path) -> PathBuf {
+        dir.join(format!("{:020}.log", self.first))
     }
 }
 
-/// Begins the segment `first` at `path` with `frame`.
-pub(super) fn create(path: &Path, first: u64, frame: &[u8]) -> Result<Segment, DurableError> {
-    let failed = |error| DurableError::new("begin", path, error);
-    let mut header = MAGIC.to_vec();
-    header.extend_from_slice(&first.to_le_bytes());
-    header.extend_from_slice(&xxh3_64(&header).to_le_bytes());
-    header.extend_from_slice(&head(first, HEADER, frame));
-    header.extend_from_slice(frame);
-    let write = || {
-        fault::step(Step::Create, path)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            // One whose beginning failed may be there.
-            .truncate(true)
-            .mode(MODE)
-            .open(path)?;
-        fault::step(Step::Write, path)?;
-        file.write_all_at(&header, 0)?;
-        fault::step(Step::Sync, path)?;
-        file.sync_all()?;
-        Ok(file)
+/// What calls the segment file `name`; `None` for any other file.
+pub(super) fn first_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".log")?;
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
+}
+
+/// The header of the segment called by `first`, behind `before`.
+fn header(first: u64, before: Option<Segment>) -> [u8; 48] {
+    let (previous, bytes) = before.map_or(NONE_BEFORE, |before| (before.first, before.bytes));
+    let mut header = [0; 48];
+    header[..8].copy_from_slice(&MAGIC);
+    header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    header[16..24].copy_from_slice(&first.to_le_bytes());
+    header[24..32].copy_from_slice(&previous.to_le_bytes());
+    header[32..40].copy_from_slice(&bytes.to_le_bytes());
+    let checksum = xxh3_64(&header[..40]);
+    header[40..].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
+/// Reads the header of `file`, which is called `path` and should be the segment `first`. Gives `first` and `bytes` of
+/// the segment that it says it follows; `None` where the header is wrong.
+///
+/// # Errors
+/// [`JournalError::Version`], or the file cannot be read.
+pub(super) fn read_header(file: &File, path: &Path, first: u64) -> Result<Option<(u64, u64)>, JournalError> {
+    let mut header = [0; 48];
+    match file.read_exact_at(&mut header, 0) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(DurableError::new("read", path, error).into()),
+    }
+    if header[..8] != MAGIC || le_u64(&header[40..]) != xxh3_64(&header[..40]) {
+        return Ok(None);
+    }
+    let found = le_u32(&header[8..12]);
+    if found != VERSION {
+        let path = path.to_owned();
+        return Err(JournalError::Version { path, found });
+    }
+    let before = (le_u64(&header[24..32]), le_u64(&header[32..40]));
+    Ok((le_u64(&header[16..24]) == first).then_some(before))
+}
+
+/// Makes the segment called by `first` behind `before`, whose first frame is `state`. It appears under its name whole,
+/// so that a segment that is not is damaged, and never merely new.
+pub(super) fn create(
+    dir: &Path,
+    first: u64,
+    before: Option<Segment>,
+    state: &[u8],
+) -> Result<(Segment, File), Failure> {
+    let target = Segment { first, bytes: 0 }.path(dir);
+    let failed = |step| {
+        let target = &target;
+        move |error| DurableError::new(step, target, error)
     };
-    let file: File = write().map_err(failed)?;
-    sync_folder(folder_of(path))?;
-    Ok(Segment {
-        first,
-        end: header.len() as u64,
-        file: Some(file),
-    })
+    let Some(head) = frame::head(first, HEADER, state) else {
+        return Err(Failure::Refused(JournalError::TooLong(state.len())));
+    };
+    let (file, staged) = staged::create_new(&target)
+        .map_err(failed("create"))
+        .map_err(Failure::Undone)?;
+    let written = write_frame(&file, &staged, HEADER, &head, state)
+        .and_then(|()| fault::write_at(&file, &staged, 0, &header(first, before)))
+        .map_err(failed("write"))
+        .map_err(Failure::Undone)
+        .and_then(|()| sync(&file, &staged).map_err(Failure::Final))
+        .and_then(|()| {
+            rename(&staged, &target)
+                .map_err(failed("create"))
+                .map_err(Failure::Undone)
+        });
+    if let Err(failure) = written {
+        staged::remove(&staged);
+        return Err(failure);
+    }
+    sync_folder(dir).map_err(Failure::Final)?;
+    let bytes = HEADER + HEAD + state.len() as u64;
+    Ok((Segment { first, bytes }, file))
 }
 
-/// Cuts the file at `path` down to `end` bytes, durably.
-pub(super) fn cut(path: &Path, end: u64) -> Result<(), DurableError> {
-    fault::step(Step::Truncate, path)
-        .and_then(|()| OpenOptions::new().write(true).open(path))
-        .and_then(|file| {
-            file.set_len(end)?;
-            fault::step(Step::Sync, path)?;
-            file.sync_all()
-        })
-        .map_err(|error| DurableError::new("cut", path, error))
+/// Opens a segment file to be written.
+pub(super) fn open(path: &Path) -> Result<File, DurableError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|error| DurableError::new("open", path, error))
 }
 
-/// Reads the segment `first` at `path`, of longer files the first `most` bytes, and calls `visit` with each frame while it
-/// says so.
-pub(super) fn read(
+/// Writes `head` and `body` at `offset`.
+pub(super) fn write_frame(
+    file: &File,
     path: &Path,
-    first: u64,
-    most: u64,
-    visit: &mut dyn FnMut(&[u8]) -> bool,
-) -> Result<Read, DurableError> {
-    read_file(path, first, most, visit).map_err(|error| DurableError::new("read", path, error))
+    offset: u64,
+    head: &[u8; 16],
+    body: &[u8],
+) -> io::Result<()> {
+    fault::write_at(file, path, offset, head)?;
+    fault::write_at(file, path, offset + HEAD, body)
 }
 
-fn read_file(path: &Path, first: u64, most: u64, visit: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<Read> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len().min(most);
-    let mut input = BufReader::with_capacity(BUFFER, file);
-    let mut header = [0; HEADER_LEN];
-    if length < HEADER {
-        return Ok(Read::NoHeader);
-    }
-    input.read_exact(&mut header)?;
-    let is_ours = header[..8] == MAGIC
-        && header[8..16] == first.to_le_bytes()
-        && header[16..] == xxh3_64(&header[..16]).to_le_bytes();
-    if !is_ours {
-        // A file that was being begun may have its length and not its bytes.
-        return Ok(
-            match (header[..8] == MAGIC, header.iter().all(|byte| *byte == 0)) {
-                (true, _) => Read::Damaged { end: 0 },
-                (false, true) => Read::NoHeader,
-                (false, false) => Read::Other,
-            },
-        );
-    }
-    let mut at = HEADER;
-    let mut body = Vec::new();
-    while at < length {
-        if !frame(&mut input, first, at, length, &mut body)? {
-            if at == HEADER {
-                return Ok(Read::NoHeader);
-            }
-            let behind = has_frame_behind(path, first, at + 1, length)?;
-            return Ok(match behind {
-                true => Read::Damaged { end: at },
-                false => Read::Torn {
-                    end: at,
-                    bytes: length - at,
-                },
-            });
-        }
-        at += (FRAME_HEAD + body.len()) as u64;
-        if !visit(&body) {
-            break;
-        }
-    }
-    Ok(if at == HEADER {
-        Read::NoHeader
-    } else {
-        Read::Whole { end: at }
-    })
+/// Makes the bytes of `file` durable.
+pub(super) fn sync(file: &File, path: &Path) -> Result<(), DurableError> {
+    fault::step(Step::Sync, path)
+        .and_then(|()| fault::fsync(file, File::sync_data))
+        .map_err(|error| DurableError::new("make durable", path, error))
 }
 
-/// Whether `input`, which is at `at` of the segment `first`, goes on with a whole frame; reads its body.
-fn frame(
-    input: &mut impl io::Read,
-    first: u64,
-    at: u64,
-    length: u64,
-    body: &mut Vec<u8>,
-) -> io::Result<bool> {
-    if length - at < FRAME_HEAD as u64 {
-        return Ok(false);
-    }
-    let mut found = [0; FRAME_HEAD];
-    input.read_exact(&mut found)?;
-    let size = u64::from(u32_of(&found[4..8]));
-    if u32_of(&found[..4]) != FRAME_MAGIC
-        || size > MOST_FRAME as u64
-        || size > length - at - FRAME_HEAD as u64
-    {
-        return Ok(false);
-    }
-    body.resize(usize::try_from(size).unwrap_or(MOST_FRAME), 0);
-    input.read_exact(body)?;
-    Ok(found == head(first, at, body))
-}
-
-/// Whether a whole frame begins anywhere from `from` on.
-fn has_frame_behind(path: &Path, first: u64, from: u64, length: u64) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let magic = memchr::memmem::Finder::new(&FRAME_MAGIC.to_le_bytes()).into_owned();
-    let (mut buffer, mut body) = (vec![0; BUFFER], Vec::new());
-    let mut at = from;
-    while at + FRAME_HEAD as u64 <= length {
-        let read = file.read_at(&mut buffer, at)?;
-        let Some(found) = magic.find(&buffer[..read]) else {
-            // The magic may stand across two reads.
-            at += (read as u64).saturating_sub(3).max(1);
-            continue;
-        };
-        at += found as u64;
-        file.seek(SeekFrom::Start(at))?;
-        if frame(&mut file, first, at, length, &mut body)? {
-            return Ok(true);
-        }
-        at += 1;
-    }
-    Ok(false)
-}
-
-/// The head of a frame of `body` at `at` of the segment `first`.
-fn head(first: u64, at: u64, body: &[u8]) -> [u8; FRAME_HEAD] {
-    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
-    let mut hash = Xxh3Default::new();
-    hash.update(&first.to_le_bytes());
-    hash.update(&at.to_le_bytes());
-    hash.update(&length.to_le_bytes());
-    hash.update(body);
-    let mut head = [0; FRAME_HEAD];
-    head[..4].copy_from_slice(&FRAME_MAGIC.to_le_bytes());
-    head[4..8].copy_from_slice(&length.to_le_bytes());
-    head[8..].copy_from_slice(&hash.digest().to_le_bytes());
-    head
-}
-
-fn u32_of(bytes: &[u8]) -> u32 {
-    bytes.try_into().map_or(0, u32::from_le_bytes)
-}
-
-/// Copies the file at `path` to `aside`, durably.
-pub(super) fn copy(path: &Path, aside: &Path) -> Result<(), DurableError> {
-    fault::step(Step::Create, aside)
-        .and_then(|()| fs::copy(path, aside))
-        .and_then(|_| File::open(aside)?.sync_all())
-        .map_err(|error| DurableError::new("copy to", aside, error))?;
-    sync_folder(folder_of(aside))
+/// Takes off what is behind the first `bytes` bytes of `file`, for good.
+pub(super) fn cut(file: &File, path: &Path, bytes: u64) -> Result<(), DurableError> {
+    fault::step(Step::Truncate, path)
+        .and_then(|()| file.set_len(bytes))
+        .map_err(|error| DurableError::new("shorten", path, error))?;
+    sync(file, path)
 }

@@ -1,35 +1,30 @@
-//! The journal through crashes, full disks and flipped bytes.
-
 #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
-use std::io;
+use std::fs;
 
-use proptest::prelude::*;
-
-use super::super::fault::{Disk, Fault, Lost};
 use super::*;
+use crate::durable::fault::{Disk, Fault, Lost};
 
-type Frames = Vec<Vec<u8>>;
+mod damage;
+mod golden;
+mod model;
+
+/// What was read: what a frame's segment is called by, and its bytes.
+type Frames = Vec<(u64, Vec<u8>)>;
 
 fn open(dir: &Path) -> (Journal, Recovered, Frames) {
-    let mut frames = Vec::new();
-    let (journal, recovered) = Journal::open(dir, &mut |frame: &[u8]| {
-        frames.push(frame.to_vec());
-        Ok::<(), JournalError>(())
+    let mut frames = Frames::new();
+    let (journal, recovered) = Journal::open::<JournalError>(dir, |first, frame| {
+        frames.push((first, frame.to_vec()));
+        Ok(())
     })
     .unwrap();
+    assert_eq!(recovered.frames, frames.len() as u64);
     (journal, recovered, frames)
 }
 
-fn read(journal: &Journal, from: u64) -> Frames {
-    let mut frames = Vec::new();
-    journal
-        .read(from, &mut |frame: &[u8]| {
-            frames.push(frame.to_vec());
-            Ok::<(), JournalError>(())
-        })
-        .unwrap();
-    frames
+fn frame(first: u64, bytes: &str) -> (u64, Vec<u8>) {
+    (first, bytes.into())
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -41,264 +36,201 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// A journal of two segments: `a` and `b` in the first, `c` and `d` in the second.
-fn small(dir: &Path) {
-    let (mut journal, ..) = open(dir);
-    journal.roll(1, b"a").unwrap();
-    journal.append(b"b").unwrap();
-    journal.roll(5, b"c").unwrap();
-    journal.append(b"d").unwrap();
-}
-
 #[test]
-fn what_was_appended_is_read_again() {
+fn what_was_appended_is_read_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    small(dir.path());
-    let (mut journal, recovered, frames) = open(dir.path());
-    assert_eq!(frames, [b"a", b"b", b"c", b"d"]);
+    let dir = dir.path().join("log");
+    let (mut journal, recovered, frames) = open(&dir);
+    assert_eq!(
+        (recovered, frames.len(), dir.exists()),
+        (Recovered::default(), 0, false)
+    );
+    assert!(matches!(journal.append(b"x"), Err(JournalError::NoSegment(_))));
+    assert!(!dir.exists(), "an empty journal makes nothing");
+
+    journal.roll(3, b"state").unwrap();
+    journal.append(b"one").unwrap();
+    journal.append(b"").unwrap();
+    journal.roll(9, b"").unwrap();
+    journal.append(&[7; 100_000]).unwrap();
+    let bytes = journal.bytes();
+    assert_eq!(
+        journal.segments().map(|(first, _)| first).collect::<Vec<_>>(),
+        [3, 9]
+    );
+    assert_eq!(
+        names(&dir),
+        ["00000000000000000003.log", "00000000000000000009.log"]
+    );
+
+    let (mut journal, recovered, frames) = open(&dir);
+    let expected = [
+        frame(3, "state"),
+        frame(3, "one"),
+        frame(3, ""),
+        frame(9, ""),
+        (9, vec![7; 100_000]),
+    ];
+    assert_eq!(frames, expected);
     assert_eq!(
         recovered,
         Recovered {
-            frames: 4,
+            frames: 5,
             ..Recovered::default()
         }
     );
-    assert_eq!(read(&journal, 5), [b"c", b"d"]);
-    assert_eq!(read(&journal, 4).len(), 4);
-    journal.append(b"e").unwrap();
-    assert_eq!(read(&journal, 9), [b"c", b"d", b"e"]);
-    assert_eq!(journal.first(), Some(1));
-    assert!(journal.trim(4).unwrap() == 0 && journal.trim(5).unwrap() > 0);
-    assert_eq!(open(dir.path()).2, [b"c", b"d", b"e"]);
-    assert_eq!(
-        journal.bytes(),
-        fs::metadata(path_of(dir.path(), 5)).unwrap().len()
-    );
+    assert_eq!(journal.bytes(), bytes);
+    journal.append(b"more").unwrap();
+    assert_eq!(open(&dir).2.len(), 6);
 }
 
 #[test]
-fn without_a_segment_nothing_can_be_appended() {
+fn trimming_keeps_what_holds_the_place() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut journal, ..) = open(&dir.path().join("log"));
-    assert!(matches!(
-        journal.append(b"a"),
-        Err(JournalError::NoSegment { .. })
-    ));
-}
-
-#[test]
-fn every_cut_is_a_torn_end() {
-    let dir = tempfile::tempdir().unwrap();
-    small(dir.path());
-    let path = path_of(dir.path(), 5);
-    let whole = fs::read(&path).unwrap();
-    for end in 0..whole.len() {
-        fs::write(&path, &whole[..end]).unwrap();
-        let (mut journal, recovered, frames) = open(dir.path());
-        assert_eq!(recovered.damaged, None, "{end}");
-        assert!(frames.len() == 2 || frames == [b"a", b"b", b"c"], "{end}");
-        journal.append(b"x").unwrap();
-        assert_eq!(open(dir.path()).2.last().unwrap(), b"x", "{end}");
-        let _ = fs::remove_file(&path);
-        fs::remove_file(path_of(dir.path(), 1)).unwrap();
-        small(dir.path());
+    let (mut journal, ..) = open(dir.path());
+    for first in [10, 20, 30] {
+        journal.roll(first, b"state").unwrap();
+    }
+    let left = |journal: &Journal| journal.segments().map(|(first, _)| first).collect::<Vec<_>>();
+    let one = journal.bytes() / 3;
+    for (keep, freed, expected) in [
+        (9, 0, vec![10, 20, 30]),
+        (19, 0, vec![10, 20, 30]),
+        (20, one, vec![20, 30]),
+        (u64::MAX, one, vec![30]),
+    ] {
+        assert_eq!(journal.trim(keep).unwrap(), freed, "{keep}");
+        assert_eq!(left(&journal), expected);
+        assert_eq!(left(&open(dir.path()).0), expected);
     }
 }
 
 #[test]
-fn every_flipped_byte_is_noticed_and_nothing_wrong_is_read() {
-    for (nth, segment) in [(1, 1), (5, 2)] {
-        let length = {
+fn what_cannot_be_appended_is_refused_and_harms_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ..) = open(dir.path());
+    journal.roll(5, b"state").unwrap();
+    for first in [0, 5] {
+        let error = journal.roll(first, b"").unwrap_err();
+        assert!(matches!(error, JournalError::Order { last: 5, .. }), "{error}");
+    }
+    let long = vec![0; frame::LONGEST as usize + 1];
+    assert!(matches!(journal.append(&long), Err(JournalError::TooLong(_))));
+    assert!(matches!(journal.roll(6, &long), Err(JournalError::TooLong(_))));
+    assert!(!journal.is_failed());
+    journal.append(b"one").unwrap();
+    assert_eq!(open(dir.path()).2, [frame(5, "state"), frame(5, "one")]);
+}
+
+#[test]
+fn a_visitor_that_refuses_ends_the_opening_and_nothing_is_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ..) = open(dir.path());
+    journal.roll(1, b"state").unwrap();
+    let path = dir.path().join("00000000000000000001.log");
+    let mut torn = fs::read(&path).unwrap();
+    torn.extend(b"torn");
+    fs::write(&path, &torn).unwrap();
+    let refused = Journal::open(dir.path(), |_, _| Err(JournalError::TooLong(0)));
+    assert!(matches!(refused, Err(JournalError::TooLong(0))));
+    assert_eq!(fs::read(&path).unwrap(), torn);
+}
+
+#[test]
+fn a_full_disk_is_tried_again_and_leaves_no_trace() {
+    for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded] {
+        for nth in 0..2 {
             let dir = tempfile::tempdir().unwrap();
-            small(dir.path());
-            fs::metadata(path_of(dir.path(), nth)).unwrap().len()
-        };
-        for at in 0..usize::try_from(length).unwrap() {
-            let dir = tempfile::tempdir().unwrap();
-            small(dir.path());
-            let path = path_of(dir.path(), nth);
-            let mut bytes = fs::read(&path).unwrap();
-            bytes[at] ^= 0x40;
-            fs::write(&path, bytes).unwrap();
-            let mut frames: Frames = Vec::new();
-            let opened = Journal::open(dir.path(), &mut |frame: &[u8]| {
-                frames.push(frame.to_vec());
-                Ok::<(), JournalError>(())
-            });
-            let whole: [&[u8]; 4] = [b"a", b"b", b"c", b"d"];
-            assert!(
-                whole.iter().zip(&frames).all(|(whole, frame)| whole == frame) && frames.len() < 4,
-                "segment {segment}, byte {at}: {frames:?}"
-            );
-            let Ok((_, recovered)) = opened else { continue };
-            assert!(
-                recovered.damaged.is_some() || recovered.torn_bytes > 0,
-                "segment {segment}, byte {at}"
-            );
-            // What was whole is there again, and what was set aside is not read again.
-            let again = open(dir.path());
-            assert_eq!(again.2, frames, "segment {segment}, byte {at}");
-            assert_eq!(again.1.damaged, None);
+            let disk = Disk::over(dir.path());
+            let (mut journal, ..) = open(dir.path());
+            journal.roll(1, b"state").unwrap();
+            disk.fail_at(nth, Fault::Error(kind));
+            let error = journal.append(b"a frame that is long").unwrap_err();
+            let JournalError::Undone(DurableError::Full { .. }) = &error else {
+                panic!("{error}");
+            };
+            assert!(error.to_string().contains("tried again"), "{error}");
+            assert!(!journal.is_failed());
+            let path = dir.path().join("00000000000000000001.log");
+            assert_eq!(fs::metadata(path).unwrap().len(), journal.bytes());
+
+            journal.append(b"second try").unwrap();
+            journal.roll(2, b"").unwrap();
+            disk.restart(Lost::All);
+            let expected = [frame(1, "state"), frame(1, "second try"), frame(2, "")];
+            assert_eq!(open(dir.path()).2, expected);
         }
     }
 }
 
 #[test]
-fn damage_is_set_aside_with_all_behind_it() {
-    let dir = tempfile::tempdir().unwrap();
-    small(dir.path());
-    let path = path_of(dir.path(), 1);
-    let mut bytes = fs::read(&path).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let (mut journal, recovered, frames) = open(dir.path());
-    assert_eq!(frames, [b"a"]);
-    assert!(
-        recovered
-            .damaged
-            .unwrap()
-            .path
-            .ends_with("00000000000000000001.damaged")
-    );
-    assert_eq!(
-        names(dir.path()),
-        [
-            "00000000000000000001.damaged",
-            "00000000000000000001.log",
-            "00000000000000000005.damaged"
-        ]
-    );
-    journal.append(b"e").unwrap();
-    assert_eq!(open(dir.path()).2, [b"a", b"e"]);
-}
-
-#[test]
-fn a_failed_fsync_closes_it_and_a_full_disk_does_not() {
+fn a_disk_that_is_full_when_a_segment_begins_leaves_the_one_before() {
     let dir = tempfile::tempdir().unwrap();
     let disk = Disk::over(dir.path());
     let (mut journal, ..) = open(dir.path());
-    journal.roll(1, b"a").unwrap();
-    disk.fail_at(1, Fault::Error(io::ErrorKind::StorageFull));
-    let error = journal.append(b"lost").unwrap_err();
-    assert!(error.to_string().contains("free space"), "{error}");
-    assert!(!journal.is_failed());
-    journal.append(b"b").unwrap();
-    disk.fail_at(2, Fault::Error(io::ErrorKind::Other));
-    journal.append(b"lost").unwrap_err();
-    assert!(journal.is_failed());
-    assert!(matches!(journal.append(b"c"), Err(JournalError::Closed { .. })));
-    assert!(matches!(journal.roll(9, b"c"), Err(JournalError::Closed { .. })));
-    assert_eq!(read(&journal, 1), [b"a", b"b"]);
-    disk.restart(Lost::All);
-    assert_eq!(open(dir.path()).2, [b"a", b"b"]);
+    journal.roll(1, b"state").unwrap();
+    for nth in 0..4 {
+        disk.fail_at(nth, Fault::Error(std::io::ErrorKind::StorageFull));
+        let error = journal.roll(2, b"state").unwrap_err();
+        assert!(
+            matches!(error, JournalError::Undone(DurableError::Full { .. })),
+            "{nth}: {error}"
+        );
+        assert_eq!(names(dir.path()).len(), 1);
+    }
+    journal.append(b"goes on").unwrap();
+    journal.roll(2, b"state").unwrap();
+    assert_eq!(open(dir.path()).2.len(), 3);
 }
 
-#[derive(Debug, Clone)]
-enum Op {
-    Append(u8),
-    Roll,
-    Trim(u64),
-    Reopen,
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        6 => any::<u8>().prop_map(Op::Append),
-        2 => Just(Op::Roll),
-        1 => (0..30_u64).prop_map(Op::Trim),
-        1 => Just(Op::Reopen),
-    ]
-}
-
-proptest! {
-    /// Whatever step a crash falls on and whatever it loses: all that was told durable is there, in order, and at most
-    /// what was under way beside it.
-    #[test]
-    fn nothing_that_was_durable_is_lost(
-        ops in prop::collection::vec(op(), 1..30),
-        crashes in prop::collection::vec((1..12_u64, 0..3_u8, any::<u64>()), 0..5),
-    ) {
+#[test]
+fn a_failed_fsync_is_final() {
+    type Act = fn(&mut Journal) -> Result<(), JournalError>;
+    let acts: [(&str, Act); 3] = [
+        ("append", |journal| journal.append(b"x")),
+        ("roll", |journal| journal.roll(9, b"x")),
+        ("trim", |journal| journal.trim(2).map(drop)),
+    ];
+    for (name, act) in acts {
         let dir = tempfile::tempdir().unwrap();
         let disk = Disk::over(dir.path());
-        let mut crashes = crashes.into_iter();
-        let arm = |crash: Option<(u64, u8, u64)>| if let Some((nth, ..)) = crash { disk.fail_at(nth, Fault::Crash) };
-        let mut crash = crashes.next();
-        arm(crash);
-        // The segments that must be there, each with its frames; and what may be there beside them.
-        let mut model: Vec<(u64, Frames)> = Vec::new();
         let (mut journal, ..) = open(dir.path());
-        let mut next = 1_u64;
-        for op in ops {
-            let mut under_way: Option<(bool, Vec<u8>)> = None;
-            let done = match op {
-                Op::Append(byte) => {
-                    let frame = vec![byte; usize::from(byte) + 1];
-                    under_way = Some((false, frame.clone()));
-                    let done = journal.append(&frame);
-                    if done.is_ok() {
-                        model.last_mut().unwrap().1.push(frame);
-                    }
-                    done.map_err(|error| matches!(error, JournalError::NoSegment { .. }))
-                }
-                Op::Roll => {
-                    next += 3;
-                    let frame = next.to_le_bytes().to_vec();
-                    under_way = Some((true, frame.clone()));
-                    let done = journal.roll(next, &frame);
-                    if done.is_ok() {
-                        model.push((next, vec![frame]));
-                    }
-                    done.map_err(|_| false)
-                }
-                Op::Trim(keep) => {
-                    let done = journal.trim(keep).map_err(|_| false);
-                    let kept = model.partition_point(|(first, _)| *first <= keep).saturating_sub(1);
-                    if done.is_ok() {
-                        model.drain(..kept);
-                    } else {
-                        // Some of them may be gone.
-                        let there: Vec<u64> = model.iter().map(|(first, _)| *first).skip(kept).collect();
-                        model.retain(|(first, _)| there.contains(first));
-                    }
-                    done.map(|_| ())
-                }
-                Op::Reopen => {
-                    if !disk.has_crashed() {
-                        journal = open(dir.path()).0;
-                    }
-                    Ok(())
-                }
-            };
-            if done == Err(true) || !disk.has_crashed() {
-                continue;
-            }
-            let (_, kind, seed) = crash.unwrap();
-            disk.restart(match kind {
-                0 => Lost::Nothing,
-                1 => Lost::All,
-                _ => Lost::Some(seed),
-            });
-            let (reopened, recovered, frames) = open(dir.path());
-            prop_assert_eq!(recovered.damaged, None);
-            journal = reopened;
-            let expected: Frames = model.iter().flat_map(|(_, frames)| frames.clone()).collect();
-            // What was to be trimmed may still be there, and what was under way may have made it.
-            let more: Frames = expected.iter().cloned().chain(under_way.iter().map(|(_, frame)| frame.clone())).collect();
-            prop_assert!(
-                frames.ends_with(&more) || frames.ends_with(&expected),
-                "expected {expected:?} and perhaps {under_way:?}, found {frames:?}"
-            );
-            if let Some((is_roll, frame)) = under_way
-                && frames.ends_with(&more)
-            {
-                match is_roll {
-                    true => model.push((next, vec![frame])),
-                    false => model.last_mut().unwrap().1.push(frame),
-                }
-            }
-            crash = crashes.next();
-            arm(crash);
+        journal.roll(1, b"").unwrap();
+        journal.roll(2, b"").unwrap();
+        disk.fail_sync(std::io::ErrorKind::Other);
+        let error = act(&mut journal).unwrap_err();
+        assert!(matches!(error, JournalError::Failed { .. }), "{name}: {error}");
+        assert!(error.to_string().contains("then restart"), "{error}");
+        assert!(journal.is_failed());
+        let steps = disk.steps();
+        for result in [
+            journal.append(b"y"),
+            journal.roll(10, b""),
+            journal.trim(9).map(drop),
+        ] {
+            assert!(matches!(result, Err(JournalError::Failed { .. })), "{name}");
         }
+        assert_eq!(disk.steps(), steps, "{name}: a failed journal touches nothing");
     }
+}
+
+#[test]
+fn a_failed_write_that_cannot_be_taken_off_is_final() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::over(dir.path());
+    let (mut journal, ..) = open(dir.path());
+    journal.roll(1, b"").unwrap();
+    disk.fail_at(0, Fault::Crash);
+    assert!(matches!(journal.append(b"x"), Err(JournalError::Failed { .. })));
+    assert!(journal.is_failed());
+}
+
+#[test]
+fn others_may_not_read_the_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, ..) = open(dir.path());
+    journal.roll(1, b"").unwrap();
+    let metadata = fs::metadata(dir.path().join("00000000000000000001.log")).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o007, 0);
 }
