@@ -21,11 +21,7 @@ const FORMS: [(&str, &str, &str); 10] = [
     ("extension US", "(415) 555-2671 x123", "US"),
     ("full width JP", "０３－１２３４－５６７８", "JP"),
     ("vanity US", "1-800-FLOWERS", "US"),
-    (
-        "vanity and extension US, by the reference",
-        "1-800-FLOWERS x5",
-        "US",
-    ),
+    ("vanity x5 US, by the reference", "1-800-FLOWERS x5", "US"),
 ];
 
 fn normalize(criterion: &mut Criterion) {

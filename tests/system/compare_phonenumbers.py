@@ -11,6 +11,7 @@ TRUNKS = ["", "0", "1", "8", "06", "015", "021", "180020", "003768", "15", "0450
 EXITS = ["00", "011", "0011", "001", "010", "810", "009", "119", "00414", "1400"]
 SEPARATORS = [" ", "-", ".", "/", "(", ") ", "[", "*", "\u2013", "\u00a0", "~", "x"]
 EXTENSIONS = [";ext=5", " x12", "x123456", " ext. 7", ", ext 8#", ",,9", ",1", ";2", "#3", " int 4", " anexo 6", " Bob"]
+WORDS = ["FLOWERS", "taxi", " GO-FedEx ", "x", "xx", "xXx", "ext", " no 5", "anexo5", " Bob", "a", "a/b.c", "\u0434\u043e\u0431"]
 BEFORE = ["tel:", "(", '"', "<", "Bob ", "\u202a", "'", "sip:"]
 BEHIND = [")", ">", " ", ";", ",", "#", "+", ".", "\u202c", "*"]
 FULL_WIDTH = str.maketrans("0123456789+", "０１２３４５６７８９＋")
@@ -57,6 +58,9 @@ def made_up(region, count, dice):
         )
         if dice.random() < 0.4:
             text = "".join(c + (dice.choice(SEPARATORS) if dice.random() < 0.3 else "") for c in text)
+        if dice.random() < 0.15:
+            at = dice.randint(min(3, len(text)), len(text))
+            text = text[:at] + dice.choice(WORDS) + dice.choice(["", text[at:], dice.choice(WORDS)])
         if dice.random() < 0.2:
             text += dice.choice(EXTENSIONS)
         if dice.random() < 0.1:

@@ -65,8 +65,8 @@ fn offered(from: &Server, trust: &Trust) -> Result<Offered, CliError> {
     let answer = from.get("/generations", trust)?;
     let listed: Value = serde_json::from_slice(&answer).unwrap_or_default();
     let present = listed["present"].as_u64().filter(|present| *present > 0);
-    let row = listed["generations"].as_array().into_iter().flatten();
-    let row = row.filter(|row| row["generation"].as_u64() == present).last();
+    let mut row = listed["generations"].as_array().into_iter().flatten();
+    let row = row.rfind(|row| row["generation"].as_u64() == present);
     let offered = present.zip(row).and_then(|(generation, row)| {
         Some(Offered {
             generation,
