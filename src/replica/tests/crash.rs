@@ -268,6 +268,36 @@ fn every_step_may_be_the_last() {
 }
 
 #[test]
+fn what_waited_and_was_applied_does_not_wait_again_after_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("main");
+    std::fs::create_dir(&dir).unwrap();
+    let case = |id| Op::Case {
+        id,
+        case: 0,
+        open: true,
+    };
+    let customer = Op::Upsert {
+        id: 0,
+        name: 1,
+        numbers: vec![0],
+    };
+    let ops = [case(0), case(1), customer];
+    let mut node = Node::open(&dir).unwrap();
+    node.apply(&ops, 0, 2);
+    node.replica.commit().unwrap();
+    drop(node);
+    let mut node = Node::open(&dir).unwrap();
+    assert_eq!(node.replica.state.parked.len(), 2);
+    node.apply(&ops, 2, 3);
+    node.replica.commit().unwrap();
+    drop(node);
+    let node = Node::open(&dir).unwrap();
+    assert_eq!(node.replica.state.parked.len(), 1, "that of the other customer");
+    assert!(document(&node.index, "c0").unwrap()["cases"].is_array());
+}
+
+#[test]
 fn a_full_disk_makes_changes_wait_and_a_failed_fsync_ends_them() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().join("main");

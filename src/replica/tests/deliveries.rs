@@ -280,3 +280,26 @@ fn a_feed_that_moves_masses_is_held_too() {
     let taken = upsert("thief", 401, "+14155552030");
     assert!(matches!(apply(&mut replica, stream, &taken), Outcome::Held));
 }
+
+#[test]
+fn a_deletion_is_remembered_as_long_as_a_generation_is_kept_that_knows_the_customer() {
+    let (index, mut replica, stream) = replica();
+    apply(&mut replica, stream, &upsert("a", 1, NUMBERS[0]));
+    merge(&mut replica);
+    let kept = index.seq();
+    apply(
+        &mut replica,
+        stream,
+        &json!({"op": "delete", "position": 2, "id": "a"}),
+    );
+    apply(&mut replica, stream, &upsert("b", 3, NUMBERS[1]));
+    merge(&mut replica);
+    replica.trim(kept).unwrap();
+    assert!(matches!(
+        apply(&mut replica, stream, &upsert("a", 1, NUMBERS[0])),
+        Outcome::Seen
+    ));
+    assert!(replica.first_deletion_behind(kept).is_some());
+    replica.trim(index.seq()).unwrap();
+    assert!(replica.first_deletion_behind(kept).is_none());
+}
