@@ -134,30 +134,34 @@ impl Centre {
         self.replica.trim(oldest.unwrap_or(0)).map_err(other)
     }
 
-    /// Serves `generation` in place of everything, with the changes of the log that it does not have.
-    pub(crate) fn swap(&mut self, generation: u64) -> Result<(), Error> {
+    /// Serves `generation` in place of everything, with the changes of the log that it does not have. False where a merge
+    /// has had it removed.
+    pub(crate) fn swap(&mut self, generation: u64) -> Result<bool, Error> {
         let path = self.held.folder().snapshot(generation);
-        let snapshot = Arc::new(Snapshot::map(&path).map_err(other)?);
-        snapshot.populate(0, u64::MAX).map_err(other)?;
-        self.point(generation)?;
-        let is_whole = self.replica.replace(&snapshot, false).map_err(other)?;
-        if is_whole {
-            Ok(())
+        let present = || -> Result<Arc<MappedSnapshot>, Error> {
+            let snapshot = Snapshot::map(&path).map_err(other)?;
+            snapshot.populate(0, u64::MAX).map_err(other)?;
+            let mut base = self.held.present();
+            while let Err(error) = self.held.point_to(generation, base) {
+                if base == self.held.present() {
+                    return Err(other(error));
+                }
+                base = self.held.present();
+            }
+            Ok(Arc::new(snapshot))
+        };
+        let snapshot = match present() {
+            Ok(snapshot) => snapshot,
+            Err(_) if !path.exists() => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if self.replica.replace(&snapshot, false).map_err(other)? {
+            Ok(true)
         } else {
             Err(Error::other(
                 "the change log does not reach back to the generation",
             ))
         }
-    }
-
-    fn point(&self, generation: u64) -> Result<(), Error> {
-        // A merge may become present in between.
-        for _ in 0..10 {
-            if self.held.point_to(generation, self.held.present()).is_ok() {
-                return Ok(());
-            }
-        }
-        Err(Error::other("the generation cannot be made the present one"))
     }
 }
 

@@ -18,6 +18,7 @@ mod normalize;
 mod overload;
 mod pairs;
 mod reads;
+mod replica;
 mod row;
 mod server;
 mod startup;
@@ -54,6 +55,8 @@ enum Command {
     Normalize(normalize::Options),
     /// Row 18: answers checked by an oracle of versions, while everything changes. Fails where one is wrong.
     Reads(reads::Options),
+    /// Rows 7, 8, 10a, 11, 14 in process and 18: what changes, merges and swaps cost.
+    Replica(replica::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
     Baseline(baseline::Options),
 }
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Overload(options) => overload::measure(options),
         Command::Normalize(options) => normalize::measure(options),
         Command::Reads(options) => reads::measure(options),
+        Command::Replica(options) => replica::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {

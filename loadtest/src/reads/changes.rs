@@ -116,8 +116,7 @@ impl<'a> Changes<'a> {
             .collect();
         if !earlier.is_empty() {
             let generation = earlier[self.random.below(earlier.len())];
-            self.centre.swap(generation)?;
-            self.done.swaps += 1;
+            self.done.swaps += u64::from(self.centre.swap(generation)?);
         }
         Ok(())
     }
