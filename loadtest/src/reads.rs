@@ -171,13 +171,14 @@ impl Reader<'_> {
     }
 
     fn judge(&self, given: &[(Asked, Answer)], begun: u64, told: u64) {
-        let counter = match self.oracle.judge(given, begun, told) {
+        let verdict = self.oracle.judge(given, begun, told);
+        let counter = match verdict {
             Verdict::Right => return,
             Verdict::Earlier => &self.tally.earlier,
             Verdict::Wrong => &self.tally.wrong,
         };
         if counter.fetch_add(1, Ordering::Relaxed) == 0 {
-            println!("not as it was at {told}, or since {begun}: {given:?}");
+            println!("{verdict:?} at {told}, since {begun}: {given:?}");
         }
     }
 

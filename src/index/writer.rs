@@ -126,6 +126,7 @@ impl Writer {
             log_line: state.snapshot.header().log.line,
             intake: None,
         };
+        state.active.close(self.seq);
         let active = Arc::new(Overlay::new());
         self.replace(|state| State {
             sealed: Some(state.active),
@@ -139,6 +140,7 @@ impl Writer {
     /// true, and goes. Seqs go on behind the greater of what has been written and what the snapshot holds. Publishes.
     pub fn replace_all(&mut self, snapshot: &Arc<MappedSnapshot>, over: Over) {
         self.publish();
+        self.index.state.load().active.close(self.seq);
         self.seq = self.seq.max(snapshot.header().seq);
         let schema = over.schema.unwrap_or_else(|| snapshot.schema().clone());
         let schema = Arc::new(schema);

@@ -71,10 +71,15 @@ impl<'a> Changes<'a> {
             let merged = merging
                 .join()
                 .map_err(|_| Error::other("a merge ended in a panic"))?;
-            // Of what was replaced meanwhile nothing is taken up.
             if self.centre.replica.is_merging() {
                 self.centre.install(merged.map_err(other)?)?;
                 self.done.merges += 1;
+            } else if let Ok(late) = merged
+                && late.header().generation == self.centre.held.present()
+            {
+                // What it was made of was replaced meanwhile, and is served again.
+                self.centre.replica.replace(&late, false).map_err(other)?;
+                self.done.swaps += 1;
             }
         }
         if self.merging.is_none() && self.done.batches.is_multiple_of(MERGE_EVERY) {
