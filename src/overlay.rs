@@ -68,7 +68,7 @@ type Map<K, V> = HashMap<K, V, Xxh3DefaultBuilder>;
 type MapRef<'o, K, V> = HashMapRef<'o, K, V, Xxh3DefaultBuilder, LocalGuard<'o>>;
 
 /// Changes since a snapshot.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Overlay {
     customers: Map<Box<str>, Chain>,
     numbers: Map<u64, Arc<[Arc<str>]>>,
@@ -76,6 +76,22 @@ pub struct Overlay {
     suffixes: Map<u64, Arc<[Key]>>,
     len: AtomicUsize,
     bytes: AtomicU64,
+    /// The newest change that belongs here: `u64::MAX` while it is written.
+    closed: AtomicU64,
+}
+
+impl Default for Overlay {
+    fn default() -> Overlay {
+        Overlay {
+            customers: Map::default(),
+            numbers: Map::default(),
+            suffix_digits: None,
+            suffixes: Map::default(),
+            len: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
+            closed: AtomicU64::new(u64::MAX),
+        }
+    }
 }
 
 impl Overlay {
@@ -111,6 +127,17 @@ impl Overlay {
     /// what it holds.
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Nothing above `seq` will be written here: called ahead of publishing what is written elsewhere, so that whoever still
+    /// reads this one over the newer seq knows that it ends before.
+    pub fn close(&self, seq: u64) {
+        self.closed.store(seq, Ordering::Release);
+    }
+
+    /// The newest change that can be here; `u64::MAX` while it is written.
+    pub fn closed(&self) -> u64 {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Writes what the change `seq` made of `id`. Only one thread writes. `claims` are the numbers of the new

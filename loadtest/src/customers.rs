@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use ringside::customer::record::{Claim, Origin, Record, encode};
 use ringside::customer::{AttributeDef, AttributeType, Case, Customer, Interaction, Label, Phone, Schema};
 use ringside::snapshot::folder::{Folder, ReadBack, TENANT};
+use ringside::snapshot::layout::LogPlace;
 use ringside::snapshot::writer::{Facts, SnapshotWriter};
 use ringside::snapshot::{MappedSnapshot, Snapshot, Stream};
 
@@ -17,23 +18,33 @@ pub(crate) enum Profile {
     Typical,
 }
 
-/// Numbers of the form +1 NXX NXX-XXXX, N from 2 to 9: each is its own key, as every rule for reading numbers has it.
-const PLAN: u64 = 8 * 100 * 8 * 100 * 10_000;
+/// Area codes in use, since a number that cannot be valid finds nobody.
+const AREAS: [u64; 32] = [
+    201, 202, 203, 206, 212, 213, 214, 215, 216, 217, 303, 304, 307, 312, 313, 314, 315, 316, 317, 402, 404,
+    405, 406, 408, 412, 413, 414, 415, 480, 503, 512, 602,
+];
+/// Numbers of these areas, +1 NXX NXX-XXXX, N from 2 to 9: each is its own key, as every rule for reading numbers has it.
+const PLAN: u64 = AREAS.len() as u64 * 8 * 100 * 10_000;
+/// Numbers of one area.
+const AREA: u64 = PLAN / AREAS.len() as u64;
 /// A prime that shares no factor with the plan, so that multiplying by it scatters customers without two alike.
 const SCATTER: u64 = 2_654_435_761;
 
 /// The number of customer `nth`, below half of the plan.
 pub(crate) fn number(nth: u64) -> u64 {
     let place = (nth % PLAN) * SCATTER % PLAN;
-    let (area, rest) = (place / (PLAN / 800), place % (PLAN / 800));
+    let (area, rest) = (AREAS[(place / AREA) as usize], place % AREA);
     let (exchange, line) = (rest / 10_000, rest % 10_000);
-    10_000_000_000 + (200 + area) * 10_000_000 + (200 + exchange) * 10_000 + line
+    10_000_000_000 + area * 10_000_000 + (200 + exchange) * 10_000 + line
 }
 
 /// A number that no customer has.
 pub(crate) fn absent(nth: u64) -> u64 {
     number(nth + PLAN / 2)
 }
+
+/// The change log that goes on over it, and the version of these made-up customers.
+const LINE: u64 = 2;
 
 /// The only generation of a measuring folder.
 const GENERATION: u64 = 1;
@@ -115,7 +126,9 @@ pub(crate) fn snapshot(
         .join(TENANT);
     let path = Folder::open(&folder).snapshot(GENERATION);
     // A snapshot of another version of the program is built again.
-    let usable = |snapshot: &MappedSnapshot| matches!(snapshot.records().next(), Some(Ok(_)));
+    let usable = |snapshot: &MappedSnapshot| {
+        snapshot.header().log.line == LINE && matches!(snapshot.records().next(), Some(Ok(_)))
+    };
     if !Snapshot::map(&path).is_ok_and(|snapshot| usable(&snapshot)) {
         let held = Folder::hold(&folder)?;
         let mut staged = held.stage(GENERATION)?;
@@ -146,7 +159,10 @@ pub(crate) fn snapshot(
             created_at_ms: 0,
             schema: &schema,
             streams: &streams,
-            log: ringside::snapshot::layout::LogPlace::default(),
+            log: LogPlace {
+                line: LINE,
+                follows: count,
+            },
         };
         writer.finish(&facts)?;
         held.publish(staged, GENERATION, held.present())?;
@@ -172,11 +188,15 @@ mod tests {
         }
         for number in &given {
             assert!(seen.insert(*number), "{number} twice");
-            let key = numbering
-                .read(&format!("+{number}"), None)
-                .key()
-                .map(|key| key.raw());
+            let written = format!("+{number}");
+            let key = numbering.read(&written, None).key().map(|key| key.raw());
             assert_eq!(key, Some(*number));
+            let stored = numbering.key_to_store(&written, None, false).ok().flatten();
+            assert_eq!(
+                stored.map(|key| key.raw()),
+                Some(*number),
+                "{number} cannot be claimed"
+            );
         }
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod baseline;
+mod centre;
 mod client;
 mod cpu;
 mod customers;
@@ -16,6 +17,8 @@ mod machine;
 mod normalize;
 mod overload;
 mod pairs;
+mod reads;
+mod replica;
 mod row;
 mod server;
 mod startup;
@@ -50,6 +53,10 @@ enum Command {
     Overload(overload::Options),
     /// Row 15: reading written numbers beside the crates `phonenumber` and `rlibphonenumber`.
     Normalize(normalize::Options),
+    /// Row 18: answers checked by an oracle of versions, while everything changes. Fails where one is wrong.
+    Reads(reads::Options),
+    /// Rows 7, 8, 10a, 11, 14 in process and 18: what changes, merges and swaps cost.
+    Replica(replica::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
     Baseline(baseline::Options),
 }
@@ -62,6 +69,8 @@ fn main() -> ExitCode {
         Command::Startup(options) => startup::measure(options),
         Command::Overload(options) => overload::measure(options),
         Command::Normalize(options) => normalize::measure(options),
+        Command::Reads(options) => reads::measure(options),
+        Command::Replica(options) => replica::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {

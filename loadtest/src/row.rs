@@ -23,9 +23,9 @@ pub(crate) struct Row {
     pub(crate) value: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,
-    /// At most this.
+    /// At most this; not a number where nothing is asked for.
     pub(crate) target: f64,
-    /// `met`, `missed`, `invalid` or `not_run`.
+    /// `met`, `missed`, `invalid`, `not_run` or, without a target, `measured`.
     pub(crate) status: &'static str,
     /// What is compared, in absolute terms of this machine.
     pub(crate) detail: String,
@@ -75,6 +75,19 @@ impl Row {
             command,
         }
     }
+
+    /// A row of a figure that has no target.
+    pub(crate) fn of_measure(
+        name: (&'static str, &'static str),
+        scale: String,
+        value: f64,
+        detail: String,
+    ) -> Row {
+        Row {
+            status: "measured",
+            ..Row::of_figure(name, scale, value, f64::NAN, detail)
+        }
+    }
 }
 
 /// Prints `rows`, and writes them as JSON to `json`.
@@ -82,9 +95,14 @@ pub(crate) fn report(rows: &[Row], json: Option<&Path>) -> Result<(), Error> {
     println!("| row | what | scale | value | spread | target | status | detail |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for row in rows {
+        let target = if row.target.is_nan() {
+            String::new()
+        } else {
+            format!("≤ {}", row.target)
+        };
         println!(
-            "| {} | {} | {} | {:.3} | {:.3}–{:.3} | ≤ {} | {} | {} |",
-            row.row, row.name, row.scale, row.value, row.low, row.high, row.target, row.status, row.detail
+            "| {} | {} | {} | {:.3} | {:.3}–{:.3} | {target} | {} | {} |",
+            row.row, row.name, row.scale, row.value, row.low, row.high, row.status, row.detail
         );
     }
     if let Some(path) = json {

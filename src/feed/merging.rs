@@ -113,8 +113,7 @@ impl Merging {
     ) {
         self.wait();
         if !replica.is_merging() {
-            tracing::info!("a merge came too late: what it was made of has been replaced");
-            return;
+            return self.come_late(replica, merged);
         }
         match merged {
             Ok(snapshot) => {
@@ -126,6 +125,19 @@ impl Merging {
                 self.trim(replica);
             }
             Err(error) => self.put_off(replica, &error),
+        }
+    }
+
+    /// What a merge was made of was replaced meanwhile, and so it is of no use. Only where that is served again by now it may
+    /// have become the present generation all the same, which has to be served, since the next one is made over it.
+    fn come_late(&self, replica: &mut Replica, merged: Result<Arc<MappedSnapshot>, CompactionError>) {
+        match merged {
+            Ok(snapshot) if snapshot.header().generation == self.compaction.folder.present() => {
+                if let Err(error) = replica.replace(&snapshot, false) {
+                    tracing::error!(%error, "the present generation cannot be taken up before the next start");
+                }
+            }
+            _ => tracing::info!("a merge came too late: what it was made of has been replaced"),
         }
     }
 

@@ -49,8 +49,9 @@ impl<'v> View<'v> {
         let pin = |overlay: &'v crate::overlay::Overlay| (!overlay.is_empty()).then(|| overlay.pin());
         View {
             state,
-            // A snapshot that has just replaced everything may be ahead of what is visible.
-            seq: seq.max(state.snapshot.header().seq),
+            // A state that has just been replaced ends where its overlay was closed, whatever is visible by now; a snapshot
+            // that has just replaced everything may be ahead of what is visible.
+            seq: seq.min(state.active.closed()).max(state.snapshot.header().seq),
             ownership: state.phones.ownership(),
             active: pin(&state.active),
             sealed: state.sealed.as_deref().and_then(pin),

@@ -13,11 +13,17 @@ use crate::snapshot::{MappedSnapshot, Stream};
 pub struct Writer {
     index: Arc<Index>,
     seq: u64,
+    /// States that were replaced and that readers still had: unmapping a generation takes long, and is not for them to do.
+    replaced: Vec<Arc<State>>,
 }
 
 impl Writer {
     pub(super) fn new(index: Arc<Index>, seq: u64) -> Writer {
-        Writer { index, seq }
+        Writer {
+            index,
+            seq,
+            replaced: Vec::new(),
+        }
     }
 
     /// The index that this writer writes.
@@ -101,13 +107,21 @@ impl Writer {
     }
 
     /// Replaces the state: the rules of who answers, which others set, may be replaced at the same time.
-    fn replace(&self, next: impl Fn(State) -> State) {
-        self.index.state.rcu(|state| next(State::clone(state)));
+    fn replace(&mut self, next: impl Fn(State) -> State) {
+        let replaced = self.index.state.rcu(|state| next(State::clone(state)));
+        self.replaced.push(replaced);
+        self.drop_replaced();
+    }
+
+    /// Drops what was replaced and no reader has any more; the rest the next time.
+    fn drop_replaced(&mut self) {
+        self.replaced.retain(|state| Arc::strong_count(state) > 1);
     }
 
     /// Makes everything written so far visible, at once.
     pub fn publish(&mut self) {
         self.index.visible.store(self.seq, Ordering::Release);
+        self.drop_replaced();
     }
 
     /// Seals the active overlay, starts another, and gives back what a merge needs; `None` where one is sealed
@@ -127,6 +141,7 @@ impl Writer {
             log_line: state.snapshot.header().log.line,
             intake: None,
         };
+        state.active.close(self.seq);
         let active = Arc::new(Overlay::by_suffix(merge.suffix_digits));
         self.replace(|state| State {
             sealed: Some(state.active),
@@ -140,6 +155,7 @@ impl Writer {
     /// true, and goes. Seqs go on behind the greater of what has been written and what the snapshot holds. Publishes.
     pub fn replace_all(&mut self, snapshot: &Arc<MappedSnapshot>, over: Over) {
         self.publish();
+        self.index.state.load().active.close(self.seq);
         self.seq = self.seq.max(snapshot.header().seq);
         let schema = over.schema.unwrap_or_else(|| snapshot.schema().clone());
         let schema = Arc::new(schema);

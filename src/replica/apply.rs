@@ -177,13 +177,20 @@ impl Replica {
                 if before.covers(origin) {
                     return Ok(Outcome::Seen);
                 }
-                let stored = self.read_stored(&before.json)?;
+                // Reading what is stored costs as much as all the rest: a document that has everything, of which nothing came
+                // by itself, takes nothing over from it.
+                let is_whole = customer.cases.is_some() && customer.interactions.is_some();
+                let stored = if is_whole && !before.marks.has_parts() {
+                    None
+                } else {
+                    Some(self.read_stored(&before.json)?)
+                };
                 let mut marks = before.marks;
                 if before.stream != origin.stream {
                     marks.set(Part::DOCUMENT, before.stream, &before.position, false);
                 }
                 marks.retain(|mark| mark.part != Part::DOCUMENT || mark.stream != origin.stream);
-                (Some(stored), before.claims, marks)
+                (stored, before.claims, marks)
             }
         };
         marks = parts::settle(&mut customer, before.as_ref(), marks, origin, limits);

@@ -23,7 +23,7 @@ fn holding(dir: &Path) -> Vec<String> {
             found.extend(holding(&path));
         } else if let Ok(bytes) = fs::read(&path) {
             let has = |marker: &&str| memchr::memmem::find(&bytes, marker.as_bytes()).is_some();
-            if MARKERS.iter().any(|marker| has(&marker)) {
+            if MARKERS.iter().any(has) {
                 found.push(path.display().to_string());
             }
         }

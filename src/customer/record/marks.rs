@@ -128,6 +128,11 @@ impl Marks {
         });
     }
 
+    /// Whether there is one of a single case or interaction.
+    pub fn has_parts(&self) -> bool {
+        self.0.iter().any(Mark::is_of_one_part)
+    }
+
     /// Forgets the marks that `keep` does not hold on to.
     pub fn retain(&mut self, keep: impl FnMut(&Mark) -> bool) {
         self.0.retain(keep);

@@ -1,0 +1,108 @@
+//! What keeping customers current costs: rows 7, 8, 10a, 11, 14 in process and 18, and the sizes and rates of the change log.
+//!
+//! Everything is in process, over customers of about 600 bytes; nothing goes through a socket.
+
+mod lines;
+mod merge;
+mod rates;
+mod tail;
+
+use std::fs;
+use std::io::Error;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::Row;
+use crate::centre::{Centre, other};
+use crate::customers::{self, Profile};
+use crate::reads;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Customers, with one number each.
+    #[arg(long, default_value_t = 1_000_000)]
+    customers: u64,
+    /// Ten million customers, which takes 10 GB of memory and 30 GB of disk.
+    #[arg(long)]
+    full: bool,
+    /// Interleaved pairs.
+    #[arg(long, default_value_t = 10)]
+    pairs: usize,
+    /// Seconds of one half of a pair of row 7, and between two swaps of row 8.
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    /// Changes that are brought back from the log.
+    #[arg(long, default_value_t = 1_000_000)]
+    changes: u64,
+    /// Lookups that are checked by the oracle.
+    #[arg(long, default_value_t = 10_000_000)]
+    reads: u64,
+    /// Only these parts.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Where snapshots are kept between runs, and logs for a while: on the disk that is to be measured.
+    #[arg(long, default_value = "target/loadtest")]
+    folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Rows 7 and 8.
+    Tail,
+    /// Rows 10a and 11.
+    Merge,
+    /// Row 14 and the change log.
+    Rates,
+    /// Row 18.
+    Reads,
+}
+
+pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
+    let customers = if options.full {
+        10_000_000
+    } else {
+        options.customers
+    };
+    let is_in = |part| options.only.is_empty() || options.only.contains(&part);
+    println!("building {customers} typical customers …");
+    let (path, _) = customers::snapshot(&options.folder, customers, Profile::Typical)
+        .map_err(|error| Error::other(error.to_string()))?;
+    let centre = || Centre::new(&options.folder, Some(&path));
+    let mut rows = Vec::new();
+    if is_in(Part::Tail) {
+        rows.extend(tail::measure(
+            centre()?,
+            customers,
+            options.pairs,
+            options.seconds,
+        )?);
+    }
+    if is_in(Part::Merge) {
+        rows.extend(merge::measure(centre()?, customers, options.pairs)?);
+    }
+    if is_in(Part::Rates) {
+        rows.extend(rates::measure(
+            centre()?,
+            customers,
+            options.pairs,
+            options.changes,
+        )?);
+    }
+    if is_in(Part::Reads) {
+        rows.push(reads::count(&options.folder, options.reads, 2, 1)?);
+    }
+    Ok(rows)
+}
+
+/// Bytes of this process's memory that is no file's.
+fn anonymous() -> Result<u64, Error> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib: u64 = line
+        .and_then(|line| line.split_whitespace().next())
+        .ok_or_else(|| Error::other("no RssAnon in /proc/self/status"))?
+        .parse()
+        .map_err(other)?;
+    Ok(kib << 10)
+}
