@@ -13,6 +13,8 @@ mod erased;
 mod kill;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "feeds/pushed.rs"]
+mod pushed;
 #[path = "generations/site.rs"]
 mod site;
 #[path = "support/wire.rs"]

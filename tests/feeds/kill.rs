@@ -185,10 +185,7 @@ struct Filed {
 }
 
 impl Filed {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a source rotates its files as it likes"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a source rotates its files as it likes")]
     fn append(&mut self, dice: &mut Dice) {
         // Once a round: of two rotations that nobody sees, the file between them is not found.
         if self.may_rotate && dice.roll(8) == 0 && self.path.exists() {
