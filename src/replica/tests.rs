@@ -2,6 +2,7 @@
 
 mod crash;
 mod deliveries;
+mod golden;
 mod model;
 
 use std::io::Cursor;

@@ -14,15 +14,21 @@ use crate::snapshot::folder::{Folder, Held};
 const MEMORY: u64 = 64 << 20;
 
 /// A replica and the folder that it is kept in.
-struct Node {
+pub(super) struct Node {
     folder: Held,
-    index: Arc<Index>,
-    replica: Replica,
+    pub(super) index: Arc<Index>,
+    pub(super) replica: Replica,
 }
 
 impl Node {
     /// `None` where the machine stops meanwhile.
-    fn open(dir: &Path) -> Option<Node> {
+    pub(super) fn open(dir: &Path) -> Option<Node> {
+        let node = Node::open_with_gaps(dir)?;
+        assert_eq!(node.replica.gaps().count(), 0);
+        Some(node)
+    }
+
+    pub(super) fn open_with_gaps(dir: &Path) -> Option<Node> {
         let folder = Folder::hold(dir).ok()?;
         let snapshot = match folder.folder().current().unwrap() {
             Some(path) => Snapshot::map(&path).unwrap(),
@@ -33,7 +39,6 @@ impl Node {
         let remembered = kept.iter().map(|kept| kept.follows).min().unwrap_or(0);
         let (index, replica) = over(Arc::new(snapshot));
         let replica = replica.recover(&dir.join(LOG), remembered).ok()?;
-        assert_eq!(replica.gaps().count(), 0);
         Some(Node {
             folder,
             index,
@@ -64,7 +69,7 @@ impl Node {
         self.replica.resume_from(stream, to.to_string());
     }
 
-    fn merge(&mut self) -> Result<(), ()> {
+    pub(super) fn merge(&mut self) -> Result<(), ()> {
         let Some((merge, streams)) = self.replica.seal().map_err(|_| ())? else {
             return Ok(());
         };

@@ -1,0 +1,128 @@
+//! A folder that this version wrote, kept for the tests of later ones: snapshot, change log, and what they come to.
+//!
+//! `RINGSIDE_WRITE_GOLDEN=1 cargo test --lib golden` writes it anew, which is right only where the format's version changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::crash::Node;
+use super::*;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden/node-0")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn apply_all(node: &mut Node, stream: &str, lines: &[Value]) {
+    let stream = node.replica.stream(stream, "one").unwrap();
+    for line in lines {
+        let decoded = Change::decode(line.to_string().as_bytes()).unwrap();
+        let position = decoded.position.unwrap().to_be_bytes();
+        let outcome = node.replica.apply(stream, &position, decoded.change);
+        assert!(
+            matches!(outcome, Outcome::Applied(_) | Outcome::Parked),
+            "{outcome:?}"
+        );
+    }
+    node.replica
+        .resume_from(stream, format!("behind {}", lines.len()));
+    node.replica.commit().unwrap();
+}
+
+fn upsert(id: &str, position: u64, number: &str, tier: &str) -> Value {
+    json!({"op": "upsert", "position": position, "customer": {"id": id, "name": format!("Name of {id}"),
+        "phones": [{"number": number, "shared": false}], "attributes": {"tier": tier},
+        "labels": [{"name": "VIP", "color": "#d4af37"}]}})
+}
+
+fn case(position: u64, customer: &str, title: &str) -> Value {
+    json!({"op": "case", "position": position, "customer_id": customer, "case": {"id": "k", "title": title}})
+}
+
+/// Two streams, a schema, a generation, and behind it a deletion, parts and a part that waits.
+fn write(dir: &Path) {
+    let mut node = Node::open(dir).unwrap();
+    let schema =
+        json!({"op": "schema", "position": 1, "schema": [{"key": "tier", "label": "Tier", "type": "text"}]});
+    apply_all(
+        &mut node,
+        "crm",
+        &[
+            schema,
+            upsert("a", 2, NUMBERS[0], "gold"),
+            upsert("b", 3, NUMBERS[1], "silver"),
+            upsert("c", 4, NUMBERS[2], "bronze"),
+        ],
+    );
+    node.merge().unwrap();
+    apply_all(
+        &mut node,
+        "tickets",
+        &[case(7, "a", "newest"), case(8, "unknown", "waits")],
+    );
+    let swapped = [
+        json!({"op": "delete", "position": 5, "id": "c"}),
+        upsert("a", 6, NUMBERS[1], "gold"),
+        upsert("b", 7, NUMBERS[0], "silver"),
+    ];
+    apply_all(&mut node, "crm", &swapped);
+    node.replica.gap("tickets");
+    node.replica.commit().unwrap();
+}
+
+#[test]
+fn what_this_version_wrote_is_read() {
+    if std::env::var_os("RINGSIDE_WRITE_GOLDEN").is_some() {
+        let _none = fs::remove_dir_all(golden());
+        fs::create_dir_all(golden()).unwrap();
+        write(&golden());
+        let _lock = fs::remove_file(golden().join("LOCK"));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    copy(&golden(), dir.path());
+    let mut node = Node::open_with_gaps(dir.path()).unwrap();
+    assert_eq!(node.index.snapshot().header().customers, 3);
+    assert_eq!(owner(&node.index, NUMBERS[0]).as_deref(), Some("b"));
+    assert_eq!(owner(&node.index, NUMBERS[1]).as_deref(), Some("a"));
+    assert_eq!(document(&node.index, "c"), None);
+    let a = document(&node.index, "a").unwrap();
+    assert_eq!(
+        (&a["attributes"]["tier"], &a["cases"][0]["title"]),
+        (&json!("gold"), &json!("newest"))
+    );
+    assert_eq!(since(&node.index, "a", NUMBERS[1]), Some(7));
+    assert_eq!(node.replica.state.parked.of("unknown").len(), 1);
+    assert_eq!(node.replica.gaps().collect::<Vec<_>>(), ["tickets"]);
+    let tokens: Vec<&str> = node
+        .replica
+        .streams()
+        .iter()
+        .map(|stream| stream.token.as_str())
+        .collect();
+    assert_eq!(tokens, ["", "behind 3", "behind 2"]);
+    // What was seen is seen, by customer, by part, and of who is gone.
+    for (stream, line) in [
+        ("crm", upsert("a", 6, NUMBERS[3], "x")),
+        ("crm", upsert("c", 4, NUMBERS[3], "x")),
+        ("tickets", case(7, "a", "again")),
+        ("tickets", case(8, "unknown", "again")),
+    ] {
+        let stream = node.replica.stream(stream, "one").unwrap();
+        assert!(
+            matches!(apply(&mut node.replica, stream, &line), Outcome::Seen),
+            "{line}"
+        );
+    }
+}
