@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 
-use super::{Found, Index, Merge, Mode, OnConflict, Over, Owner, Ownership, Phones, Verdict, View, Writer};
+use super::{Found, Index, Merge, Mode, OnConflict, Owner, Ownership, Phones, Verdict, Writer};
 use crate::customer::record::{Claim, Origin, Record, encode};
 use crate::customer::{Customer, Schema};
 use crate::snapshot::MappedSnapshot;
