@@ -12,18 +12,12 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ringside::customer::record::{Claim, Origin, Record, encode};
 use ringside::customer::{Customer, Phone, Schema};
-use ringside::index::{Index, Mode, OnConflict, Owner, Ownership, Writer};
+use ringside::index::{Index, Ownership, Writer};
 use ringside::number::{Numbering, Settings};
 use ringside::snapshot::MappedSnapshot;
 use ringside::snapshot::writer::{Facts, SnapshotWriter};
 
-const OWNERSHIP: Ownership = Ownership {
-    mode: Mode::Unique,
-    owner: Owner::NewestClaim,
-    on_conflict: OnConflict::Move,
-    shared_above: 0,
-    suffix_digits: 0,
-};
+const OWNERSHIP: Ownership = Ownership::BUILTIN;
 
 fn key(nth: u64) -> u64 {
     10_000_000_000 + (nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) & ((1 << 40) - 1))

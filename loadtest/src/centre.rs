@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ringside::customer::Schema;
 use ringside::customer::document::Limits;
-use ringside::index::{Index, Mode, OnConflict, Owner, Ownership};
+use ringside::index::{Index, Ownership};
 use ringside::intake::Intake;
 use ringside::metrics::Metrics;
 use ringside::number::{Numbering, Settings as Numbers};
@@ -20,13 +20,7 @@ use ringside::snapshot::{MappedSnapshot, Snapshot, Stream};
 /// Memory that a compaction may take; the default of `import.memory_mib`.
 pub(crate) const MEMORY: u64 = 256 << 20;
 
-const OWNERSHIP: Ownership = Ownership {
-    mode: Mode::Unique,
-    owner: Owner::NewestClaim,
-    on_conflict: OnConflict::Move,
-    shared_above: 0,
-    suffix_digits: 0,
-};
+const OWNERSHIP: Ownership = Ownership::BUILTIN;
 const BOUNDS: Settings = Settings {
     guard: guard::Settings {
         max_percent: 100,

@@ -5,7 +5,7 @@ use std::io::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ringside::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
+use ringside::index::{Found, Index, Ownership};
 use ringside::snapshot::MappedSnapshot;
 use ringside::snapshot::layout::SectionKind;
 
@@ -33,13 +33,7 @@ pub(crate) struct Options {
 /// Bytes of a claim in a record.
 const CLAIM: usize = 16;
 
-const OWNERSHIP: Ownership = Ownership {
-    mode: Mode::Unique,
-    owner: Owner::NewestClaim,
-    on_conflict: OnConflict::Move,
-    shared_above: 0,
-    suffix_digits: 0,
-};
+const OWNERSHIP: Ownership = Ownership::BUILTIN;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     let other = |error: Box<dyn std::error::Error>| Error::other(error.to_string());
@@ -55,13 +49,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         .populate(0, u64::MAX)
         .map_err(|error| Error::other(error.to_string()))?;
     let snapshot = Arc::new(snapshot);
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, _writer) = Index::new(Arc::clone(&snapshot), ownership);
     let chain = Chain {
         index: &index,

@@ -12,7 +12,7 @@ use super::{Compaction, Feeds, Installer, Kind, Places, Running, Settings};
 use crate::customer::document::{self, Limits, Strictness};
 use crate::customer::record::{Claim, Origin, encode};
 use crate::customer::{Record, Schema};
-use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
+use crate::index::{Found, Index, Ownership};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::number::{self, Numbering, SourceSettings};
@@ -60,13 +60,7 @@ fn start(folder: tempfile::TempDir, overlay_max_bytes: u64) -> Centre {
 fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64) -> Centre {
     let data = folder.path().join("main");
     let changes = folder.path().join("changes.ndjson");
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, writer) = Index::new(snapshot(&data), ownership);
     let intake = Intake::new(
         Numbering::new(&number::Settings::builtin()).unwrap(),
@@ -456,13 +450,7 @@ fn a_merge_that_is_overtaken_by_a_replacement_changes_nothing() {
 fn a_late_merge_that_is_the_present_generation_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("main");
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, writer) = Index::new(snapshot(&data), ownership);
     let numbering = Numbering::new(&number::Settings::builtin()).unwrap();
     let intake = Intake::new(numbering, Limits::default());

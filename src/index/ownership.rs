@@ -126,6 +126,16 @@ impl From<Ownership> for Phones {
 }
 
 impl Ownership {
+    /// One owner for each number, the newest claim, whose loser stays; for users of the library and tests. The service takes
+    /// its rules from its default configuration file instead.
+    pub const BUILTIN: Ownership = Ownership {
+        mode: Mode::Unique,
+        owner: Owner::NewestClaim,
+        on_conflict: OnConflict::Move,
+        shared_above: 0,
+        suffix_digits: 0,
+    };
+
     /// Last digits by which a number is found that nobody has as a whole; `None`: never.
     pub fn suffixes(self) -> Option<SuffixDigits> {
         SuffixDigits::new(self.suffix_digits)

@@ -331,13 +331,7 @@ proptest! {
 
 #[test]
 fn rules_can_be_replaced_between_two_lookups() {
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, mut writer) = Index::new(empty(), ownership);
     swap(&mut writer, 0);
     let seq = writer.seq() + 1;
@@ -368,13 +362,7 @@ fn rules_can_be_replaced_between_two_lookups() {
 
 #[test]
 fn when_the_owner_leaves_the_next_claimant_answers() {
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, mut writer) = Index::new(empty(), ownership);
     let claims = |since| {
         BTreeMap::from([(

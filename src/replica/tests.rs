@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Change, Counters, Outcome, Replica, Settings, StreamId, guard};
 use crate::customer::document::Limits;
 use crate::customer::{Record, Schema};
-use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
+use crate::index::{Found, Index, Ownership};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::number::Numbering;
@@ -48,13 +48,7 @@ fn replica() -> (Arc<Index>, Replica, StreamId) {
         log: crate::snapshot::layout::LogPlace::default(),
     };
     let bytes = writer.finish(&facts).unwrap().0.into_inner();
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, writer) = Index::new(Arc::new(MappedSnapshot::in_memory(bytes).unwrap()), ownership);
     let intake = intake();
     let counters = Counters::register(&Metrics::new().unwrap()).unwrap();

@@ -52,13 +52,7 @@ fn person(claims: &[(u64, u64)]) -> Person {
     }
 }
 
-const MOVE: Ownership = Ownership {
-    mode: Mode::Unique,
-    owner: Owner::NewestClaim,
-    on_conflict: OnConflict::Move,
-    shared_above: 0,
-    suffix_digits: 0,
-};
+const MOVE: Ownership = Ownership::BUILTIN;
 const REPLACE: Ownership = Ownership {
     on_conflict: OnConflict::Replace,
     ..MOVE

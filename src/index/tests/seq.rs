@@ -1,18 +1,12 @@
 //! The seq that a view tells.
 
-use super::{Mode, OnConflict, Owner, Ownership, empty, merged, swap};
+use super::{Ownership, empty, merged, swap};
 use crate::index::{Index, Over, View};
 
 /// Between taking the state and the seq a reader may be put aside for as long as anything takes.
 #[test]
 fn a_view_of_a_state_that_was_replaced_tells_no_seq_beyond_it() {
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, mut writer) = Index::new(empty(), ownership);
     swap(&mut writer, 0);
     let sealed_at = writer.seq();

@@ -183,13 +183,7 @@ fn run(ops: &[Op], acts: &[Act], crashes: &[(u64, Lost)]) -> Result<u64, TestCas
 }
 
 fn over(snapshot: Arc<MappedSnapshot>) -> (Arc<Index>, Replica) {
-    let ownership = Ownership {
-        mode: Mode::Unique,
-        owner: Owner::NewestClaim,
-        on_conflict: OnConflict::Move,
-        shared_above: 0,
-        suffix_digits: 0,
-    };
+    let ownership = Ownership::BUILTIN;
     let (index, writer) = Index::new(snapshot, ownership);
     let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
     let replica = Replica::new(writer, intake(), BOUNDS, counters);
