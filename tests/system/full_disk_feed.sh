@@ -154,6 +154,13 @@ fill 16k
 refused "$work/v4"
 rm "$disk/ballast"
 until_ 10 "posts are taken again" accepted "$work/v4"
+awk 'BEGIN { while (length(x) < 3000) x = x "y"; printf "{\"op\":\"upset %s\"}\n", x }' >"$work/nonsense"
+fill 16k
+for _ in 1 2 3 4 5 6 7 8; do post "$work/nonsense" >/dev/null; done
+rm "$disk/ballast"
+until_ 10 "posts are taken again" accepted "$work/nonsense"
+if grep '"at":.*"at":' "$disk/data/main/feed-rejects.ndjson"; then fail "a refused change was kept in part, and the next one within it"; fi
+[[ "$(wc -l <"$disk/data/main/feed-rejects.ndjson")" -lt 9 ]] || fail "the disk was not full for refused changes"
 fill 16k
 {
     cat "$work/v5"
