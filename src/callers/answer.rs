@@ -183,6 +183,7 @@ impl Answer<'_, '_> {
             Key::AgeMs => self.freshness.age_ms.map_or(Scalar::Null, Scalar::Integer),
             Key::Stale => Scalar::Bool(self.freshness.stale),
             Key::Connected => Scalar::Bool(self.freshness.connected),
+            Key::SourceLagMs => self.freshness.lag_ms.map_or(Scalar::Null, Scalar::Integer),
             Key::Customer | Key::Case | Key::OpenCase | Key::Matches | Key::NotOwned => return None,
         })
     }

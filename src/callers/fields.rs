@@ -33,11 +33,12 @@ pub(super) enum Key {
     AgeMs,
     Stale,
     Connected,
+    SourceLagMs,
 }
 
 impl Key {
     /// Every key, in order.
-    pub(super) const ALL: [Key; 23] = [
+    pub(super) const ALL: [Key; 24] = [
         Key::Found,
         Key::Match,
         Key::Reason,
@@ -61,6 +62,7 @@ impl Key {
         Key::AgeMs,
         Key::Stale,
         Key::Connected,
+        Key::SourceLagMs,
     ];
 
     /// The key and its colon, as in JSON.
@@ -89,6 +91,7 @@ impl Key {
             Key::AgeMs => "\"age_ms\":",
             Key::Stale => "\"stale\":",
             Key::Connected => "\"connected\":",
+            Key::SourceLagMs => "\"source_lag_ms\":",
         }
     }
 

@@ -314,6 +314,11 @@ impl Native {
             json::boolean(out, freshness.stale);
             out.extend_from_slice(b",\"connected\":");
             json::boolean(out, freshness.connected);
+            out.extend_from_slice(b",\"source_lag_ms\":");
+            match freshness.lag_ms {
+                Some(lag) => json::integer(out, lag),
+                None => out.extend_from_slice(b"null"),
+            }
             out.extend_from_slice(b"}");
             Ok(true)
         });

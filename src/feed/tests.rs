@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::merging::Merging;
 use super::{Compaction, Feeds, Installer, Kind, Places, Running, Settings};
 use crate::customer::document::{self, Limits, Strictness};
 use crate::customer::record::{Claim, Origin, encode};
@@ -15,7 +16,8 @@ use crate::index::{Found, Index, Mode, OnConflict, Owner, Ownership};
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::number::{self, Numbering, SourceSettings};
-use crate::replica::{Counters, Freshness, LOG, Replica, Settings as Bounds, guard};
+use crate::replica::compaction::compact;
+use crate::replica::{Change, Counters, Freshness, LOG, Replica, Settings as Bounds, guard};
 use crate::snapshot::folder::{Folder, FolderError, Held, ReadBack};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, Stream};
@@ -448,4 +450,43 @@ fn a_merge_that_is_overtaken_by_a_replacement_changes_nothing() {
     assert!(centre.installer.replace(snapshot, true));
     assert_eq!(owner(&centre.index, 13343762205).as_deref(), Some("i"));
     centre.running.stop();
+}
+
+#[test]
+fn a_late_merge_that_is_the_present_generation_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("main");
+    let ownership = Ownership {
+        mode: Mode::Unique,
+        owner: Owner::NewestClaim,
+        on_conflict: OnConflict::Move,
+        shared_above: 0,
+        suffix_digits: 0,
+    };
+    let (index, writer) = Index::new(snapshot(&data), ownership);
+    let numbering = Numbering::new(&number::Settings::builtin()).unwrap();
+    let intake = Intake::new(numbering, Limits::default());
+    let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
+    let compaction = Compaction {
+        folder: Arc::new(Folder::hold(&data).unwrap()),
+        overlay_max_bytes: u64::MAX,
+        memory_bytes: 64 << 20,
+        log_max_bytes: 1 << 30,
+        erase_within_s: 1_000_000,
+        rejects_max_bytes: 1 << 20,
+    };
+    let mut replica = Replica::new(writer, intake, BOUNDS, counters)
+        .recover(&data.join(LOG), 0)
+        .unwrap();
+    let stream = replica.stream("main", "one").unwrap();
+    let line = br#"{"op":"upsert","customer":{"id":"a","name":"A"}}"#;
+    replica.apply(stream, b"1", Change::decode(line).unwrap().change);
+    let (merge, streams) = replica.seal().unwrap().unwrap();
+    let merged = compact(&merge, &streams, &compaction.folder, 0, 64 << 20);
+    // As by going back and forth again while the merge goes on.
+    assert!(replica.replace(&index.snapshot(), false).unwrap() && !replica.is_merging());
+    let mut merging = Merging::new(compaction, std::sync::mpsc::channel().0);
+    merging.finish(&mut replica, merged);
+    assert_eq!(index.snapshot().header().generation, 1);
+    assert!(index.read(|view| Ok(view.customer("a")?.is_some())));
 }

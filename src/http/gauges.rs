@@ -25,6 +25,8 @@ pub(super) struct Gauges {
     connected: IntGauge,
     stale: IntGauge,
     age: IntGauge,
+    lag: IntGauge,
+    gap: IntGauge,
     tls_ends: IntGaugeVec,
     snapshot_created: IntGauge,
     seq: IntGauge,
@@ -54,6 +56,14 @@ impl Gauges {
             age: metrics.gauge(
                 "ringside_feed_age_seconds",
                 "Seconds since every feed had applied all that its source had; -1 where there is none, or one never has.",
+            )?,
+            lag: metrics.gauge(
+                "ringside_feed_source_lag_seconds",
+                "Seconds by which the newest change was behind its source when it was applied; -1 where no source says.",
+            )?,
+            gap: metrics.gauge(
+                "ringside_feed_gap_info",
+                "1 where changes may be missing until everything is built anew, else 0.",
             )?,
             tls_ends: metrics.gauges(
                 "ringside_http_tls_expires_seconds",
@@ -104,5 +114,8 @@ impl Gauges {
         self.stale.set(freshness.stale.into());
         self.age
             .set(freshness.age_ms.map_or(NO_AGE, |age| number(age / 1000)));
+        self.lag
+            .set(freshness.lag_ms.map_or(NO_AGE, |lag| number(lag / 1000)));
+        self.gap.set(freshness.gap.into());
     }
 }

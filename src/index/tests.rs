@@ -2,6 +2,7 @@
 
 mod bounds;
 mod replace;
+mod seq;
 mod suffix;
 
 use std::collections::{BTreeMap, BTreeSet};

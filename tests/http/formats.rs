@@ -12,7 +12,7 @@ fn flat_is_strings_only() {
     let answer = ask(&Plan::default(), "/v1/lookup?ani=+14806754110&format=flat");
     assert_eq!(
         answer.body,
-        r#"{"found":"true","match":"exact","reason":"","ani":"+14806754110","count":"1","customer_id":"c-1842","name":"Ada Lovelace","treatment":"","queue":"","last_agent_id":"1001","may_greet":"true","may_disclose":"true","pop_url":"","generation":"12","position":"","age_ms":"","stale":"false","connected":"false"}"#
+        r#"{"found":"true","match":"exact","reason":"","ani":"+14806754110","count":"1","customer_id":"c-1842","name":"Ada Lovelace","treatment":"","queue":"","last_agent_id":"1001","may_greet":"true","may_disclose":"true","pop_url":"","generation":"12","position":"","age_ms":"","stale":"false","connected":"false","source_lag_ms":""}"#
     );
 }
 

@@ -17,7 +17,7 @@ const ADA: &str = r##"{"id":"c-1842","name":"Ada Lovelace","first_name":"Ada","l
 fn a_hit_is_told_whole_and_in_order() {
     let answer = ask(&Plan::default(), "/v1/lookup?ani=%2B14806754110");
     let expected = format!(
-        r#"{{"found":true,"match":"exact","reason":null,"ani":"+14806754110","count":1,"customer_id":"c-1842","name":"Ada Lovelace","customer":{ADA},"case":{{"id":"k-2","number":"CAS-2","title":"Closed since","status":"closed","created_at":"2026-11-03T09:30:00Z"}},"open_case":{{"id":"k-1","number":"CAS-1","title":"Router reboots","status":"open","created_at":"2026-11-02T09:30:00Z"}},"treatment":null,"queue":null,"last_agent_id":"1001","may_greet":true,"may_disclose":true,"matches":[{{"customer_id":"c-1842","name":"Ada Lovelace","company":null,"last_agent_id":"1001"}}],"not_owned":[],"pop_url":null,"generation":12,"position":null,"age_ms":null,"stale":false,"connected":false}}"#
+        r#"{{"found":true,"match":"exact","reason":null,"ani":"+14806754110","count":1,"customer_id":"c-1842","name":"Ada Lovelace","customer":{ADA},"case":{{"id":"k-2","number":"CAS-2","title":"Closed since","status":"closed","created_at":"2026-11-03T09:30:00Z"}},"open_case":{{"id":"k-1","number":"CAS-1","title":"Router reboots","status":"open","created_at":"2026-11-02T09:30:00Z"}},"treatment":null,"queue":null,"last_agent_id":"1001","may_greet":true,"may_disclose":true,"matches":[{{"customer_id":"c-1842","name":"Ada Lovelace","company":null,"last_agent_id":"1001"}}],"not_owned":[],"pop_url":null,"generation":12,"position":null,"age_ms":null,"stale":false,"connected":false,"source_lag_ms":null}}"#
     );
     assert_eq!(answer.body, expected);
     assert_eq!(answer.status, 200);
@@ -39,7 +39,7 @@ fn every_miss_has_the_shape_of_a_hit() {
     ] {
         let answer = get(address(&running), &format!("/v1/lookup?ani={ani}"));
         let expected = format!(
-            r#"{{"found":false,"match":"none","reason":"{reason}","ani":{repeated},"count":0,"customer_id":null,"name":null,"customer":null,"case":null,"open_case":null,"treatment":null,"queue":null,"last_agent_id":null,"may_greet":false,"may_disclose":false,"matches":[],"not_owned":[],"pop_url":null,"generation":12,"position":null,"age_ms":null,"stale":false,"connected":false}}"#
+            r#"{{"found":false,"match":"none","reason":"{reason}","ani":{repeated},"count":0,"customer_id":null,"name":null,"customer":null,"case":null,"open_case":null,"treatment":null,"queue":null,"last_agent_id":null,"may_greet":false,"may_disclose":false,"matches":[],"not_owned":[],"pop_url":null,"generation":12,"position":null,"age_ms":null,"stale":false,"connected":false,"source_lag_ms":null}}"#
         );
         assert_eq!((answer.status, answer.body), (200, expected), "{ani}");
     }
@@ -149,7 +149,7 @@ fn the_owner_answers_for_a_contested_number() {
     let by_id = get(address(&running), "/v1/customers/c-1");
     assert_eq!(
         by_id.body,
-        r#"{"customer":{"id":"c-1","name":"First","phones":["+14806754111","+14806754112"]},"not_owned":["+14806754111"],"generation":12,"position":null,"age_ms":null,"stale":false,"connected":false}"#
+        r#"{"customer":{"id":"c-1","name":"First","phones":["+14806754111","+14806754112"]},"not_owned":["+14806754111"],"generation":12,"position":null,"age_ms":null,"stale":false,"connected":false,"source_lag_ms":null}"#
     );
 }
 
