@@ -104,7 +104,11 @@ impl Rejects {
                 none.insert(opened)
             }
         };
-        file.write_all(reject)?;
+        if let Err(error) = file.write_all(reject) {
+            // A full disk takes part of a line, and the next one would go on within it.
+            let _as_it_is = file.set_len(self.bytes);
+            return Err(error);
+        }
         self.bytes += reject.len() as u64;
         Ok(())
     }

@@ -421,15 +421,16 @@ impl Feeds {
         let committed = self.note(committed).map_err(|error| error.to_string());
         let seq = self.replica.index().seq();
         for (post, mut outcome) in applied {
-            if let Ok(pushed) = &mut outcome {
-                match &committed {
-                    Ok(()) => {
-                        pushed.seq = seq;
-                        let position = push::position(&self.replica, &post.feed);
-                        self.freshness.caught_up(&post.feed, position, Instant::now());
-                    }
-                    Err(error) => outcome = Err(PushRefused::Log(error.clone())),
+            // Where the log could not be written, nobody may be told that lines ahead of a held one are applied either.
+            let says_applied = matches!(outcome, Ok(_) | Err(PushRefused::Held { .. }));
+            match (&mut outcome, &committed) {
+                (Ok(pushed), Ok(())) => {
+                    pushed.seq = seq;
+                    let position = push::position(&self.replica, &post.feed);
+                    self.freshness.caught_up(&post.feed, position, Instant::now());
                 }
+                (_, Err(error)) if says_applied => outcome = Err(PushRefused::Log(error.clone())),
+                _ => {}
             }
             // Whoever posted may have gone away.
             let _gone = post.answer.send(outcome);

@@ -145,7 +145,8 @@ fn write(
     }
 }
 
-/// Looks numbers up until told to stop: no answer is older than what had been acknowledged before it was asked.
+/// Looks numbers up until told to stop: no answer is older than what had been acknowledged before it was asked, and who
+/// answers for a number has it.
 fn read(at: SocketAddr, acknowledged: &[AtomicU64], done: &AtomicBool, mut dice: Dice) -> u64 {
     let mut answered = 0;
     while !done.load(Ordering::Acquire) {
@@ -159,6 +160,11 @@ fn read(at: SocketAddr, acknowledged: &[AtomicU64], done: &AtomicBool, mut dice:
         };
         if let Some(name) = answer["name"].as_str().filter(|name| name.starts_with('c')) {
             let (nth, version) = read_name(name);
+            let has = &answer["customer"]["phones"][0];
+            assert_eq!(
+                has, &number,
+                "half a swap: {name} answers for a number that it does not have"
+            );
             if let Some(before) = before.get(nth) {
                 assert!(
                     version >= *before,
