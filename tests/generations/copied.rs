@@ -56,7 +56,16 @@ fn a_second_copy_takes_the_place_of_what_came_over_the_first() {
     let other = from.serve();
     let server = to.serve_with(&FED);
     let url = format!("http://{}", other.admin);
-    let copy = ["snapshot", "copy", "--from", &url, "--out", &to.data, "--replace", "--accept"];
+    let copy = [
+        "snapshot",
+        "copy",
+        "--from",
+        &url,
+        "--out",
+        &to.data,
+        "--replace",
+        "--accept",
+    ];
     run(&copy).ok();
     for nth in 0..10 {
         post(&server, &format!("here-{nth}"), 300 + nth);
