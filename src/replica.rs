@@ -19,7 +19,6 @@ mod recovery;
 mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -343,6 +342,11 @@ impl Replica {
         self.state.graves.first_behind(seq)
     }
 
+    /// Whether every deletion behind the change `seq` is remembered: the log may have given up the generation before it.
+    pub fn remembers_behind(&self, seq: u64) -> bool {
+        seq >= self.state.graves.oldest() && self.log.ahead().is_none_or(|ahead| ahead <= seq)
+    }
+
     /// Whether a merge was begun whose snapshot is to be taken up.
     pub fn is_merging(&self) -> bool {
         self.merging.is_some()
@@ -374,7 +378,7 @@ impl Replica {
         self.writer.replace_all(snapshot, over);
         self.writer.go_on_behind(seq);
         if cures && is_whole && !self.state.gaps.is_empty() {
-            self.mark(Mark::Cured);
+            self.cured(snapshot.header().log.follows);
         }
         if !is_whole {
             self.gap_everywhere();
@@ -435,6 +439,18 @@ impl Replica {
         }
     }
 
+    /// A whole copy that began behind the change `follows` has what was missing ahead of it, and no more than that.
+    fn cured(&mut self, follows: u64) {
+        let mut later = self.state.gaps.clone();
+        later.retain(|_, at| *at > follows);
+        self.mark(Mark::Cured);
+        for (name, at) in later {
+            let gap = Mark::Gap(name);
+            self.batch.push(at, Entry::Mark(&json(&gap)));
+            self.state.mark(gap, at);
+        }
+    }
+
     fn mark(&mut self, mark: Mark) {
         let seq = self.writer.seq();
         self.batch.push(seq, Entry::Mark(&json(&mark)));
@@ -444,9 +460,23 @@ impl Replica {
     /// Begins the log anew over `snapshot`: nothing that it holds belongs to it.
     fn begin_log(&mut self, snapshot: &Arc<MappedSnapshot>) -> Result<(), LogError> {
         let header = snapshot.header();
-        // Above every segment that there is.
-        let seq = self.writer.seq().max(header.seq) + 1;
-        self.state = State::over(header.log.line, snapshot.streams(), snapshot.schema(), seq);
+        // Above every segment that there is, those of another line too, whose seqs may be far above the snapshot's: a
+        // segment that was not begun would leave what comes next to the old line, which the next start throws away.
+        let newest = self.writer.seq().max(header.seq);
+        let seq = newest.max(self.log.last().unwrap_or(0)) + 1;
+        let mut state = State::over(
+            header.log.line,
+            snapshot.streams(),
+            snapshot.schema(),
+            header.log.follows,
+        );
+        state.draw_line(self.now_ms);
+        let mut first = state.batch(seq, header.log.follows);
+        // Ahead of what is served: where it cannot be written, everything stays as it was.
+        self.log
+            .roll(seq.saturating_add(1), first.bytes(self.now_ms))
+            .inspect_err(|_| self.counters.log_errors.inc())?;
+        self.state = state;
         self.batch.clear();
         let over = Over {
             overlay: self.writer.overlay(),
@@ -455,24 +485,18 @@ impl Replica {
         };
         self.writer.replace_all(snapshot, over);
         self.writer.go_on_behind(seq);
-        self.begin_segment_over(header.log.follows)?;
-        self.trim(seq)?;
+        self.log.trim(seq.saturating_add(1))?;
         self.log.goes_on_behind(header.log.follows);
+        self.counters.log(&self.log);
+        self.counters.remembered(&self.state);
         Ok(())
     }
 
     /// Begins a segment behind everything that was committed.
     fn begin_segment(&mut self) -> Result<(), LogError> {
-        self.begin_segment_over(self.index().seq())
-    }
-
-    /// The same, where there were no changes between `ahead` and what was committed.
-    fn begin_segment_over(&mut self, ahead: u64) -> Result<(), LogError> {
         let seq = self.index().seq();
-        if self.state.line == 0 {
-            self.state.line = RandomState::new().hash_one(self.now_ms).max(1);
-        }
-        let mut state = self.state.batch(seq, ahead);
+        self.state.draw_line(self.now_ms);
+        let mut state = self.state.batch(seq, seq);
         self.log
             .roll(seq.saturating_add(1), state.bytes(self.now_ms))
             .inspect_err(|_| self.counters.log_errors.inc())?;

@@ -214,6 +214,20 @@ impl Generations {
         }
     }
 
+    /// What speaks against `snapshot` where the change log no longer reaches back to it: what came since would be missing.
+    fn behind(&self, snapshot: &MappedSnapshot) -> Result<Option<Reason>, ActError> {
+        let Some(live) = &self.live else { return Ok(None) };
+        let place = snapshot.header().log;
+        let line = live.installer.places().ok_or(ActError::Ended)?.log.line;
+        // What a log of another line holds has nothing to do with it.
+        let is_behind = line == place.line && !live.installer.goes_on_over(place).ok_or(ActError::Ended)?;
+        Ok(is_behind.then(|| {
+            let message = "it was built so long ago that the change log no longer holds everything that came since: \
+                           changes will be missing; build it again";
+            Reason::new("behind", message.to_owned())
+        }))
+    }
+
     /// Makes `snapshot` the one that is served, once `point` has made it the present one over the base that it is
     /// given; `cures` where it is a whole copy of the source. Merges may be published meanwhile, and are then the base.
     fn take_up(

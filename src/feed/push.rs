@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::delivery::{Course, Delivered, Sink};
 use super::runner::Signal;
-use crate::replica::Replica;
+use crate::replica::{BATCH_BYTES, Replica};
 
 /// Posts that wait to be applied at once; more are refused.
 const MOST_WAITING: usize = 64;
@@ -89,6 +89,8 @@ pub(super) struct Post {
     pub(super) incarnation: String,
     pub(super) body: Bytes,
     pub(super) answer: oneshot::Sender<Result<Pushed, PushRefused>>,
+    /// Held until it is answered, though whoever posted it went away: else posts without end could wait.
+    pub(super) _place: Place,
 }
 
 /// Where changes are posted to. Cheap to clone.
@@ -132,13 +134,14 @@ impl Pushes {
         {
             return Err(PushRefused::Incarnation);
         }
-        let _place = Place::take(&self.waiting).ok_or(PushRefused::Busy)?;
+        let place = Place::take(&self.waiting).ok_or(PushRefused::Busy)?;
         let (answer, answered) = oneshot::channel();
         let post = Post {
             feed: feed.to_owned(),
             incarnation: incarnation.to_owned(),
             body,
             answer,
+            _place: place,
         };
         self.signals
             .send(Signal::Post(post))
@@ -148,19 +151,20 @@ impl Pushes {
 }
 
 /// A place among those who wait.
-struct Place<'a>(&'a AtomicUsize);
+#[derive(Debug)]
+pub(super) struct Place(Arc<AtomicUsize>);
 
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Option<Place<'a>> {
+impl Place {
+    fn take(waiting: &Arc<AtomicUsize>) -> Option<Place> {
         if waiting.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING {
             waiting.fetch_sub(1, Ordering::AcqRel);
             return None;
         }
-        Some(Place(waiting))
+        Some(Place(Arc::clone(waiting)))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -183,6 +187,14 @@ impl Post {
         let mut held = None;
         for (number, line) in (1..).zip(self.body.split(|byte| *byte == b'\n')) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
+                // A short line may make a long record: a post is bounded, and what comes of it is not.
+                if let Some(token) = token(course) {
+                    sink.replica.resume_from(stream, token);
+                }
+                let committed = sink.replica.commit();
+                committed.map_err(|error| PushRefused::Log(error.to_string()))?;
+            }
             match sink.deliver(&self.feed, stream, &mut course, next, line) {
                 Delivered::Blank => continue,
                 Delivered::Done(_) => pushed.accepted += 1,
@@ -237,4 +249,33 @@ fn token(course: Course) -> Option<String> {
 pub(super) fn position(replica: &Replica, feed: &str) -> Option<u64> {
     let incarnation = replica.lives(feed).last()?.incarnation.clone();
     course(replica, feed, &incarnation).position
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use std::pin::pin;
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn whoever_posts_and_goes_away_leaves_a_post_that_is_counted() {
+        let (signals, received) = channel();
+        let pushes = Pushes {
+            feeds: ["main".to_owned()].into(),
+            signals,
+            waiting: Arc::default(),
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let mut post = || pin!(pushes.push(None, None, Bytes::new())).poll(&mut context);
+        for _ in 0..MOST_WAITING {
+            assert!(post().is_pending());
+        }
+        assert_eq!(post(), Poll::Ready(Err(PushRefused::Busy)));
+        drop(received.recv().unwrap());
+        assert!(post().is_pending(), "one was done with");
+    }
 }

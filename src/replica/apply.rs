@@ -342,14 +342,14 @@ impl Replica {
             None => {}
         }
         let customers = self.index().snapshot().header().customers;
-        if self.guard.may(stream, customers, self.now) {
-            self.guard.count(stream, self.now);
+        if self.guard.may(name, customers, self.now) {
+            self.guard.count(name, self.now);
             return None;
         }
         let name = name.clone();
         tracing::error!(
             feed = name,
-            changed = self.guard.within(stream, self.now),
+            changed = self.guard.within(&name, self.now),
             customers,
             "a feed deletes or moves more customers than guard.max_percent allows, and is held: look at its source, then \
              `ringside accept --feed NAME`, or `--drop` to go on without"

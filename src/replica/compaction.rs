@@ -2,6 +2,7 @@
 
 mod erasure;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use crate::durable::DurableError;
@@ -62,6 +63,8 @@ pub struct Kept {
     pub follows: u64,
     /// Whether it is the present one.
     pub is_present: bool,
+    /// Milliseconds since 1970.
+    pub created_at_ms: i64,
 }
 
 /// A generation that is kept and over which another log went on, or that cannot be opened.
@@ -73,22 +76,39 @@ pub struct Other {
     pub created_at_ms: i64,
 }
 
+impl From<Kept> for Other {
+    fn from(kept: Kept) -> Other {
+        Other {
+            generation: kept.generation,
+            created_at_ms: kept.created_at_ms,
+        }
+    }
+}
+
 /// The generations of `folder` over which the log `line` goes on, and the others but for the present one.
 ///
 /// # Errors
-/// The folder cannot be read.
+/// The folder or one of them cannot be read, though it may be whole.
 pub fn kept(folder: &Held, line: u64) -> Result<(Vec<Kept>, Vec<Other>), FolderError> {
     let present = folder.present();
     let (mut kept, mut others) = (Vec::new(), Vec::new());
     for generation in folder.folder().generations()? {
-        // One that cannot be opened cannot be gone back to either, and is as old as can be.
-        let header = Snapshot::map(&folder.folder().snapshot(generation)).map(|snapshot| *snapshot.header());
+        let path = folder.folder().snapshot(generation);
+        // One that is damaged cannot be gone back to either, and is as old as can be.
+        let header = match Snapshot::map(&path) {
+            // It went meanwhile.
+            Err(SnapshotError::Io(error)) if error.kind() == ErrorKind::NotFound => continue,
+            // Files or memory may have run out for a moment: nothing may be erased or trimmed for that.
+            Err(SnapshotError::Io(error)) => return Err(DurableError::new("read", &path, error).into()),
+            mapped => mapped.map(|snapshot| *snapshot.header()),
+        };
         let is_present = generation == present;
         match header {
             Ok(header) if header.log.line == line => kept.push(Kept {
                 generation,
                 follows: header.log.follows,
                 is_present,
+                created_at_ms: header.created_at_ms,
             }),
             other if !is_present => others.push(Other {
                 generation,

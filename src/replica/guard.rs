@@ -1,4 +1,4 @@
-//! The guard against mass changes: a stream that deletes or moves more customers within a while than a contact centre
+//! The guard against mass changes: a feed that deletes or moves more customers within a while than a contact centre
 //! would is held, until a person has looked.
 //!
 //! A deletion counts, and so does a customer that loses a number or takes one that another has.
@@ -24,11 +24,12 @@ pub struct Settings {
     pub ignore_below: u64,
 }
 
-/// Counts what streams delete and move.
+/// Counts what feeds delete and move.
 #[derive(Debug)]
 pub(super) struct Guard {
     settings: Settings,
-    counts: HashMap<u16, VecDeque<(Instant, u64)>>,
+    /// By feed: one that begins another life has not been forgiven.
+    counts: HashMap<Box<str>, VecDeque<(Instant, u64)>>,
 }
 
 impl Guard {
@@ -43,26 +44,26 @@ impl Guard {
         self.settings = settings;
     }
 
-    /// Whether `stream` may delete or move one more of `customers` at `now`.
-    pub(super) fn may(&mut self, stream: u16, customers: u64, now: Instant) -> bool {
+    /// Whether `feed` may delete or move one more of `customers` at `now`.
+    pub(super) fn may(&mut self, feed: &str, customers: u64, now: Instant) -> bool {
         let most = customers.saturating_mul(self.settings.max_percent) / 100;
-        self.settings.max_percent >= 100 || self.within(stream, now) < most.max(self.settings.ignore_below)
+        self.settings.max_percent >= 100 || self.within(feed, now) < most.max(self.settings.ignore_below)
     }
 
-    /// `stream` has deleted or moved one at `now`.
-    pub(super) fn count(&mut self, stream: u16, now: Instant) {
+    /// `feed` has deleted or moved one at `now`.
+    pub(super) fn count(&mut self, feed: &str, now: Instant) {
         let slice = Duration::from_secs(self.settings.window_s) / SLICES;
-        let counts = self.counts.entry(stream).or_default();
+        let counts = self.counts.entry(feed.into()).or_default();
         match counts.back_mut() {
             Some((begun, count)) if now.saturating_duration_since(*begun) < slice => *count += 1,
             _ => counts.push_back((now, 1)),
         }
     }
 
-    /// How many `stream` has deleted or moved within the window that ends at `now`.
-    pub(super) fn within(&mut self, stream: u16, now: Instant) -> u64 {
+    /// How many `feed` has deleted or moved within the window that ends at `now`.
+    pub(super) fn within(&mut self, feed: &str, now: Instant) -> u64 {
         let window = Duration::from_secs(self.settings.window_s);
-        let Some(counts) = self.counts.get_mut(&stream) else {
+        let Some(counts) = self.counts.get_mut(feed) else {
             return 0;
         };
         while counts
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_held_at_its_share_and_free_again_once_the_window_has_passed() {
+    fn a_feed_is_held_at_its_share_and_free_again_once_the_window_has_passed() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut guard = Guard::new(Settings {
@@ -94,19 +95,19 @@ mod tests {
             ignore_below: 5,
         });
         for nth in 0..10 {
-            assert!(guard.may(1, 100, at(nth)), "{nth}");
-            guard.count(1, at(nth));
+            assert!(guard.may("1", 100, at(nth)), "{nth}");
+            guard.count("1", at(nth));
         }
-        assert!(!guard.may(1, 100, at(10)) && guard.may(2, 100, at(10)) && guard.may(1, 1000, at(10)));
-        assert!(guard.may(1, 100, at(80)));
-        assert_eq!(guard.within(1, at(200)), 0);
+        assert!(!guard.may("1", 100, at(10)) && guard.may("2", 100, at(10)) && guard.may("1", 1000, at(10)));
+        assert!(guard.may("1", 100, at(80)));
+        assert_eq!(guard.within("1", at(200)), 0);
         for _ in 0..5 {
-            assert!(guard.may(3, 10, at(0)), "few are never a reason");
-            guard.count(3, at(0));
+            assert!(guard.may("3", 10, at(0)), "few are never a reason");
+            guard.count("3", at(0));
         }
-        assert!(!guard.may(3, 10, at(0)));
+        assert!(!guard.may("3", 10, at(0)));
         guard.reset();
-        assert!(guard.may(3, 10, at(0)));
+        assert!(guard.may("3", 10, at(0)));
     }
 
     #[test]
@@ -117,7 +118,7 @@ mod tests {
             window_s: 1,
             ignore_below: 0,
         });
-        guard.count(1, now);
-        assert!(guard.may(1, 0, now));
+        guard.count("1", now);
+        assert!(guard.may("1", 0, now));
     }
 }

@@ -127,6 +127,12 @@ impl Log {
         })
     }
 
+    /// What the newest segment is called by.
+    pub(super) fn last(&self) -> Option<u64> {
+        let segments = self.journal.as_ref()?.segments();
+        segments.last().map(|(last, _)| last)
+    }
+
     /// What the oldest segment is called by.
     fn first(&self) -> Option<u64> {
         let mut segments = self.journal.as_ref()?.segments();

@@ -1,6 +1,7 @@
 //! What is known beside customers, and kept in the log: streams, parts that wait, feeds that are held, gaps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,13 @@ impl State {
             schema: schema.clone(),
             graves: Graves::new(seq),
             ..State::default()
+        }
+    }
+
+    /// Gives the line a name where it has none, as at `now_ms`, milliseconds since 1970.
+    pub(super) fn draw_line(&mut self, now_ms: i64) {
+        if self.line == 0 {
+            self.line = RandomState::new().hash_one(now_ms).max(1);
         }
     }
 

@@ -339,11 +339,12 @@ impl Header {
     }
 }
 
-/// Gives the snapshot that begins with `page`, its header's page, another serial number.
+/// Gives the snapshot that begins with `page`, its header's page, another serial number, and says that the change log
+/// `line` goes on over it: what is copied goes its own way, and seqs of the log it came from say nothing of those to come.
 ///
 /// # Errors
 /// It is not the whole header page of a snapshot of this format version.
-pub fn renumber(page: &mut [u8], generation: u64) -> Result<(), SnapshotError> {
+pub fn renumber(page: &mut [u8], generation: u64, line: u64) -> Result<(), SnapshotError> {
     if !page.starts_with(&MAGIC) || page.len() < HEADER_LEN {
         return Err(SnapshotError::Magic);
     }
@@ -356,6 +357,7 @@ pub fn renumber(page: &mut [u8], generation: u64) -> Result<(), SnapshotError> {
         });
     }
     page[24..32].copy_from_slice(&generation.to_le_bytes());
+    page[88..96].copy_from_slice(&line.to_le_bytes());
     let checksum = xxh3_64(&page[..CHECKSUM]);
     page[CHECKSUM..HEADER_LEN].copy_from_slice(&checksum.to_le_bytes());
     Ok(())

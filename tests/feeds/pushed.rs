@@ -157,6 +157,36 @@ fn customers_of_any_size_are_taken_or_refused_by_name() {
 }
 
 #[test]
+fn short_lines_that_make_long_records_are_durable_bit_by_bit() {
+    let site = Site::new();
+    let server = site.serve_with(&FED);
+    let committed = || wire::metric(server.admin, "ringside_replica_commit_seconds_count");
+    let legs: Vec<Value> = (0..50)
+        .map(|_| json!({"kind": "ivr", "wrap_up": "x".repeat(1000)}))
+        .collect();
+    let interactions: Vec<Value> = (0..20)
+        .map(|nth| json!({"id": format!("i{nth}"), "activities": legs}))
+        .collect();
+    let long = json!({"op": "upsert", "customer": {"id": "a", "name": "a", "interactions": interactions}});
+    let mut lines = vec![long];
+    lines.extend(
+        (0..30).map(|nth| json!({"op": "case", "customer_id": "a", "case": {"id": format!("k{nth}")}})),
+    );
+    let before = committed();
+    let answer = post(&server, &lines);
+    assert_eq!(
+        (counts(&answer), answer["position"].as_str()),
+        ((31, 0), Some("31")),
+        "{answer}"
+    );
+    let after = committed();
+    assert!(
+        after >= before + 5,
+        "{before} {after}: all of it was in memory at once"
+    );
+}
+
+#[test]
 fn a_schema_reaches_answers_without_a_restart_and_samples_tell_what_differs() {
     let site = Site::new();
     let server = site.serve_with(&FED);

@@ -47,6 +47,36 @@ fn a_node_takes_over_what_another_serves() {
     assert_eq!(server.name(7).as_deref(), Some("Ada v0"));
 }
 
+/// What the two logs say of the same seqs is not the same, though both go on over the same generation.
+#[test]
+fn a_second_copy_takes_the_place_of_what_came_over_the_first() {
+    let (from, to) = (Site::new(), Site::new());
+    from.build(&from.people("a.csv", 0, 10, "v1"), &[]).ok();
+    to.build(&to.people("b.csv", 0, 10, "v0"), &[]).ok();
+    let other = from.serve();
+    let server = to.serve_with(&FED);
+    let url = format!("http://{}", other.admin);
+    let copy = [
+        "snapshot",
+        "copy",
+        "--from",
+        &url,
+        "--out",
+        &to.data,
+        "--replace",
+        "--accept",
+    ];
+    run(&copy).ok();
+    for nth in 0..10 {
+        post(&server, &format!("here-{nth}"), 300 + nth);
+    }
+    run(&copy).ok();
+    assert_eq!(server.name(7).as_deref(), Some("Ada v1"));
+    for nth in 0..10 {
+        assert_eq!(server.name(300 + nth), None, "the copy has no such customer");
+    }
+}
+
 #[test]
 fn a_copy_that_looks_wrong_waits_and_one_of_nothing_is_refused() {
     let (from, to) = (Site::new(), Site::new());

@@ -53,6 +53,12 @@ impl Generations {
                 .any(|reason| told.iter().all(|told| told.code != reason.code));
             (candidate.base, candidate.at_ms) = (present, now_ms());
         }
+        if let Some(behind) = self.behind(&snapshot)?
+            && candidate.reasons.iter().all(|told| told.code != behind.code)
+        {
+            candidate.reasons.push(behind);
+            is_held = true;
+        }
         let path = if is_held {
             self.held.write_candidate(&candidate)?;
             path

@@ -232,6 +232,7 @@ impl Generations {
             });
         }
         (candidate.comparison, candidate.reasons) = self.judge(&act, &snapshot, import)?;
+        candidate.reasons.extend(self.behind(&snapshot)?);
         let is_held = !candidate.reasons.is_empty() && !asked.accept;
         let (path, rejects) = if is_held {
             tracing::warn!(

@@ -1,6 +1,7 @@
 //! `snapshot copy`: the present generation of another server, taken over piece by piece, verified, judged and published
 //! here.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -106,7 +107,8 @@ fn copied(
             });
         }
         if at == 0 {
-            layout::renumber(&mut piece, reserved.generation).map_err(|source| CliError::Snapshot {
+            let line = RandomState::new().hash_one(reserved.generation).max(1);
+            layout::renumber(&mut piece, reserved.generation, line).map_err(|source| CliError::Snapshot {
                 path: path.clone(),
                 source,
             })?;

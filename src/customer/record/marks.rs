@@ -15,7 +15,7 @@
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The most marks of one record; of more, the oldest are forgotten.
+/// The most marks of one record; of more, the oldest of single cases and interactions are forgotten.
 const MOST_MARKS: usize = 256;
 /// The longest position that fits a mark, in bytes.
 pub const MOST_POSITION: usize = 127;
@@ -118,7 +118,9 @@ impl Marks {
     pub fn set(&mut self, part: Part, stream: u16, position: &[u8], gone: bool) {
         self.0.retain(|mark| mark.part != part || mark.stream != stream);
         if self.0.len() >= MOST_MARKS {
-            self.0.remove(0);
+            // Those of the document and its lists speak for all that came ahead of them.
+            let oldest = self.0.iter().position(Mark::is_of_one_part);
+            self.0.remove(oldest.unwrap_or(0));
         }
         self.0.push(Mark {
             part,
@@ -173,6 +175,19 @@ mod tests {
         }
         assert!(!marks.covers(Part::case("0"), 0, b"1"));
         assert!(marks.covers(Part::case(&MOST_MARKS.to_string()), 0, b"1"));
+    }
+
+    #[test]
+    fn many_parts_push_out_none_of_the_document_and_its_lists() {
+        let mut marks = Marks::default();
+        for part in [Part::DOCUMENT, Part::CASES] {
+            marks.set(part, 1, b"9", false);
+        }
+        for nth in 0..=MOST_MARKS {
+            marks.set(Part::case(&nth.to_string()), 2, b"1", false);
+        }
+        assert!(marks.covers(Part::DOCUMENT, 1, b"9") && marks.covers(Part::CASES, 1, b"9"));
+        assert!(marks.0.len() <= MOST_MARKS);
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Kept, kept};
+use super::{Kept, Other, kept};
 use crate::replica::Replica;
 use crate::snapshot::folder::Held;
 
@@ -40,13 +40,18 @@ impl Erasure {
     /// Removes from `folder` what is too old at `now_ms`, milliseconds since 1970. Whether the overlay has to be merged,
     /// so that the present generation can go later.
     pub fn erase(self, replica: &Replica, folder: &Held, now_ms: i64) -> bool {
-        let (kept, others) = match kept(folder, replica.log_place().line) {
+        let (kept, mut others) = match kept(folder, replica.log_place().line) {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::error!(%error, "nothing can be erased: the generations that are kept are not known");
                 return false;
             }
         };
+        // What was deleted since they were made is no longer known where the log was too long to keep.
+        let (kept, forgotten): (Vec<Kept>, Vec<Kept>) = kept
+            .into_iter()
+            .partition(|kept| kept.is_present || replica.remembers_behind(kept.follows));
+        others.extend(forgotten.into_iter().map(Other::from));
         let due = self.due(&kept, now_ms, |seq| replica.first_deletion_behind(seq));
         // What a log of before has deleted since they were made is not known.
         let others = others
@@ -142,11 +147,13 @@ mod tests {
                 generation: 1,
                 follows: 5,
                 is_present: false,
+                created_at_ms: 0,
             },
             Kept {
                 generation: 2,
                 follows: 9,
                 is_present: true,
+                created_at_ms: 0,
             },
         ];
         // Deleted by the change 7 at 1 000 and by the change 12 at 41 000.

@@ -336,3 +336,128 @@ fn a_full_disk_makes_changes_wait_and_a_failed_fsync_ends_them() {
     assert!(document(&node.index, "c0").is_some());
     assert_eq!(node.resumes_behind(), 1);
 }
+
+/// Publishes an empty snapshot of the line 77 in `folder`, as an import does while nobody serves.
+fn import(folder: &Held) {
+    let generation = folder.reserve().unwrap();
+    let mut staged = folder.stage(generation).unwrap();
+    let facts = Facts {
+        generation,
+        seq: 0,
+        created_at_ms: 0,
+        schema: &Schema::default(),
+        streams: &[],
+        log: crate::snapshot::layout::LogPlace { line: 77, follows: 0 },
+    };
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 0).unwrap();
+    let bytes = writer.finish(&facts).unwrap().0.into_inner();
+    std::io::Write::write_all(staged.writer().unwrap(), &bytes).unwrap();
+    folder.settle(staged).unwrap();
+    folder.point_to(generation, folder.present()).unwrap();
+}
+
+#[test]
+fn what_comes_over_a_snapshot_of_another_line_is_kept_though_the_log_was_far_ahead_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("main");
+    std::fs::create_dir(&dir).unwrap();
+    let ops: Vec<Op> = (0..4)
+        .map(|id| Op::Upsert {
+            id,
+            name: 1,
+            numbers: vec![id],
+        })
+        .collect();
+    let mut node = Node::open(&dir).unwrap();
+    node.apply(&ops, 0, 3);
+    // A segment that is called by a number above the snapshot's seq, as a merge that comes to nothing leaves one.
+    node.replica.seal().unwrap().unwrap();
+    import(&node.folder);
+    drop(node);
+
+    let mut node = Node::open(&dir).unwrap();
+    assert!(document(&node.index, "c0").is_none());
+    node.apply(&ops, 3, 4);
+    node.replica.commit().unwrap();
+    drop(node);
+    let node = Node::open(&dir).unwrap();
+    assert!(document(&node.index, "c3").is_some(), "it was durable");
+}
+
+#[test]
+fn a_gap_behind_the_beginning_of_a_copy_is_not_cured_by_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("main");
+    std::fs::create_dir(&dir).unwrap();
+    let upsert = |id| Op::Upsert {
+        id,
+        name: 1,
+        numbers: vec![id],
+    };
+    let ops = [upsert(0), upsert(1)];
+    let mut node = Node::open(&dir).unwrap();
+    node.apply(&ops, 0, 1);
+    node.merge().unwrap();
+    let copy = node.index.snapshot();
+    node.replica.gap("main");
+    node.replica.replace(&copy, true).unwrap();
+    assert_eq!(node.replica.gaps().count(), 0, "it began behind the gap");
+    node.apply(&ops, 1, 2);
+    node.replica.gap("main");
+    node.replica.replace(&copy, true).unwrap();
+    node.replica.commit().unwrap();
+    assert_eq!(
+        node.replica.gaps().count(),
+        1,
+        "what is missing is not in the copy"
+    );
+    drop(node);
+    let node = Node::open_with_gaps(&dir).unwrap();
+    assert_eq!(node.replica.gaps().collect::<Vec<_>>(), ["main"]);
+}
+
+#[test]
+fn a_generation_that_cannot_be_read_at_the_moment_is_not_one_that_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("main");
+    let folder = Folder::hold(&dir).unwrap();
+    import(&folder);
+    import(&folder);
+    let first = folder.folder().generations().unwrap()[0];
+    let path = folder.folder().snapshot(first);
+    // What cannot be opened for a reason that passes: here a folder in its place.
+    std::fs::rename(&path, dir.join("away")).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    assert!(
+        compaction::kept(&folder, 77).is_err(),
+        "whether it is needed is not known"
+    );
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::write(&path, b"no snapshot").unwrap();
+    let (_, others) = compaction::kept(&folder, 77).unwrap();
+    assert_eq!(others.len(), 1, "it is of no use to anybody");
+}
+
+#[test]
+fn a_generation_is_erased_though_the_log_no_longer_tells_what_it_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("main");
+    std::fs::create_dir(&dir).unwrap();
+    let upsert = |id| Op::Upsert {
+        id,
+        name: 1,
+        numbers: vec![id],
+    };
+    let ops = [upsert(0), Op::Delete { id: 0 }, upsert(1)];
+    let mut node = Node::open(&dir).unwrap();
+    node.apply(&ops, 0, 1);
+    node.merge().unwrap();
+    node.apply(&ops, 1, 3);
+    node.merge().unwrap();
+    // As where the log is longer than it may be.
+    node.replica.trim(node.replica.log_place().follows).unwrap();
+    let generations = node.folder.folder().generations().unwrap();
+    assert_eq!(generations.len(), 2);
+    compaction::Erasure::new(1000).erase(&node.replica, &node.folder, 1_000_000);
+    assert_eq!(node.folder.folder().generations().unwrap(), generations[1..]);
+}

@@ -303,3 +303,22 @@ fn a_deletion_is_remembered_as_long_as_a_generation_is_kept_that_knows_the_custo
     replica.trim(index.seq()).unwrap();
     assert!(replica.first_deletion_behind(kept).is_none());
 }
+
+#[test]
+fn a_feed_that_begins_another_life_has_not_been_forgiven() {
+    let (_, mut replica, first) = guarded();
+    let mut applied = 0;
+    for nth in 0..100_u64 {
+        let stream = match nth % 2 {
+            0 => first,
+            _ => replica.stream("main", &format!("life-{nth}")).unwrap(),
+        };
+        match apply(&mut replica, stream, &delete(nth, 1000 + nth)) {
+            Outcome::Applied(_) => applied += 1,
+            Outcome::Held => break,
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+    assert!(replica.is_held("main"), "{applied} were deleted");
+    assert_eq!(applied, 10);
+}
