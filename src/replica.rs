@@ -12,13 +12,14 @@ pub mod guard;
 mod apply;
 mod counters;
 mod graves;
+mod holds;
 mod log;
 mod parked;
 mod parts;
 mod recovery;
 mod state;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,6 +28,7 @@ pub use apply::{Outcome, Refused};
 pub use change::{Change, ChangeError, Decoded, Part, PartChange};
 pub use counters::Counters;
 pub use freshness::Freshness;
+pub use holds::Word;
 pub use log::{LOG, LogError};
 
 use crate::index::{Index, Merge, Over, Writer};
@@ -75,15 +77,6 @@ pub struct Replica {
     /// A merge that was begun and whose snapshot has not been taken up.
     merging: Option<(Merge, Vec<Stream>)>,
     counters: Counters,
-}
-
-/// What a person has said of a feed that was held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// What waits is to be applied.
-    Accept,
-    /// What waits is applied but for what deletes or moves customers.
-    Drop,
 }
 
 impl Replica {
@@ -385,70 +378,6 @@ impl Replica {
         }
         self.begin_segment()?;
         Ok(is_whole)
-    }
-
-    /// Feeds that wait for somebody's word.
-    pub fn held(&self) -> impl Iterator<Item = &str> {
-        self.state.held.iter().map(String::as_str)
-    }
-
-    /// Whether the feed `name` waits for somebody's word.
-    pub fn is_held(&self, name: &str) -> bool {
-        self.state.held.contains(name)
-    }
-
-    /// Has the feed `name`, which is held, go on. Whether it was held.
-    pub fn release(&mut self, name: &str, word: Word) -> bool {
-        if !self.is_held(name) {
-            return false;
-        }
-        self.mark(Mark::Released(name.into()));
-        self.word.insert(name.into(), word);
-        self.guard.reset();
-        true
-    }
-
-    /// The feed `name` has nothing more to deliver: a word that was said of what waited is of no more use.
-    pub fn caught_up(&mut self, name: &str) {
-        if self.word.remove(name).is_some() {
-            self.guard.reset();
-        }
-    }
-
-    /// The feed `name` could not go on where it had stopped: changes may be missing until everything is built anew.
-    pub fn gap(&mut self, name: &str) {
-        self.counters.gaps.inc();
-        self.mark(Mark::Gap(name.into()));
-    }
-
-    /// Feeds with a gap.
-    pub fn gaps(&self) -> impl Iterator<Item = &str> {
-        self.state.gaps.keys().map(String::as_str)
-    }
-
-    fn gap_everywhere(&mut self) {
-        let names: BTreeSet<String> = self
-            .state
-            .streams
-            .iter()
-            .skip(1)
-            .map(|stream| stream.stream.clone())
-            .collect();
-        for name in names {
-            self.gap(&name);
-        }
-    }
-
-    /// A whole copy that began behind the change `follows` has what was missing ahead of it, and no more than that.
-    fn cured(&mut self, follows: u64) {
-        let mut later = self.state.gaps.clone();
-        later.retain(|_, at| *at > follows);
-        self.mark(Mark::Cured);
-        for (name, at) in later {
-            let gap = Mark::Gap(name);
-            self.batch.push(at, Entry::Mark(&json(&gap)));
-            self.state.mark(gap, at);
-        }
     }
 
     fn mark(&mut self, mark: Mark) {
