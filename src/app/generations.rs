@@ -216,7 +216,10 @@ impl Generations {
 
     /// What speaks against `snapshot` where the change log no longer reaches back to it: what came since would be missing.
     fn behind(&self, snapshot: &MappedSnapshot) -> Result<Option<Reason>, ActError> {
-        let Some(live) = &self.live else { return Ok(None) };
+        // Without feeds there are no changes, and may be no log.
+        let Some(live) = self.live.as_ref().filter(|_| !self.feeds.is_empty()) else {
+            return Ok(None);
+        };
         let place = snapshot.header().log;
         let line = live.installer.places().ok_or(ActError::Ended)?.log.line;
         // What a log of another line holds has nothing to do with it.
