@@ -259,6 +259,7 @@ impl Replica {
             self.batch.clear();
             self.counters.log(&self.log);
         }
+        self.counters.remembered(&self.state);
         self.writer.publish();
         Ok(())
     }

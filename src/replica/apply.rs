@@ -341,7 +341,9 @@ impl Replica {
             Some(Word::Drop) => return Some(Outcome::Dropped),
             None => {}
         }
-        let customers = self.index().snapshot().header().customers;
+        // Without a generation, or with a small one, most of them are in the overlay.
+        let changed = self.index().overlay_size().0 as u64;
+        let customers = self.index().snapshot().header().customers.max(changed);
         if self.guard.may(name, customers, self.now) {
             self.guard.count(name, self.now);
             return None;

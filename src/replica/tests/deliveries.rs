@@ -231,7 +231,11 @@ fn a_feed_that_deletes_masses_is_held_until_somebody_has_looked() {
         Outcome::Held
     ));
     assert!(document(&index, "c10").is_some() && replica.is_held("main"));
+    replica.commit().unwrap();
+    assert_eq!(replica.counters().held.get(), 1, "as soon as it is held");
     assert!(replica.release("main", super::super::Word::Accept) && !replica.is_held("main"));
+    replica.commit().unwrap();
+    assert_eq!(replica.counters().held.get(), 0);
     for nth in 10..50 {
         assert!(matches!(
             apply(&mut replica, stream, &delete(nth, 300 + nth)),
