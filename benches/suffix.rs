@@ -11,7 +11,6 @@ use std::hint::black_box;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ringside::callers::{Answers, Attestation, Call, Meters, Native, Source, Treatment};
@@ -90,11 +89,11 @@ fn centre(digits: u8) -> (Native, Writer) {
         tenant: Arc::new(Tenant {
             name: "main".into(),
             index,
-            numbering: ArcSwap::from_pointee(numbering.clone()),
             freshness: Arc::new(Freshness::without_feed()),
         }),
         treatment: Arc::new(Treatment::new(&[], &numbering).unwrap()),
         numbering,
+        number_rules: Arc::default(),
         answers: Answers {
             matches_max: 10,
             require_attestation: Attestation::None,

@@ -83,12 +83,12 @@ impl App {
         let folder = Arc::new(folder.keeping(config.data.generations_kept));
         let snapshot = Arc::new(present(&folder, config)?);
         let has_customers = snapshot.header().generation > 0;
-        let (index, writer) = Index::new(snapshot, sources::phones(config, &rules.numbering));
+        let (index, writer) = Index::new(snapshot, sources::phones(config, &rules.numbers.site));
 
         site::tell_suffixes(&index);
-        let intake = Intake::new(rules.numbering.clone(), site::limits(config));
-        let feeds = sources::feeds(config, &rules.numbering);
-        intake.replace(rules.numbering.clone(), feeds, site::limits(config));
+        let (numbering, feeds) = (&rules.numbers.site, &rules.numbers.feeds);
+        let intake = Intake::new(numbering.clone(), site::limits(config));
+        intake.replace(numbering.clone(), feeds.clone(), site::limits(config));
         let counters = Counters::register(&metrics)?;
         let replica = Replica::new(writer, intake.clone(), site::bounds(config), counters);
         let feeds = followed(config);
@@ -114,7 +114,6 @@ impl App {
         let tenant = Arc::new(Tenant {
             name: TENANT.into(),
             index,
-            numbering: ArcSwap::from_pointee(rules.numbering.clone()),
             freshness: Arc::clone(&freshness),
         });
 

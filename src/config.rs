@@ -25,7 +25,7 @@ pub use changes::{Change, Uptake};
 pub use error::{ConfigError, Origin};
 pub use loaded::Loaded;
 pub use sections::{
-    Admin, Customer, Data, DialectSettings, Dialects, Import, Keys, Listener, Metrics, Named, Tls,
+    Admin, Customer, Data, DialectSettings, Dialects, Import, Keys, Listener, Metrics, Named, Particular, Tls,
 };
 
 use tree::Node;
@@ -167,6 +167,13 @@ fn of_variable(variable: &str, value: &str, defaults: &Node) -> Node {
     {
         *name = TEMPLATE;
     }
+    // Of what is particular to a source's numbers there is no default: it is of the same type as everybody's.
+    let template: Vec<&str> = match *template {
+        ["listener" | "feed" | "dialect", _, "numbers", key] | ["listener", _, "dialect_numbers", _, key] => {
+            vec!["numbers", key]
+        }
+        _ => template,
+    };
     let default = template
         .iter()
         .try_fold(defaults, |node, key| node.table()?.get(*key));

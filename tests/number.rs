@@ -27,8 +27,6 @@ fn read(numbering: &Numbering, written: &str, region: &str) -> String {
     }
 }
 
-/// Where no call-centre rule applies, the key is the reference's number.
-
 #[test]
 fn withheld_numbers_match_nobody_and_are_never_stored() {
     let numbering = numbering();
@@ -78,6 +76,9 @@ fn withheld_numbers_match_nobody_and_are_never_stored() {
             );
         }
     }
+    // Unfiltered it would be a number.
+    let unfiltered = numbering.parse_raw("anonymous1234", Some("US"));
+    assert_eq!(unfiltered.as_deref(), Ok("+11234"));
     // An area code of Texas, and no plus: somebody's number.
     assert_eq!(read(&numbering, "7378742833", "US"), "+17378742833");
     let without_plus = numbering.for_source(None, Some(Mode::E164NoPlus));
@@ -204,7 +205,22 @@ fn queries_find_their_plus_and_spreadsheets_do_not() {
         "+4930123456"
     );
     assert_eq!(read(&numbering, &from_query("+4930123456"), "US"), "+4930123456");
+    for raw in ["%2B14155552671", "%2b14155552671", " 14155552671"] {
+        assert_eq!(read(&numbering, &from_query(raw), "DE"), "+14155552671", "{raw}");
+    }
+    assert_eq!(
+        read(&numbering, &from_query("%252B14155552671"), "US"),
+        "invalid",
+        "decoded once"
+    );
+    // In a file a blank is a blank, and nothing is decoded.
     assert_eq!(read(&numbering, " 4155552671", "US"), "+14155552671");
+    assert_ne!(read(&numbering, " 4930123456", "US"), "+4930123456");
+    assert!(
+        numbering
+            .key_to_store("%2B14155552671", Some("US"), false)
+            .is_err()
+    );
 }
 
 #[test]

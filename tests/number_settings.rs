@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
 use ringside::number::{Key, Mode, Numbering, Reason, Region, Settings, SourceSettings};
 
 #[test]
@@ -203,5 +206,136 @@ fn a_source_that_says_nothing_reads_as_everybody_does() {
         let mut columns = row.split('\t');
         let (written, region) = (columns.next().unwrap(), columns.next());
         assert_eq!(all.read(written, region), same.read(written, region), "{written}");
+    }
+}
+
+#[test]
+fn a_source_tells_which_keys_it_says() {
+    for (key, value) in [
+        ("default_region", "'GB'"),
+        ("mode", "'national'"),
+        ("outside_line_prefixes", "[]"),
+        ("area_code", "''"),
+        ("double_zero_is_plus", "false"),
+        ("withheld_words", "[]"),
+        ("withheld_numbers", "[]"),
+        ("extension_lengths", "[]"),
+        ("extension_ranges", "[]"),
+        ("emergency_numbers", "[]"),
+    ] {
+        let source: SourceSettings = toml::from_str(&format!("{key} = {value}")).unwrap();
+        assert_eq!(source.keys().collect::<Vec<_>>(), [key]);
+        let of_both: Vec<_> = SourceSettings::default().or(&source).keys().collect();
+        assert_eq!(of_both, [key], "said by the further one alone");
+    }
+    assert_eq!(SourceSettings::default().keys().next(), None);
+}
+
+/// Everything that a source may say for itself, each key given or not.
+fn source() -> impl Strategy<Value = SourceSettings> {
+    let region = prop::sample::select(vec!["US", "GB", "DE", "IT", "AR", "KY", "ZZ"]);
+    let mode = prop::sample::select(vec![Mode::Auto, Mode::E164NoPlus, Mode::National]);
+    let lists = (
+        option::of(vec("[0-9*#][0-9,]{0,2}", 0..3)),
+        option::of(vec("[a-z]{1,9}", 0..3)),
+        option::of(vec("\\+[1-9][0-9]{0,10}", 0..3)),
+        option::of(vec(1..=17_u8, 0..3)),
+        option::of(vec("[1-8][0-9]{2}", 0..3)),
+        option::of(vec("[0-9]{1,4}", 0..3)),
+    );
+    let values = (
+        option::of(region),
+        option::of(mode),
+        option::of("[0-9]{0,5}"),
+        option::of(any::<bool>()),
+    );
+    (values, lists).prop_map(|((region, mode, area_code, double_zero_is_plus), lists)| {
+        let (outside, words, withheld, lengths, ranges, emergency) = lists;
+        SourceSettings {
+            default_region: region.map(|region| region.parse().unwrap()),
+            mode,
+            outside_line_prefixes: outside,
+            area_code,
+            double_zero_is_plus,
+            withheld_words: words,
+            withheld_numbers: withheld,
+            extension_lengths: lengths,
+            extension_ranges: ranges
+                .map(|ranges| ranges.iter().map(|first| format!("{first}-999")).collect()),
+            emergency_numbers: emergency,
+        }
+    })
+}
+
+/// Everybody's rules where `source` is everybody.
+fn everybody(source: SourceSettings) -> Settings {
+    let builtin = Settings::builtin();
+    Settings {
+        default_region: source.default_region.unwrap_or(builtin.default_region),
+        mode: source.mode.unwrap_or(builtin.mode),
+        outside_line_prefixes: source
+            .outside_line_prefixes
+            .unwrap_or(builtin.outside_line_prefixes),
+        area_code: source.area_code.unwrap_or(builtin.area_code),
+        double_zero_is_plus: source.double_zero_is_plus.unwrap_or(builtin.double_zero_is_plus),
+        withheld_words: source.withheld_words.unwrap_or(builtin.withheld_words),
+        withheld_numbers: source.withheld_numbers.unwrap_or(builtin.withheld_numbers),
+        extension_lengths: source.extension_lengths.unwrap_or(builtin.extension_lengths),
+        extension_ranges: source.extension_ranges.unwrap_or(builtin.extension_ranges),
+        emergency_numbers: source.emergency_numbers.unwrap_or(builtin.emergency_numbers),
+        ..Settings::builtin()
+    }
+}
+
+/// What a caller, a machine or nobody might write.
+fn written() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "(\\+|00|011|9,|0)?[0-9]{0,12}",
+        "[+0-9() .,/-]{0,16}",
+        "(sip:|tel:)?[a-z0-9+]{1,9}(@pbx)?",
+        "[a-z]{1,9}[0-9]{0,4}",
+        "\\PC{0,12}",
+    ]
+}
+
+fn same(one: &Numbering, other: &Numbering, written: &str) -> Result<(), TestCaseError> {
+    prop_assert_eq!(one.read(written, None), other.read(written, None));
+    prop_assert_eq!(one.read(written, Some("GB")), other.read(written, Some("GB")));
+    for extension in [false, true] {
+        prop_assert_eq!(
+            one.key_to_store(written, None, extension),
+            other.key_to_store(written, None, extension)
+        );
+        prop_assert_eq!(
+            one.apart(written, None, extension),
+            other.apart(written, None, extension)
+        );
+    }
+    prop_assert_eq!(one.trace(written, None), other.trace(written, None));
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_source_without_settings_of_its_own_reads_as_the_site(site in source(), texts in vec(written(), 8)) {
+        let site = Numbering::new(&everybody(site)).unwrap();
+        let source = site.with_source(&SourceSettings::default()).unwrap();
+        for written in texts {
+            same(&site, &source, &written)?;
+        }
+    }
+
+    #[test]
+    fn a_source_reads_as_a_site_of_the_same_rules_would(
+        near in source(), far in source(), texts in vec(written(), 8),
+    ) {
+        let site = Numbering::new(&everybody(near.or(&far))).unwrap();
+        let builtin = Numbering::new(&Settings::builtin()).unwrap();
+        let at_once = builtin.with_source(&near.or(&far)).unwrap();
+        let in_turn = builtin.with_source(&far).unwrap().with_source(&near).unwrap();
+        for written in texts {
+            same(&site, &at_once, &written)?;
+            same(&site, &in_turn, &written)?;
+        }
     }
 }

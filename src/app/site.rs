@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::AppError;
 use super::access::Accesses;
 use super::generations::Generations;
-use super::{AppError, sources};
+use super::sources::{self, Numberings};
 use crate::callers::{Meters, Native, Sources, Treatment};
 use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
@@ -14,7 +15,7 @@ use crate::feed::{Installer, Pushes};
 use crate::http::{Access, HttpError, Keys, Policy};
 use crate::index::{Index, Suffixes};
 use crate::intake::Intake;
-use crate::number::{Key, Numbering};
+use crate::number::Key;
 use crate::replica::{self, compaction};
 use crate::snapshot::Snapshot;
 use crate::snapshot::folder::Held;
@@ -28,7 +29,7 @@ pub(super) type Served = (String, Arc<ArcSwap<Policy>>);
 #[derive(Debug)]
 pub struct Rules {
     /// How numbers are read.
-    pub(super) numbering: Numbering,
+    pub(super) numbers: Numberings,
     /// How callers are treated.
     pub(super) treatment: Arc<Treatment>,
     /// Dialled numbers that are counted by name.
@@ -60,8 +61,9 @@ impl Rules {
     /// The first setting that contradicts another or cannot be read.
     pub(super) fn new(loaded: &Loaded, keys: &Arc<Keys>) -> Result<Rules, AppError> {
         let config = &loaded.config;
-        let numbering = Numbering::new(&config.numbers)?;
-        let treatment = Treatment::new(&config.treatment, &numbering)?;
+        let numbers = Numberings::new(config)?;
+        let numbering = &numbers.site;
+        let treatment = Treatment::new(&config.treatment, numbering)?;
         let named = config.metrics.dnis.iter().enumerate().map(|(index, found)| {
             numbering.read(found, None).key().ok_or_else(|| AppError::Dnis {
                 origin: loaded.origin(&format!("metrics.dnis[{index}]")),
@@ -71,7 +73,7 @@ impl Rules {
         });
         let named = named.collect::<Result<Vec<Key>, AppError>>()?;
         Ok(Rules {
-            numbering,
+            numbers,
             treatment: Arc::new(treatment),
             named,
             accesses: Accesses::load(config, keys)?,
@@ -96,7 +98,7 @@ impl Rules {
     pub(super) fn sources(&self, config: &Config, tenant: &Arc<Tenant>, lookups: &Meters) -> Sources {
         sources::of(
             config,
-            &self.numbering,
+            &self.numbers,
             &self.treatment,
             tenant,
             &Arc::new(lookups.naming(&self.named)),
@@ -171,17 +173,16 @@ impl Site {
         self.sources.store(Arc::new(sources));
         self.admin.store(Arc::new(rules.accesses.admin.clone()));
         self.generations.set_rules(config.phones, config.sanity);
-        self.tenant.numbering.store(Arc::new(rules.numbering.clone()));
+        let numbers = &rules.numbers;
         self.tenant
             .index
-            .set_phones(sources::phones(config, &rules.numbering));
+            .set_phones(sources::phones(config, &numbers.site));
         tell_suffixes(&self.tenant.index);
         self.tenant
             .freshness
             .set_stale_after(config.answers.stale_after_s);
-        let feeds = sources::feeds(config, &rules.numbering);
         self.intake
-            .replace(rules.numbering.clone(), feeds, limits(config));
+            .replace(numbers.site.clone(), numbers.feeds.clone(), limits(config));
         self.installer.set(bounds(config));
     }
 }

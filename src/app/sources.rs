@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::AppError;
 use crate::callers::{Meters, Source, Sources, Treatment};
-use crate::config::Config;
+use crate::config::{Config, Particular};
 use crate::http::Dialect;
 use crate::index::Phones;
-use crate::number::{Numbering, SourceSettings};
+use crate::number::{Numbering, SettingsError, SourceSettings};
 use crate::tenant::Tenant;
 
 /// Who answers for a number, for [`crate::index::Index`]: the rules of ownership, and the shared lines as `numbering`,
@@ -21,6 +21,59 @@ pub(crate) fn phones(config: &Config, numbering: &Numbering) -> Phones {
     )
 }
 
+/// How each source reads numbers. Made once of a configuration: with a number nobody looks for its source by name.
+#[derive(Debug)]
+pub(crate) struct Numberings {
+    /// As everybody does where nothing else is said.
+    pub(crate) site: Numbering,
+    /// As who asks in the native dialect at no listener in particular.
+    pub(crate) any: Read,
+    /// By the names of the listeners.
+    listeners: BTreeMap<String, Read>,
+    /// By the names of the feeds that say anything of their own.
+    pub(crate) feeds: BTreeMap<String, Numbering>,
+}
+
+/// How one source reads numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) numbering: Numbering,
+    /// The keys that make it differ from everybody.
+    by: Arc<[String]>,
+}
+
+impl Numberings {
+    /// Reads numbers as `config` says.
+    ///
+    /// # Errors
+    /// The first rule that makes no sense.
+    pub(crate) fn new(config: &Config) -> Result<Numberings, SettingsError> {
+        let site = Numbering::new(&config.numbers)?;
+        let read = |particular: Particular| {
+            Ok(Read {
+                numbering: site.with_source(&particular.settings)?,
+                by: particular.keys.into(),
+            })
+        };
+        let dialects = &config.dialect;
+        let listeners = config.listener.iter().map(|(name, listener)| {
+            let particular = listener.numbers(name, Dialect::Native, dialects);
+            Ok((name.clone(), read(particular)?))
+        });
+        let particular = config
+            .feed
+            .iter()
+            .filter(|(_, feed)| feed.numbers != SourceSettings::default());
+        let feeds = particular.map(|(name, feed)| Ok((name.clone(), site.with_source(&feed.numbers)?)));
+        Ok(Numberings {
+            any: read(dialects.numbers(Dialect::Native))?,
+            listeners: listeners.collect::<Result<_, SettingsError>>()?,
+            feeds: feeds.collect::<Result<_, SettingsError>>()?,
+            site,
+        })
+    }
+}
+
 /// The sources of `config`'s listeners, opened or not, over `tenant`.
 ///
 /// # Errors
@@ -30,55 +83,32 @@ pub(crate) fn sources(
     tenant: &Arc<Tenant>,
     meters: &Arc<Meters>,
 ) -> Result<Sources, AppError> {
-    let numbering = Numbering::new(&config.numbers)?;
-    let treatment = Arc::new(Treatment::new(&config.treatment, &numbering)?);
-    Ok(of(config, &numbering, &treatment, tenant, meters))
+    let numbers = Numberings::new(config)?;
+    let treatment = Arc::new(Treatment::new(&config.treatment, &numbers.site)?);
+    Ok(of(config, &numbers, &treatment, tenant, meters))
 }
 
-/// The same, where `numbering` and `treatment` have been made of `config` already.
+/// The same, where `numbers` and `treatment` have been made of `config` already.
 pub(super) fn of(
     config: &Config,
-    numbering: &Numbering,
+    numbers: &Numberings,
     treatment: &Arc<Treatment>,
     tenant: &Arc<Tenant>,
     meters: &Arc<Meters>,
 ) -> Sources {
-    let any = Source {
+    let source = |read: &Read| Source {
         tenant: Arc::clone(tenant),
         answers: config.answers,
         treatment: Arc::clone(treatment),
         meters: Arc::clone(meters),
-        numbering: numbering.clone(),
+        numbering: read.numbering.clone(),
+        number_rules: Arc::clone(&read.by),
     };
-    let listeners = config.listener.iter().map(|(name, listener)| {
-        let source = Source {
-            numbering: particular(
-                &any.numbering,
-                &listener.numbers(Dialect::Native, &config.dialect),
-            ),
-            ..any.clone()
-        };
-        (name.clone(), source)
-    });
+    let listeners = numbers.listeners.iter();
     Sources {
-        listeners: listeners.collect(),
-        any,
+        any: source(&numbers.any),
+        listeners: listeners
+            .map(|(name, read)| (name.clone(), source(read)))
+            .collect(),
     }
-}
-
-/// `numbering` for a source with `settings` of its own. They were found to make sense when the configuration was checked.
-pub(crate) fn particular(numbering: &Numbering, settings: &SourceSettings) -> Numbering {
-    numbering
-        .with_source(settings)
-        .unwrap_or_else(|_| numbering.clone())
-}
-
-/// How numbers of each feed's customers are read, where that is particular.
-pub(crate) fn feeds(config: &Config, numbering: &Numbering) -> BTreeMap<String, Numbering> {
-    config
-        .feed
-        .iter()
-        .filter(|(_, feed)| feed.numbers != SourceSettings::default())
-        .map(|(name, feed)| (name.clone(), particular(numbering, &feed.numbers)))
-        .collect()
 }

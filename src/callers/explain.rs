@@ -26,6 +26,8 @@ pub use judged::{PermissionExplained, RuleExplained, TreatmentExplained};
 pub struct Explanation {
     /// The number as it was given.
     pub written: String,
+    /// The keys of the configuration by which numbers are read otherwise at this source than by `[numbers]` alone.
+    pub number_rules: Vec<String>,
     /// The rules that applied, in their order; of the calling number, and then of who diverted the call.
     pub steps: Vec<String>,
     /// Whether who diverted the call is looked up, in place of our own number.
@@ -157,6 +159,7 @@ impl Explanation {
         };
         Ok(Explanation {
             written: request.ani.to_owned(),
+            number_rules: source.number_rules.to_vec(),
             steps: steps(request, source)
                 .into_iter()
                 .chain(suffix::step(view, &heard, &found))

@@ -45,6 +45,8 @@ pub struct Source {
     pub tenant: Arc<Tenant>,
     /// How numbers that arrive here are read.
     pub numbering: Numbering,
+    /// The keys of the configuration by which they are read otherwise than everywhere, for people.
+    pub number_rules: Arc<[String]>,
     /// What answers hold.
     pub answers: Answers,
     /// How callers are treated.
@@ -242,7 +244,8 @@ impl Source {
         })
     }
 
-    /// Whether `record`'s customer lists the SIP user `user`.
+    /// Whether `record`'s customer lists the SIP user `user`. What such an address is depends on the source in one thing, what
+    /// is withheld, and `user` was found by this source's rules: so these recognize it again, whoever stored it.
     fn lists(&self, record: &Record<'_>, user: &str) -> bool {
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
@@ -263,7 +266,7 @@ impl Source {
             .chain(attributes.into_iter().flat_map(BTreeMap::into_values))
             .any(|phone| match phone {
                 Phone::Plain(written) | Phone::Described { number: written } => {
-                    self.tenant.numbering.load().read(&written, None).sip_user() == Some(user)
+                    self.numbering.read(&written, None).sip_user() == Some(user)
                 }
                 Phone::Other(_) => false,
             })

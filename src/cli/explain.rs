@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::arguments::ExplainArguments;
@@ -77,7 +76,6 @@ fn local(query: &str, config: &Config, snapshot: Arc<MappedSnapshot>) -> Result<
     let tenant = Arc::new(Tenant {
         name: TENANT.to_owned(),
         index,
-        numbering: ArcSwap::from_pointee(numbering),
         freshness: Arc::new(Freshness::without_feed()),
     });
     let metrics = Metrics::new().map_err(AppError::from)?;
@@ -100,6 +98,12 @@ fn print(explained: &Value, out: &mut Output) -> Result<(), CliError> {
         Style::Bold,
         format_args!("{:?} was read so", text(explained, "written")),
     )?;
+    // A server of an older version says nothing of it.
+    if let Some(rules) = explained["number_rules"].as_array() {
+        for key in rules.iter().filter_map(Value::as_str).chain(["numbers"]) {
+            out.line(format_args!("  by {key}"))?;
+        }
+    }
     for step in list(explained, "steps") {
         out.line(format_args!("  {}", step.as_str().unwrap_or_default()))?;
     }

@@ -17,6 +17,7 @@ use super::client::Trust;
 use super::error::CliError;
 use super::output::Output;
 use super::{snapshot, words};
+use crate::app::sources;
 use crate::config::{Config, environment};
 use crate::customer::Schema;
 use crate::number::{Key, Numbering, Region};
@@ -31,7 +32,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 
 pub(super) fn run(arguments: &LookupArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
-    let numbering = Numbering::new(&config.numbers)?.for_source(arguments.region, None);
+    let any = sources::Numberings::new(&config)?.any.numbering;
+    let numbering = any.for_source(arguments.region, None);
     let query = query(&arguments.ani, arguments.region);
     let (body, source, snapshot) = match &arguments.server {
         Some(server) => {

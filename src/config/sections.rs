@@ -75,21 +75,68 @@ impl Dialects {
             Dialect::Native => &self.native,
         }
     }
+
+    /// What is particular to the numbers that are asked for in `dialect`, whichever listener they arrive at.
+    pub fn numbers(&self, dialect: Dialect) -> Particular {
+        Particular::of([self.said(dialect)])
+    }
+
+    fn said(&self, dialect: Dialect) -> (String, SourceSettings) {
+        let path = format!("dialect.{}.numbers", dialect.name());
+        (path, self.get(dialect).numbers.clone())
+    }
+}
+
+/// What is particular to the numbers of one source, and which keys say so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Particular {
+    /// What is particular.
+    pub settings: SourceSettings,
+    /// The full paths of the keys that say it, those nearest to the call first. One that a nearer key overrides is not
+    /// among them.
+    pub keys: Vec<String>,
+}
+
+impl Particular {
+    /// What the tables at these paths say, the nearest to the call first.
+    fn of(said: impl IntoIterator<Item = (String, SourceSettings)>) -> Particular {
+        let mut all = Particular::default();
+        for (path, said) in said {
+            let further = said
+                .keys()
+                .filter(|key| all.settings.keys().all(|known| known != *key));
+            let further: Vec<String> = further.map(|key| format!("{path}.{key}")).collect();
+            all.keys.extend(further);
+            all.settings = all.settings.or(&said);
+        }
+        all
+    }
 }
 
 impl Listener {
-    /// What is particular to the numbers that arrive here in `dialect`, of which `dialects` says what holds for it
-    /// everywhere: what is said of the dialect here goes first, then what is said of the listener.
-    pub fn numbers(&self, dialect: Dialect, dialects: &Dialects) -> SourceSettings {
-        let named = SourceSettings {
+    /// What is particular to the numbers that arrive in `dialect` at this listener, called `name`; `dialects` says what
+    /// holds for it everywhere. What is said of the dialect here goes first, then what is said of the listener.
+    pub fn numbers(&self, name: &str, dialect: Dialect, dialects: &Dialects) -> Particular {
+        let here = self.dialect_numbers.get(&dialect).cloned().unwrap_or_default();
+        let short = SourceSettings {
             default_region: self.region,
             mode: self.mode,
             ..SourceSettings::default()
         };
-        let here = self.dialect_numbers.get(&dialect).cloned().unwrap_or_default();
-        here.or(&self.numbers)
-            .or(&named)
-            .or(&dialects.get(dialect).numbers)
+        let mut all = Particular::of([
+            (
+                format!("listener.{name}.dialect_numbers.{}", dialect.name()),
+                here,
+            ),
+            (format!("listener.{name}.numbers"), self.numbers.clone()),
+            (format!("listener.{name}"), short),
+            dialects.said(dialect),
+        ]);
+        let long = format!("listener.{name}.default_region");
+        if let Some(region) = all.keys.iter_mut().find(|key| **key == long) {
+            *region = format!("listener.{name}.region");
+        }
+        all
     }
 }
 

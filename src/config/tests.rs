@@ -385,7 +385,27 @@ fn what_is_particular_to_a_source_of_numbers_is_checked_and_told_by_its_path() {
             "[dialect.native]\nnumbers = {emergency_numbers = ['x']}",
             "dialect.native.numbers.emergency_numbers",
         ),
-        ("[listener.main]\nnumbers = {area_cod = '480'}", "area_code"),
+        (
+            "[listener.main]\nnumbers = {area_cod = '480'}",
+            "`listener.main.numbers.area_cod`; did you mean `area_code`?",
+        ),
+        (
+            "[listener.ivr]\naddress = '127.0.0.1:1'\n[listener.ivr.numbers]\narea_code = '4x'",
+            "ringside.toml:4: `listener.ivr.numbers.area_code`: expected up to 5 digits, or nothing, found \"4x\"",
+        ),
+        (
+            "[feed.main]\nnumbers = {mode = 'national_no_plus'}",
+            "`feed.main.numbers.mode`: expected in this version one of \"auto\", \"e164_no_plus\", \"national\"",
+        ),
+        (
+            "[listener.main]\nnumbers = {default_region = 'usa'}",
+            "`listener.main.numbers.default_region`: expected a region of two letters",
+        ),
+        (
+            "[listener.main]\ndialect_numbers = {natve = {}}",
+            "`listener.main.dialect_numbers.natve`",
+        ),
+        ("[dialect.natve]\n", "`dialect.natve`; did you mean `native`?"),
         (
             "[listener.main]\nnumbers = {aliases = []}",
             "listener.main.numbers.aliases",
@@ -394,4 +414,60 @@ fn what_is_particular_to_a_source_of_numbers_is_checked_and_told_by_its_path() {
         let told = fault(text, &[]);
         assert!(told.contains(path), "{told}");
     }
+}
+
+#[test]
+fn the_nearest_word_on_a_number_counts_and_is_told_by_its_key() {
+    let text = "[dialect.native]\nnumbers = {area_code = '480', mode = 'national', double_zero_is_plus = true}\n\
+                [listener.pbx]\naddress = '127.0.0.1:1'\nregion = 'GB'\nmode = 'auto'\n\
+                numbers = {area_code = '20', default_region = 'FR'}\n\
+                dialect_numbers = {native = {area_code = ''}}\n\
+                [listener.ivr]\naddress = '127.0.0.1:2'\nregion = 'DE'";
+    let config = load(text, &[]).unwrap();
+    let at = |name: &str| config.listener[name].numbers(name, http::Dialect::Native, &config.dialect);
+    let pbx = at("pbx");
+    assert_eq!(pbx.settings.area_code.as_deref(), Some(""));
+    assert_eq!(pbx.settings.default_region, "FR".parse().ok());
+    assert_eq!(pbx.settings.mode, Some(number::Mode::Auto));
+    assert_eq!(pbx.settings.double_zero_is_plus, Some(true));
+    assert_eq!(
+        pbx.keys,
+        [
+            "listener.pbx.dialect_numbers.native.area_code",
+            "listener.pbx.numbers.default_region",
+            "listener.pbx.mode",
+            "dialect.native.numbers.double_zero_is_plus",
+        ]
+    );
+    assert_eq!(at("ivr").keys[0], "listener.ivr.region");
+    let plain = load("", &[]).unwrap();
+    let main = plain.listener["main"].numbers("main", http::Dialect::Native, &plain.dialect);
+    assert_eq!(main, Particular::default());
+}
+
+#[test]
+fn what_is_particular_to_a_source_may_be_said_by_the_environment() {
+    let config = load(
+        "",
+        &[
+            ("RINGSIDE__LISTENER__MAIN__NUMBERS__AREA_CODE", "480"),
+            (
+                "RINGSIDE__LISTENER__MAIN__DIALECT_NUMBERS__NATIVE__AREA_CODE",
+                "415",
+            ),
+            ("RINGSIDE__LISTENER__MAIN__NUMBERS__EXTENSION_LENGTHS", "[4]"),
+            ("RINGSIDE__DIALECT__NATIVE__NUMBERS__AREA_CODE", "212"),
+            ("RINGSIDE__FEED__MAIN__NUMBERS__AREA_CODE", "020"),
+            ("RINGSIDE__FEED__MAIN__NUMBERS__DOUBLE_ZERO_IS_PLUS", "true"),
+        ],
+    )
+    .unwrap();
+    let main = &config.listener["main"];
+    let here = &main.dialect_numbers[&http::Dialect::Native];
+    let feed = &config.feed["main"].numbers;
+    let codes = [&main.numbers, here, &config.dialect.native.numbers, feed]
+        .map(|numbers| numbers.area_code.as_deref().unwrap_or("none"));
+    assert_eq!(codes, ["480", "415", "212", "020"]);
+    assert_eq!(main.numbers.extension_lengths, Some(vec![4]));
+    assert_eq!(feed.double_zero_is_plus, Some(true));
 }

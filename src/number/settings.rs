@@ -96,6 +96,37 @@ pub struct SourceSettings {
 }
 
 impl SourceSettings {
+    /// The keys that are given, by their names in a configuration.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        // Named one by one, so that a further one is not forgotten here.
+        let SourceSettings {
+            default_region,
+            mode,
+            outside_line_prefixes,
+            area_code,
+            double_zero_is_plus,
+            withheld_words,
+            withheld_numbers,
+            extension_lengths,
+            extension_ranges,
+            emergency_numbers,
+        } = self;
+        [
+            ("default_region", default_region.is_some()),
+            ("mode", mode.is_some()),
+            ("outside_line_prefixes", outside_line_prefixes.is_some()),
+            ("area_code", area_code.is_some()),
+            ("double_zero_is_plus", double_zero_is_plus.is_some()),
+            ("withheld_words", withheld_words.is_some()),
+            ("withheld_numbers", withheld_numbers.is_some()),
+            ("extension_lengths", extension_lengths.is_some()),
+            ("extension_ranges", extension_ranges.is_some()),
+            ("emergency_numbers", emergency_numbers.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, is_given)| is_given.then_some(key))
+    }
+
     /// These, and of what they leave out what `further` says.
     #[must_use]
     pub fn or(&self, further: &SourceSettings) -> SourceSettings {

@@ -14,6 +14,7 @@ use crate::customer::record::{Claim, MOST_POSITION, Marks, Origin, Part, TooLarg
 use crate::customer::schema::SchemaError;
 use crate::customer::{Customer, Record, Refusal, Schema};
 use crate::index::{Found, Known as Stored};
+use crate::intake::Intake;
 
 /// What became of a change.
 #[derive(Debug)]
@@ -133,7 +134,7 @@ impl Replica {
             Change::Part { customer_id, part } => self.part(origin, &customer_id, part),
             Change::Schema { attributes } => self.set_schema(origin, &attributes),
             Change::Heartbeat => Ok(Outcome::Noted),
-            Change::Sample { customer } => self.compare(&customer),
+            Change::Sample { customer } => self.compare(origin, &customer),
         }
     }
 
@@ -298,10 +299,9 @@ impl Replica {
                 .find(|claim| claim.key == key.raw())
                 .map_or(seq, |claim| claim.since)
         };
-        let feed = self.state.streams.get(usize::from(origin.stream));
-        let feed = feed.map_or("", |stream| stream.stream.as_str());
-        let intake = self.intake.of_feed(feed);
-        let recorded = intake.record(customer, &self.state.schema, origin, since)?;
+        let recorded = self
+            .intake_of(origin)
+            .record(customer, &self.state.schema, origin, since)?;
         if self.moves(customer, &recorded.claims, before)
             && let Some(outcome) = self.guarded(origin.stream)
         {
@@ -360,8 +360,15 @@ impl Replica {
         Some(Outcome::Held)
     }
 
-    /// Compares what the source says it has of a customer with what is served.
-    fn compare(&mut self, json: &Value) -> Result<Outcome, Refused> {
+    /// What takes in customers that came from `origin`.
+    fn intake_of(&self, origin: Origin<'_>) -> Intake {
+        let feed = self.state.streams.get(usize::from(origin.stream));
+        self.intake
+            .of_feed(feed.map_or("", |stream| stream.stream.as_str()))
+    }
+
+    /// Compares what the source, of which `origin` is, says it has of a customer with what is served.
+    fn compare(&mut self, origin: Origin<'_>, json: &Value) -> Result<Outcome, Refused> {
         let members = json.as_object();
         let is_absence = members.is_some_and(|members| members.len() == 1 && members.contains_key("id"));
         let mut expected = if is_absence {
@@ -369,7 +376,11 @@ impl Replica {
         } else {
             let limits = self.intake.limits();
             let read = document::read(json, &self.state.schema, Strictness::Feed, limits)?;
-            Some(self.intake.with_phones_apart(&read.customer).into_owned())
+            Some(
+                self.intake_of(origin)
+                    .with_phones_apart(&read.customer)
+                    .into_owned(),
+            )
         };
         let id = match &expected {
             Some(customer) => customer.id.clone(),

@@ -55,6 +55,10 @@ fn a_call_is_explained_as_a_listener_hears_it() {
     assert_eq!(here["claims"], json!([]));
     let there = explained(&["020 7946 0958", "--listener", "pbx"]);
     assert_eq!(there["claims"][0]["customer_id"], "c-1");
+    assert_eq!(
+        (&here["number_rules"], &there["number_rules"]),
+        (&json!([]), &json!(["listener.pbx.region"]))
+    );
     let (built, config) = centre();
     run(&[
         "explain",
@@ -203,4 +207,19 @@ fn the_documented_rules_by_source_are_a_good_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let config = write(dir.path(), "ringside.toml", example.unwrap());
     assert!(run(&["config", "check", &config]).ok().ends_with("good\n"));
+    // The command and its answer, as they stand there.
+    let built = built_of(CUSTOMERS, &[]);
+    let shown = section.split("```text\n").nth(1);
+    let (command, lines) = shown
+        .and_then(|rest| rest.split("```").next())
+        .and_then(|shown| shown.split_once('\n'))
+        .unwrap();
+    assert!(!lines.is_empty());
+    let quoted = command.strip_prefix("$ ringside explain '").unwrap();
+    let (number, options) = quoted.split_once("' ").unwrap();
+    let mut all = vec!["explain", number];
+    all.extend(options.split(' '));
+    all.extend(["--snapshot", &built.data, "--config", &config]);
+    let explained = run(&all).ok();
+    assert!(explained.starts_with(lines), "{explained}");
 }

@@ -6,7 +6,6 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use ringside::callers::{Answers, Attestation, Meters, Native, Source, Treatment, TreatmentRule};
 use ringside::customer::document::{self, Limits, Strictness};
 use ringside::customer::record::{Origin, encode};
@@ -156,13 +155,13 @@ pub(crate) fn centre(plan: &Plan) -> Centre {
     let tenant = Arc::new(Tenant {
         name: "main".into(),
         index,
-        numbering: ArcSwap::from_pointee(numbering()),
         freshness: Arc::new(Freshness::without_feed()),
     });
     let metrics = Arc::new(Metrics::new().unwrap());
     let meters = Arc::new(Meters::register(&metrics).unwrap());
     let source = Source {
         numbering: numbering(),
+        number_rules: Arc::default(),
         answers: Answers {
             matches_max: plan.matches_max,
             require_attestation: plan.attestation,

@@ -82,10 +82,10 @@ fn judge(
         tenant: Arc::new(Tenant {
             name: "main".to_owned(),
             index: Arc::clone(&index),
-            numbering: arc_swap::ArcSwap::from_pointee(numbering()),
             freshness: Arc::new(Freshness::without_feed()),
         }),
         numbering: numbering(),
+        number_rules: Arc::default(),
         answers: Answers {
             matches_max: 10,
             require_attestation: Attestation::NotFailed,

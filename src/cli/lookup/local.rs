@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use bytes::BytesMut;
 
 use crate::app::{AppError, sources};
@@ -29,7 +28,6 @@ pub(super) fn answer(
     let tenant = Arc::new(Tenant {
         name: TENANT.to_owned(),
         index,
-        numbering: ArcSwap::from_pointee(numbering.clone()),
         freshness: Arc::new(Freshness::without_feed()),
     });
     let meters = Arc::new(Meters::register(&metrics).map_err(AppError::from)?);

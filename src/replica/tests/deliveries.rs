@@ -1,8 +1,10 @@
 //! What streams deliver in any order, twice, of parts, samples and masses.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::number::SourceSettings;
 
 fn upsert(id: &str, position: u64, number: &str) -> Value {
     json!({"op": "upsert", "position": position,
@@ -152,6 +154,35 @@ fn a_merge_brings_earlier_records_under_the_new_schema() {
         assert_eq!(record.schema_version(), view.schema().version);
         Ok(())
     });
+}
+
+#[test]
+fn samples_are_read_by_the_rules_of_their_feed() {
+    let (index, mut replica, stream) = replica();
+    let british = SourceSettings {
+        default_region: "GB".parse().ok(),
+        ..SourceSettings::default()
+    };
+    let site = intake().numbering();
+    let feeds = BTreeMap::from([("main".to_owned(), site.with_source(&british).unwrap())]);
+    replica.intake.replace(site, feeds, Limits::default());
+    // Two numbers in Britain, and none in the region of the site.
+    let customer = json!({"id": "a", "name": "A", "phones": ["020 7946 0958 / 020 7946 0959"]});
+    for (position, op) in [(1, "upsert"), (2, "sample")] {
+        apply(
+            &mut replica,
+            stream,
+            &json!({"op": op, "position": position, "customer": customer}),
+        );
+    }
+    assert_eq!(owner(&index, "+442079460959").as_deref(), Some("a"));
+    assert_eq!(
+        (
+            replica.counters().samples("equal"),
+            replica.counters().samples("different")
+        ),
+        (1, 0)
+    );
 }
 
 #[test]
