@@ -6,10 +6,14 @@
 mod delivery;
 pub mod file;
 mod followed;
+pub mod mapping;
 mod merging;
 pub mod push;
 mod rejects;
 mod runner;
+mod secret;
+pub mod secure;
+pub mod source;
 
 use std::path::PathBuf;
 
@@ -17,11 +21,13 @@ use serde::Deserialize;
 
 use crate::number::SourceSettings;
 
+pub use mapping::Mapping;
 pub use push::{PushRefused, Pushed, Pushes};
 pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
+pub use secret::Secret;
 
 /// One feed: `[feed.NAME]` of the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// What delivers the changes.
@@ -32,13 +38,36 @@ pub struct Settings {
     pub poll_ms: u64,
     /// What is particular to the numbers of its customers.
     pub numbers: SourceSettings,
+    /// TLS towards its server.
+    pub tls: secure::Tls,
+    /// What documents of customers mean.
+    pub customers: mapping::Customers,
+    /// What documents of cases mean.
+    pub cases: mapping::Cases,
+    /// What documents of interactions mean.
+    pub interactions: mapping::Interactions,
+    /// What documents of the schema's attributes mean.
+    pub schema: mapping::Schemas,
+}
+
+impl Settings {
+    /// What documents of this feed mean.
+    pub fn mapping(&self) -> Mapping {
+        Mapping {
+            customers: self.customers.clone(),
+            cases: self.cases.clone(),
+            interactions: self.interactions.clone(),
+            schema: self.schema.clone(),
+        }
+    }
 }
 
 /// What delivers changes, in this version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Nothing.
+    #[default]
     None,
     /// Lines appended to a file.
     File,

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use apply::{Outcome, Refused};
-pub use change::{Change, ChangeError, Decoded, Part, PartChange};
+pub use change::{Change, ChangeError, Decoded, Part, PartChange, PartGone};
 pub use counters::Counters;
 pub use freshness::Freshness;
 pub use holds::Word;

@@ -26,7 +26,7 @@ const WORDS: [&str; 148] = [
 ];
 
 /// Whether `text` is `#rgb`, `#rrggbb` or a CSS colour word, in any case.
-pub(super) fn is_color(text: &str) -> bool {
+pub fn is_color(text: &str) -> bool {
     match text.strip_prefix('#') {
         Some(digits) => matches!(digits.len(), 3 | 6) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
         None => WORDS.binary_search(&text.to_ascii_lowercase().as_str()).is_ok(),

@@ -1,5 +1,6 @@
 //! The customer document: what NDJSON files, feeds and exports hold, one a line.
 
+pub use super::color::is_color;
 pub use super::fields::is_id;
 pub use super::numbers::{NumberField, WrittenNumber};
 pub use super::parts::{Limits, read_case, read_interaction};

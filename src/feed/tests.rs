@@ -79,6 +79,7 @@ fn start_polling(folder: tempfile::TempDir, overlay_max_bytes: u64, poll_ms: u64
             path: changes.clone(),
             poll_ms,
             numbers: SourceSettings::default(),
+            ..Settings::default()
         },
     )]);
     let compaction = Compaction {

@@ -133,7 +133,8 @@ impl Replica {
             Change::Delete { id } => Ok(self.delete(origin, &id)),
             Change::Part { customer_id, part } => self.part(origin, &customer_id, part),
             Change::Schema { attributes } => self.set_schema(origin, &attributes),
-            Change::Heartbeat => Ok(Outcome::Noted),
+            // Nobody's part until it is looked for.
+            Change::Gone(_) | Change::Heartbeat => Ok(Outcome::Noted),
             Change::Sample { customer } => self.compare(origin, &customer),
         }
     }

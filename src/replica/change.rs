@@ -23,6 +23,15 @@ const MEMBERS: [&str; 10] = [
 /// What `op` may be.
 const OPS: &str = "one of upsert, delete, case, interaction, schema, heartbeat, sample";
 
+/// A part that is gone, by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartGone {
+    /// A case.
+    Case(String),
+    /// An interaction.
+    Interaction(String),
+}
+
 /// A decoded change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -43,6 +52,8 @@ pub enum Change {
         /// What became of it.
         part: PartChange,
     },
+    /// A case or an interaction is gone whose customer the source does not name.
+    Gone(PartGone),
     /// Another schema.
     Schema {
         /// The attributes, not yet read.
@@ -180,11 +191,16 @@ impl Change {
     pub fn decode(line: &[u8]) -> Result<Decoded, ChangeError> {
         let json: Value =
             serde_json::from_slice(line).map_err(|error| ChangeError::Json(format!("{error}")))?;
+        Change::decode_value(json)
+    }
+
+    /// Decodes what a line says.
+    ///
+    /// # Errors
+    /// What is not as it should be.
+    pub fn decode_value(json: Value) -> Result<Decoded, ChangeError> {
         let Value::Object(mut members) = json else {
-            return Err(ChangeError::Json(format!(
-                "another JSON value ({} bytes)",
-                line.len()
-            )));
+            return Err(ChangeError::Json("another JSON value".to_owned()));
         };
         if let Some(unknown) = members.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
             let expected = format!("one of the members {}", MEMBERS.join(", "));

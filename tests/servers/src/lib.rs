@@ -1,0 +1,1 @@
+//! Real servers, and Ringside beside them.
