@@ -3,17 +3,28 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
+#![allow(
+    dead_code,
+    reason = "the first sources of the network come with the next changes"
+)]
+
+pub mod copies;
 mod delivery;
 pub mod file;
 mod followed;
+mod link;
 pub mod mapping;
 mod merging;
+pub mod pilot;
 pub mod push;
+mod reader;
 mod rejects;
 mod runner;
 mod secret;
 pub mod secure;
 pub mod source;
+pub(crate) mod sources;
+mod streamed;
 
 use std::path::PathBuf;
 
@@ -21,6 +32,7 @@ use serde::Deserialize;
 
 use crate::number::SourceSettings;
 
+pub use copies::Copies;
 pub use mapping::Mapping;
 pub use push::{PushRefused, Pushed, Pushes};
 pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
@@ -60,6 +72,11 @@ impl Settings {
             schema: self.schema.clone(),
         }
     }
+
+    /// Whether cases or interactions are in collections or tables of their own.
+    pub fn has_parts(&self) -> bool {
+        !(self.cases.from.is_empty() && self.interactions.from.is_empty())
+    }
 }
 
 /// What delivers changes, in this version.
@@ -73,6 +90,20 @@ pub enum Kind {
     File,
     /// Lines that somebody posts to `/v1/changes`.
     Http,
+    /// A source that a test makes up.
+    #[cfg(test)]
+    MadeUp,
+}
+
+impl Kind {
+    /// Whether a server is followed, by a thread of its own.
+    pub fn is_network(self) -> bool {
+        match self {
+            Kind::None | Kind::File | Kind::Http => false,
+            #[cfg(test)]
+            Kind::MadeUp => true,
+        }
+    }
 }
 
 #[cfg(test)]
