@@ -3,6 +3,7 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
+pub mod decode;
 mod delivery;
 pub mod file;
 mod followed;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 
 use crate::number::SourceSettings;
 
+pub use decode::{Decode, Item, Message, Native};
 pub use mapping::Mapping;
 pub use push::{PushRefused, Pushed, Pushes};
 pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
