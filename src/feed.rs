@@ -3,6 +3,7 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
+pub mod debezium;
 pub mod decode;
 mod delivery;
 pub mod file;
@@ -19,9 +20,12 @@ pub mod source;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::number::SourceSettings;
+use debezium::Transport;
 
+pub use debezium::Debezium;
 pub use decode::{Decode, Item, Message, Native};
 pub use mapping::Mapping;
 pub use push::{PushRefused, Pushed, Pushes};
@@ -40,6 +44,8 @@ pub struct Settings {
     pub poll_ms: u64,
     /// What is particular to the numbers of its customers.
     pub numbers: SourceSettings,
+    /// How Debezium's events come to [`Kind::Debezium`].
+    pub debezium: debezium::Settings,
     /// TLS towards its server.
     pub tls: secure::Tls,
     /// What documents of customers mean.
@@ -53,6 +59,34 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether lines are read from a file.
+    pub fn is_followed(&self) -> bool {
+        self.kind == Kind::File || self.is_debezium_over(Transport::File)
+    }
+
+    /// Whether its changes are posted to `/v1/changes`.
+    pub fn is_posted(&self) -> bool {
+        self.kind == Kind::Http || self.is_debezium_over(Transport::Http)
+    }
+
+    /// What reads its messages.
+    pub fn decoder(&self) -> Box<dyn Decode> {
+        match self.kind {
+            Kind::Debezium => Box::new(Debezium::new(self.mapping(), &self.debezium)),
+            Kind::None | Kind::File | Kind::Http => Box::new(Native),
+        }
+    }
+
+    /// The attributes of its customers, where these and not the source say what there is.
+    fn attributes(&self) -> Option<Value> {
+        let says = self.kind == Kind::Debezium && !self.customers.attributes.is_empty();
+        self.mapping().schema(&[]).filter(|_| says)
+    }
+
+    fn is_debezium_over(&self, transport: Transport) -> bool {
+        self.kind == Kind::Debezium && self.debezium.transport == transport
+    }
+
     /// What documents of this feed mean.
     pub fn mapping(&self) -> Mapping {
         Mapping {
@@ -75,6 +109,8 @@ pub enum Kind {
     File,
     /// Lines that somebody posts to `/v1/changes`.
     Http,
+    /// Debezium's events, over one of several transports.
+    Debezium,
 }
 
 #[cfg(test)]
