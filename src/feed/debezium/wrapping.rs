@@ -147,7 +147,7 @@ fn apart(value: Value) -> (Option<Value>, Value) {
 /// Gives an event the members that CloudEvents have as attributes.
 fn complete(payload: &mut Value, attributes: &Value) {
     let Value::Object(envelope) = payload else { return };
-    let attribute = |name: &str| attributes.get(&format!("iodebezium{name}")).cloned();
+    let attribute = |name: &str| attributes.get(format!("iodebezium{name}")).cloned();
     if !envelope.contains_key("op")
         && let Some(op) = attribute("op")
     {
