@@ -9,6 +9,8 @@
 )]
 
 pub mod copies;
+pub mod debezium;
+pub mod decode;
 mod delivery;
 pub mod file;
 mod followed;
@@ -29,10 +31,14 @@ mod streamed;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::number::SourceSettings;
+use debezium::Transport;
 
 pub use copies::Copies;
+pub use debezium::Debezium;
+pub use decode::{Decode, Item, Message, Native};
 pub use mapping::Mapping;
 pub use push::{PushRefused, Pushed, Pushes};
 pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
@@ -50,6 +56,8 @@ pub struct Settings {
     pub poll_ms: u64,
     /// What is particular to the numbers of its customers.
     pub numbers: SourceSettings,
+    /// How Debezium's events come to [`Kind::Debezium`].
+    pub debezium: debezium::Settings,
     /// TLS towards its server.
     pub tls: secure::Tls,
     /// What documents of customers mean.
@@ -63,6 +71,43 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether lines are read from a file.
+    pub fn is_followed(&self) -> bool {
+        self.kind == Kind::File || self.is_debezium_over(Transport::File)
+    }
+
+    /// Whether its changes are posted to `/v1/changes`.
+    pub fn is_posted(&self) -> bool {
+        self.kind == Kind::Http || self.is_debezium_over(Transport::Http)
+    }
+
+    /// Whether a server is followed, by a thread of its own.
+    pub fn is_network(&self) -> bool {
+        #[cfg(test)]
+        if self.kind == Kind::MadeUp {
+            return true;
+        }
+        false
+    }
+
+    /// What reads its messages.
+    pub fn decoder(&self) -> Box<dyn Decode> {
+        match self.kind {
+            Kind::Debezium => Box::new(Debezium::new(self.mapping(), &self.debezium)),
+            _ => Box::new(Native),
+        }
+    }
+
+    /// The attributes of its customers, where these and not the source say what there is.
+    fn attributes(&self) -> Option<Value> {
+        let says = self.kind == Kind::Debezium && !self.customers.attributes.is_empty();
+        self.mapping().schema(&[]).filter(|_| says)
+    }
+
+    fn is_debezium_over(&self, transport: Transport) -> bool {
+        self.kind == Kind::Debezium && self.debezium.transport == transport
+    }
+
     /// What documents of this feed mean.
     pub fn mapping(&self) -> Mapping {
         Mapping {
@@ -90,20 +135,11 @@ pub enum Kind {
     File,
     /// Lines that somebody posts to `/v1/changes`.
     Http,
+    /// Debezium's events, over one of several transports.
+    Debezium,
     /// A source that a test makes up.
     #[cfg(test)]
     MadeUp,
-}
-
-impl Kind {
-    /// Whether a server is followed, by a thread of its own.
-    pub fn is_network(self) -> bool {
-        match self {
-            Kind::None | Kind::File | Kind::Http => false,
-            #[cfg(test)]
-            Kind::MadeUp => true,
-        }
-    }
 }
 
 #[cfg(test)]

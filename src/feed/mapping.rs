@@ -5,6 +5,7 @@
 //! and through lists by every element, `phones.number` thus through a list of phones. What a source has and nobody asked
 //! for is left out.
 
+mod columns;
 mod read;
 mod settings;
 
@@ -14,6 +15,7 @@ use crate::customer::Schema;
 use crate::replica::{Change, Decoded, PartGone};
 
 use super::source::{Row, Unreadable};
+pub use columns::Reading;
 use read::{Reader, id_text};
 pub use settings::{AttributeField, Cases, Customers, Interactions, Schemas};
 

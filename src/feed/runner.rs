@@ -7,8 +7,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::Settings;
 use super::copies::Copies;
-use super::delivery::Sink;
+use super::delivery::{Format, Sink};
 use super::followed::Followed;
 use super::link::{Delivery, Question, Words};
 use super::merging::Merging;
@@ -16,7 +17,6 @@ use super::push::{self, Post, PushRefused, Pushed, Pushes};
 use super::rejects::Rejects;
 use super::sources::{self, Reading};
 use super::streamed::Streamed;
-use super::{Kind, Settings};
 use crate::replica::compaction::CompactionError;
 use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, Settings as Bounds, Word};
 use crate::snapshot::folder::Held;
@@ -59,6 +59,8 @@ pub enum FeedError {
 #[derive(Debug)]
 pub struct Feeds {
     settings: BTreeMap<String, Settings>,
+    /// How the posts of each feed that is posted to are read.
+    formats: BTreeMap<String, Format>,
     followed: Vec<Followed>,
     streamed: Vec<Streamed>,
     /// What readers listen to, until they are there.
@@ -204,13 +206,13 @@ impl Feeds {
             compaction.erase_within_s,
             now_ms(),
         );
-        for (name, _) in settings.iter().filter(|(_, feed)| feed.kind == Kind::Http) {
+        for (name, _) in settings.iter().filter(|(_, feed)| feed.is_posted()) {
             freshness.awaits(name, Instant::now());
             freshness.positioned(name, push::position(&replica, name));
         }
         let (streamed, words) = settings
             .iter()
-            .filter(|(_, feed)| feed.kind.is_network())
+            .filter(|(_, feed)| feed.is_network())
             .map(|(name, _)| {
                 let (told, words) = tokio::sync::mpsc::unbounded_channel();
                 (Streamed::new(name, told), words)
@@ -222,6 +224,11 @@ impl Feeds {
             copies: None,
             followed: follow(settings, &replica),
             settings: settings.clone(),
+            formats: settings
+                .iter()
+                .filter(|(_, feed)| feed.is_posted())
+                .map(|(name, feed)| (name.clone(), Format::of(feed)))
+                .collect(),
             merging: Merging::new(compaction, signals.clone()),
             signals,
             received,
@@ -257,7 +264,7 @@ impl Feeds {
     }
 
     fn pushed(&self) -> impl Iterator<Item = &str> {
-        let pushed = self.settings.iter().filter(|(_, feed)| feed.kind == Kind::Http);
+        let pushed = self.settings.iter().filter(|(_, feed)| feed.is_posted());
         pushed.map(|(name, _)| name.as_str())
     }
 
@@ -551,7 +558,9 @@ impl Feeds {
             rejects: &mut self.rejects,
             now_ms,
         };
-        let (pushed, course) = post.apply(&mut sink)?;
+        // Whoever posts names a feed that is posted to.
+        let format = self.formats.entry(post.feed.clone()).or_default();
+        let (pushed, course) = post.apply(&mut sink, format)?;
         self.replica.caught_up(&post.feed);
         self.freshness.told(&post.feed, course.at_ms, now_ms);
         Ok(pushed)
@@ -613,7 +622,7 @@ fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Follo
     let now = Instant::now();
     settings
         .iter()
-        .filter(|(_, feed)| feed.kind == Kind::File)
+        .filter(|(_, feed)| feed.is_followed())
         .map(|(name, feed)| Followed::new(name, feed, replica, now))
         .collect()
 }
