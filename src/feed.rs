@@ -3,9 +3,11 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
+pub mod decode;
 mod delivery;
 pub mod file;
 mod followed;
+pub mod jetstream;
 pub mod mapping;
 mod merging;
 pub mod push;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub numbers: SourceSettings,
     /// TLS towards its server.
     pub tls: secure::Tls,
+    /// What is particular to [`Kind::Jetstream`].
+    pub jetstream: jetstream::Settings,
     /// What documents of customers mean.
     pub customers: mapping::Customers,
     /// What documents of cases mean.
@@ -73,6 +77,8 @@ pub enum Kind {
     File,
     /// Lines that somebody posts to `/v1/changes`.
     Http,
+    /// A NATS JetStream stream.
+    Jetstream,
 }
 
 #[cfg(test)]

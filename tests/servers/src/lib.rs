@@ -1,1 +1,3 @@
 //! Real servers, and Ringside beside them.
+
+pub mod nats;
