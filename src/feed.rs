@@ -8,6 +8,7 @@ pub mod file;
 mod followed;
 pub mod mapping;
 mod merging;
+pub mod postgres;
 pub mod push;
 mod rejects;
 mod runner;
