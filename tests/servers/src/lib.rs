@@ -1,6 +1,7 @@
 //! Real servers, and Ringside beside them.
 
 pub mod nats;
+pub mod postgres;
 pub mod ringside;
 pub mod wait;
 
