@@ -105,15 +105,11 @@ impl Recovery {
                 }
             }
             Entry::Deleted { origin, id } => {
-                self.state.parked.take(id);
+                self.state.parked.end(id, origin);
                 let grave = Grave::new(seq, origin, at_ms);
                 self.state.graves.dig(id, grave);
                 if is_over {
-                    let version = Version::Tombstone {
-                        stream: origin.stream,
-                        position: origin.position.into(),
-                    };
-                    self.put(seq, id, version, std::iter::empty());
+                    self.put(seq, id, Version::tombstone(origin), std::iter::empty());
                 }
             }
             Entry::Schema { origin, json } => {
@@ -135,6 +131,8 @@ impl Recovery {
                 // An import's own place is as its snapshot says.
                 let known = self.state.streams.len();
                 match self.state.streams.get_mut(place) {
+                    // A life is registered without a place; a copy's header may know of one.
+                    Some(known) if stream.token.is_empty() && is_same_life(known, &stream) => {}
                     Some(known) if place > 0 => *known = stream,
                     Some(_) => {}
                     None if place == known => self.state.streams.push(stream),
@@ -175,4 +173,8 @@ impl Recovery {
         // Everything in the log is visible: of a customer's versions the newest is enough.
         self.overlay.put(seq, id, version, claims, seq);
     }
+}
+
+fn is_same_life(one: &Stream, other: &Stream) -> bool {
+    one.stream == other.stream && one.incarnation == other.incarnation
 }
