@@ -193,7 +193,9 @@ impl Replica {
         if is_seen {
             return Outcome::Seen;
         }
-        if matches!(known, Known::Customer(_)) && let Some(outcome) = self.guarded(origin.stream) {
+        if matches!(known, Known::Customer(_))
+            && let Some(outcome) = self.guarded(origin.stream)
+        {
             return outcome;
         }
         // Also of a customer that is not known: an older upsert may still be on its way.

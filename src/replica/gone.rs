@@ -118,7 +118,7 @@ impl<'g> Search<'g> {
         nths.copied().for_each(found);
     }
 
-    /// Calls `found` with which of the parts `record` may have: an id may also be that of something within a part.
+    /// Calls `found` with which of the parts `record` may have.
     fn look(&self, record: &Record<'_>, mut found: impl FnMut(usize)) {
         for (ids, field) in [
             (&self.cases, Field::Cases),
@@ -160,7 +160,9 @@ impl Replica {
         found.dedup();
         let mut had: Vec<bool> = vec![false; gone.parts.len()];
         for (nth, customer) in found {
-            let Some(missing) = gone.parts.get(nth) else { continue };
+            let Some(missing) = gone.parts.get(nth) else {
+                continue;
+            };
             let origin = Origin {
                 stream: missing.stream,
                 position: &missing.position,

@@ -121,13 +121,9 @@ impl Replica {
     /// What is known of the customer `id`, changes that are not visible yet included.
     pub(super) fn known(&self, id: &str) -> Known {
         self.writer.current(id, |current| match current {
-            None => self
-                .state
-                .graves
-                .get(id)
-                .map_or(Known::Nothing, |grave| {
-                    Known::Deleted(Deleted::of(grave.origin()))
-                }),
+            None => self.state.graves.get(id).map_or(Known::Nothing, |grave| {
+                Known::Deleted(Deleted::of(grave.origin()))
+            }),
             Some(Stored::Deleted(origin)) => Known::Deleted(Deleted::of(origin)),
             Some(Stored::Customer(record)) => {
                 let origin = record.origin();

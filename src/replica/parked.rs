@@ -74,7 +74,9 @@ impl Parked {
 
     /// Whether something waits that is said of `part` of `customer`.
     pub(super) fn has(&self, customer: &str, part: Part) -> bool {
-        self.of(customer).iter().any(|orphan| orphan.change.part() == part)
+        self.of(customer)
+            .iter()
+            .any(|orphan| orphan.change.part() == part)
     }
 
     /// Everything that waits, and for whom.

@@ -114,8 +114,7 @@ impl Batch {
                 // What marks take is bounded by how many there are.
                 let length = u16::try_from(origin.marks.len()).unwrap_or(0);
                 self.bytes.extend_from_slice(&length.to_le_bytes());
-                self.bytes
-                    .extend_from_slice(&origin.marks[..usize::from(length)]);
+                self.bytes.extend_from_slice(&origin.marks[..usize::from(length)]);
                 self.bytes.extend_from_slice(id.as_bytes());
             }
             Entry::Schema { origin, json } => {

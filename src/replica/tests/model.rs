@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::replica::PartGone;
 
 #[derive(Debug, Clone)]
 pub(super) enum Op {
@@ -65,11 +64,7 @@ pub(super) fn change(op: &Op, position: usize) -> Change {
 }
 
 pub(super) fn apply_op(replica: &mut Replica, stream: StreamId, op: &Op, position: usize) -> Outcome {
-    replica.apply(
-        stream,
-        &(position as u64).to_be_bytes(),
-        change(op, position),
-    )
+    replica.apply(stream, &(position as u64).to_be_bytes(), change(op, position))
 }
 
 #[derive(Debug, Clone, Default)]
