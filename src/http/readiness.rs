@@ -72,7 +72,8 @@ impl Readiness {
         ];
         reasons
             .into_iter()
-            .filter_map(|(holds, reason)| holds.then(|| reason.to_owned()))
+            .filter(|(holds, _)| *holds)
+            .map(|(_, reason)| reason.to_owned())
             .collect()
     }
 }

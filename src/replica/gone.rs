@@ -26,8 +26,8 @@ const EACH: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Gone {
     parts: Vec<Missing>,
-    /// Which they are, and which streams say so.
-    streams: HashMap<Part, Vec<u16>>,
+    /// Where they stand among those; of each part and stream there is one.
+    places: HashMap<Part, Vec<usize>>,
     bytes: usize,
 }
 
@@ -49,19 +49,25 @@ impl Missing {
 }
 
 impl Gone {
-    /// `origin` says that `part` is gone.
+    /// `origin` says that `part` is gone; the last place at which a stream says so is the one that counts.
     pub(super) fn note(&mut self, origin: Origin<'_>, part: PartGone) {
-        let (PartGone::Case(id) | PartGone::Interaction(id)) = &part;
-        self.bytes += EACH + id.len() + origin.position.len();
         let missing = Missing {
             stream: origin.stream,
             position: origin.position.into(),
             part,
         };
-        let streams = self.streams.entry(missing.change().part()).or_default();
-        if !streams.contains(&origin.stream) {
-            streams.push(origin.stream);
+        let places = self.places.entry(missing.change().part()).or_default();
+        for place in &*places {
+            if let Some(known) = self.parts.get_mut(*place)
+                && known.stream == missing.stream
+            {
+                known.position = missing.position.max(std::mem::take(&mut known.position));
+                return;
+            }
         }
+        let (PartGone::Case(id) | PartGone::Interaction(id)) = &missing.part;
+        self.bytes += EACH + id.len() + origin.position.len();
+        places.push(self.parts.len());
         self.parts.push(missing);
     }
 
@@ -72,8 +78,9 @@ impl Gone {
 
     /// Whether another stream than that of `origin` says that `part` is gone.
     pub(super) fn has_of_another(&self, part: Part, origin: Origin<'_>) -> bool {
-        let streams = self.streams.get(&part).map(Vec::as_slice).unwrap_or_default();
-        streams.iter().any(|stream| *stream != origin.stream)
+        let places = self.places.get(&part).into_iter().flatten();
+        let mut missing = places.filter_map(|place| self.parts.get(*place));
+        missing.any(|missing| missing.stream != origin.stream)
     }
 
     /// Whether `customer`, which `origin` delivers, has a part of which another stream says that it is gone.

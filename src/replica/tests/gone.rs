@@ -111,6 +111,22 @@ fn what_is_put_behind_it_stays() {
 }
 
 #[test]
+fn of_what_is_said_twice_the_last_counts() {
+    let (index, mut replica, stream) = replica();
+    apply(&mut replica, stream, &upsert("a", 1));
+    apply(&mut replica, stream, &part("case", "a", "k", 2));
+    for position in [3, 7, 5] {
+        gone(&mut replica, stream, "k", position);
+    }
+    replica.commit().unwrap();
+    let late = apply(&mut replica, stream, &part("case", "a", "k", 6));
+    assert!(matches!(late, Outcome::Seen), "{late:?}");
+    assert!(ids(&index, "a", "cases").is_empty());
+    let counters = replica.counters();
+    assert_eq!((counters.gone_as("taken"), counters.gone_as("nobody")), (1, 0));
+}
+
+#[test]
 fn what_waits_for_its_customer_goes_as_well() {
     let (index, mut replica, first) = replica();
     let second = replica.stream("other", "one").unwrap();
