@@ -3,19 +3,30 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
+#![allow(
+    dead_code,
+    reason = "the first sources of the network come with the next changes"
+)]
+
+pub mod copies;
 pub mod debezium;
 pub mod decode;
 mod delivery;
 pub mod file;
 mod followed;
+mod link;
 pub mod mapping;
 mod merging;
+pub mod pilot;
 pub mod push;
+mod reader;
 mod rejects;
 mod runner;
 mod secret;
 pub mod secure;
 pub mod source;
+pub(crate) mod sources;
+mod streamed;
 
 use std::path::PathBuf;
 
@@ -25,6 +36,7 @@ use serde_json::Value;
 use crate::number::SourceSettings;
 use debezium::Transport;
 
+pub use copies::Copies;
 pub use debezium::Debezium;
 pub use decode::{Decode, Item, Message, Native};
 pub use mapping::Mapping;
@@ -69,11 +81,16 @@ impl Settings {
         self.kind == Kind::Http || self.is_debezium_over(Transport::Http)
     }
 
+    /// Whether a server is followed, by a thread of its own.
+    pub fn is_network(&self) -> bool {
+        self.kind.is_network() || self.is_debezium_over(Transport::Jetstream)
+    }
+
     /// What reads its messages.
     pub fn decoder(&self) -> Box<dyn Decode> {
         match self.kind {
             Kind::Debezium => Box::new(Debezium::new(self.mapping(), &self.debezium)),
-            Kind::None | Kind::File | Kind::Http => Box::new(Native),
+            _ => Box::new(Native),
         }
     }
 
@@ -96,6 +113,11 @@ impl Settings {
             schema: self.schema.clone(),
         }
     }
+
+    /// Whether cases or interactions are in collections or tables of their own.
+    pub fn has_parts(&self) -> bool {
+        !(self.cases.from.is_empty() && self.interactions.from.is_empty())
+    }
 }
 
 /// What delivers changes, in this version.
@@ -111,6 +133,20 @@ pub enum Kind {
     Http,
     /// Debezium's events, over one of several transports.
     Debezium,
+    /// A source that a test makes up.
+    #[cfg(test)]
+    MadeUp,
+}
+
+impl Kind {
+    /// Whether it is always a server that is followed.
+    pub fn is_network(self) -> bool {
+        match self {
+            Kind::None | Kind::File | Kind::Http | Kind::Debezium => false,
+            #[cfg(test)]
+            Kind::MadeUp => true,
+        }
+    }
 }
 
 #[cfg(test)]

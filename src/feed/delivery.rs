@@ -93,7 +93,7 @@ impl Sink<'_> {
             let change = Change::Schema {
                 attributes: attributes.clone(),
             };
-            self.replica.apply(stream, &number.to_be_bytes(), change);
+            self.replica.apply(stream, &number.to_be_bytes(), &change);
         }
         format.decoder.decode(Message::of(line), &mut items);
         let mut delivered = None;
@@ -159,7 +159,7 @@ impl Sink<'_> {
             return Err("position: expected on every line of the stream or on none".to_owned());
         }
         let position = position.unwrap_or(number);
-        match self.replica.apply(stream, &position.to_be_bytes(), change) {
+        match self.replica.apply(stream, &position.to_be_bytes(), &change) {
             Outcome::Held => Ok(Delivered::Held),
             Outcome::Refused(refused) => Err(refused.without_content()),
             Outcome::Applied(_) | Outcome::Seen | Outcome::Parked | Outcome::Noted | Outcome::Dropped => {

@@ -102,7 +102,11 @@ impl Mapping {
     pub fn row(&self, entity: Entity, document: &Value) -> Option<Row> {
         let read = |unread: Result<Row, Unreadable>| unread.unwrap_or_else(Row::Refused);
         Some(read(match entity {
-            Entity::Customer => self.customer(document).map(Row::Customer),
+            // Nobody to us, as where it changes into one.
+            Entity::Customer => match self.customer(document) {
+                Ok(customer) if is_nobody(&customer) => return None,
+                customer => customer.map(Row::Customer),
+            },
             Entity::Case => self
                 .part(entity, document)
                 .map(|(customer_id, case)| Row::Case { customer_id, case }),
