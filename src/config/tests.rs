@@ -167,7 +167,7 @@ fn wrong_values_are_told_with_line_expected_and_found() {
         (
             "[feed.main]\nkind = 'mongodb'",
             "ringside.toml:2: `feed.main.kind`: expected in this version one of \"none\", \"file\", \"http\", \
-             found \"mongodb\"",
+             \"debezium\", \"made_up\", found \"mongodb\"",
         ),
         (
             "[listener.main]\nsources = ['::1', '10.1.2.3/8']",
