@@ -83,15 +83,11 @@ impl Settings {
 
     /// Whether a server is followed, by a thread of its own.
     pub fn is_network(&self) -> bool {
-<<<<<<< HEAD
-        self.kind.is_network() || self.is_debezium_over(Transport::Jetstream)
-=======
         #[cfg(test)]
         if self.kind == Kind::MadeUp {
             return true;
         }
         false
->>>>>>> e8960a9c5d428e53aaefe75039a25935623eed8e
     }
 
     /// What reads its messages.
@@ -146,19 +142,5 @@ pub enum Kind {
     MadeUp,
 }
 
-<<<<<<< HEAD
-impl Kind {
-    /// Whether it is always a server that is followed.
-    pub fn is_network(self) -> bool {
-        match self {
-            Kind::None | Kind::File | Kind::Http | Kind::Debezium => false,
-            #[cfg(test)]
-            Kind::MadeUp => true,
-        }
-    }
-}
-
-=======
->>>>>>> e8960a9c5d428e53aaefe75039a25935623eed8e
 #[cfg(test)]
 mod tests;
