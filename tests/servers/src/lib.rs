@@ -7,6 +7,7 @@
     reason = "a failing step fails the test, and says so"
 )]
 
+pub mod debezium;
 pub mod ringside;
 pub mod wait;
 
