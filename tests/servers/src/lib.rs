@@ -8,6 +8,7 @@
 )]
 
 pub mod debezium;
+pub mod nats;
 pub mod ringside;
 pub mod wait;
 
