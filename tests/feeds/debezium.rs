@@ -96,6 +96,31 @@ fn a_truncated_table_is_a_gap_that_is_told_and_costs_nobody() {
 }
 
 #[test]
+fn a_snapshot_that_begins_anew_is_a_gap_unless_it_is_where_everything_begins() {
+    let site = Site::new();
+    let server = site.serve_with(&POSTED);
+    let mut first = event("r", None, Some((1, "Ada")));
+    first["source"]["snapshot"] = "first".into();
+    // The tables' definitions come ahead of it, in posts of their own.
+    let definition = json!({"source": {}, "ddl": "CREATE TABLE customers", "tableChanges": []});
+    accepted(&post(&server, &definition.to_string()));
+    accepted(&post(&server, &first.to_string()));
+    accepted(&post(&server, &event("r", None, Some((2, "Grace"))).to_string()));
+    assert_eq!(wire::get(server.admin, "/readyz").status, 200);
+    server.kill();
+
+    let server = site.serve_with(&POSTED);
+    assert_eq!(accepted(&post(&server, &first.to_string())), (1, 0));
+    let ready = wire::get(server.admin, "/readyz");
+    assert_eq!(
+        ready.status, 503,
+        "who was deleted meanwhile is still there: {}",
+        ready.body
+    );
+    assert_eq!(server.name(2).as_deref(), Some("Grace"));
+}
+
+#[test]
 fn a_file_of_keys_and_values_is_followed_and_gone_on_with_after_a_kill() {
     let site = Site::new();
     let path = site.folder().parent().unwrap().join("events.ndjson");

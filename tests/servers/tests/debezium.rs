@@ -90,14 +90,7 @@ fn what_the_database_does_is_posted_and_served() {
     until_named(&ringside, "+12025550147", &json!("Mary Winston Jackson"));
 
     database.sql("truncate cases");
-    until("the truncation is told", PATIENCE, || {
-        let status = ringside.status();
-        if status["gap"] == true {
-            Ok(())
-        } else {
-            Err(status.to_string())
-        }
-    });
+    until_gap(&ringside);
     assert_eq!(named(&ringside, "+12025550147"), "Mary Winston Jackson");
     engine.stop();
 }
@@ -125,6 +118,14 @@ fn what_the_database_does_is_followed_in_a_file_across_kills_of_either_side() {
     let engine = start();
     until_named(&ringside, "+14806754110", &json!("Ada Lovelace"));
     engine.until_streaming();
+    // It has noted its place once it follows and has said so.
+    until("a heartbeat", PATIENCE, || {
+        let written = std::fs::read_to_string(&events).unwrap();
+        if written.matches("heartbeat").count() > 2 {
+            return Ok(());
+        }
+        Err(written)
+    });
     // Killed while it follows: what it had sent and not noted comes again, which changes nothing.
     drop(engine);
     let engine = start();
@@ -135,6 +136,27 @@ fn what_the_database_does_is_followed_in_a_file_across_kills_of_either_side() {
     database.sql("delete from customers where id = 4");
     until_named(&ringside, "+14806754110", &Value::Null);
     engine.stop();
+    assert_eq!(ringside.status()["gap"], false, "{}", ringside.status());
+
+    // Without its place it begins anew, and says nothing of whom it missed.
+    std::fs::remove_file(folder.path().join("offsets")).unwrap();
+    database.sql(
+        "delete from customers where id = 3; insert into customers values (5, 'E', null), (6, 'F', null)",
+    );
+    let engine = start();
+    until_gap(&ringside);
+    engine.stop();
+}
+
+fn until_gap(ringside: &Ringside) {
+    until("the gap is told", PATIENCE, || {
+        let status = ringside.status();
+        if status["gap"] == true {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
+    });
 }
 
 fn compare_without_dates(ringside: &Ringside) {
