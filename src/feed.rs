@@ -153,12 +153,13 @@ pub enum Kind {
     Debezium,
     /// A database of a MongoDB replica set.
     Mongodb,
-    /// A NATS JetStream stream.
-    Jetstream,
     /// PostgreSQL's logical replication.
     Postgres,
+    /// A NATS JetStream stream.
+    Jetstream,
     /// A source that a test makes up.
     #[cfg(test)]
+    #[serde(skip)]
     MadeUp,
 }
 
