@@ -132,6 +132,11 @@ impl Settings {
         }
     }
 
+    /// Whether its source is copied as a whole where it is met for the first time, or has lost its history.
+    pub fn copies(&self) -> bool {
+        matches!(self.kind, Kind::Mongodb | Kind::Postgres | Kind::Jetstream)
+    }
+
     /// Whether cases or interactions are in collections or tables of their own.
     pub fn has_parts(&self) -> bool {
         !(self.cases.from.is_empty() && self.interactions.from.is_empty())
