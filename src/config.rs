@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
+use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
 use crate::{feed, http, index, number, telemetry};
@@ -111,6 +112,19 @@ impl Config {
             sources.push((format!("feed.{name}.numbers"), feed.numbers.clone()));
         }
         sources
+    }
+
+    /// The same where who owns a number has been decided by the feeds, if it was left to them: nodes that follow one system
+    /// of record have another history each, and what it says of its customers in common.
+    fn with_owner(mut self) -> Config {
+        if self.phones.owner == Owner::Auto {
+            self.phones.owner = if self.feed.values().any(feed::Settings::copies) {
+                Owner::NewestCustomer
+            } else {
+                Owner::NewestClaim
+            };
+        }
+        self
     }
 
     /// The file of keys.
