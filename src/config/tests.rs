@@ -167,7 +167,7 @@ fn wrong_values_are_told_with_line_expected_and_found() {
         (
             "[feed.main]\nkind = 'kafka'",
             "ringside.toml:2: `feed.main.kind`: expected in this version one of \"none\", \"file\", \"http\", \
-             \"jetstream\", found \"kafka\"",
+             \"debezium\", \"mongodb\", \"postgres\", \"jetstream\", found \"kafka\"",
         ),
         (
             "[listener.main]\nsources = ['::1', '10.1.2.3/8']",
