@@ -179,6 +179,11 @@ impl Postgres {
     /// Kills it and starts it again.
     pub fn kill_and_start(&mut self) {
         self.kill();
+        self.start_again();
+    }
+
+    /// Starts it again after a kill; a standby where `standby.signal` is in its data.
+    pub fn start_again(&mut self) {
         self.run();
     }
 
