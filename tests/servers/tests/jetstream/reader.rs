@@ -12,11 +12,11 @@ use ringside::replica::Change;
 use servers::nats::Nats;
 
 /// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-pub const STREAM: &str = "CUSTOMERS";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const STREAM: &str = "CUSTOMERS";
 
 /// Runs `test` on a runtime as a feed has it, and ends it when it takes too long.
-pub fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -24,7 +24,7 @@ pub fn run(test: impl Future<Output = ()>) {
     runtime.block_on(async { tokio::time::timeout(PATIENCE, test).await.unwrap() });
 }
 
-pub fn source_at(url: &str, login: Login, tls: Tls) -> JetStream {
+pub(crate) fn source_at(url: &str, login: Login, tls: Tls) -> JetStream {
     let settings = Settings {
         servers: vec![Secret::from(url.to_owned())],
         stream: STREAM.to_owned(),
@@ -34,16 +34,16 @@ pub fn source_at(url: &str, login: Login, tls: Tls) -> JetStream {
     JetStream::new("main", settings, tls, Box::new(NativeChanges), 0)
 }
 
-pub fn source(nats: &Nats) -> JetStream {
+pub(crate) fn source(nats: &Nats) -> JetStream {
     source_at(&nats.url(), Login::default(), Tls::default())
 }
 
-pub async fn publisher(nats: &Nats) -> async_nats::jetstream::Context {
+pub(crate) async fn publisher(nats: &Nats) -> async_nats::jetstream::Context {
     async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap())
 }
 
 /// A stream that nobody's relay fills.
-pub async fn create(publisher: &async_nats::jetstream::Context) {
+pub(crate) async fn create(publisher: &async_nats::jetstream::Context) {
     publisher
         .create_stream(Config {
             name: STREAM.to_owned(),
@@ -54,12 +54,12 @@ pub async fn create(publisher: &async_nats::jetstream::Context) {
         .unwrap();
 }
 
-pub fn id(number: usize) -> String {
+pub(crate) fn id(number: usize) -> String {
     format!("c-{number}")
 }
 
 /// Publishes the deletion of each of `numbers`, durably.
-pub async fn publish(publisher: &async_nats::jetstream::Context, numbers: std::ops::Range<usize>) {
+pub(crate) async fn publish(publisher: &async_nats::jetstream::Context, numbers: std::ops::Range<usize>) {
     for number in numbers {
         let line = Change::Delete { id: id(number) }.to_line(None);
         let stored = publisher.publish("customers", line.into()).await.unwrap();
@@ -68,7 +68,7 @@ pub async fn publish(publisher: &async_nats::jetstream::Context, numbers: std::o
 }
 
 /// Connects again and again, as the feeds do, until the server is there.
-pub async fn connect(source: &mut JetStream, known: &[Life]) -> Result<Standing, SourceError> {
+pub(crate) async fn connect(source: &mut JetStream, known: &[Life]) -> Result<Standing, SourceError> {
     loop {
         match source.connect(known).await {
             Err(SourceError::Away(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -78,7 +78,7 @@ pub async fn connect(source: &mut JetStream, known: &[Life]) -> Result<Standing,
 }
 
 /// Connects and follows from where `known` leads to.
-pub async fn follow(source: &mut JetStream, known: &[Life]) -> Life {
+pub(crate) async fn follow(source: &mut JetStream, known: &[Life]) -> Life {
     let standing = connect(source, known).await.unwrap();
     let Standing::GoesOn(life) = standing else {
         panic!("{standing:?}")
@@ -88,7 +88,7 @@ pub async fn follow(source: &mut JetStream, known: &[Life]) -> Life {
 }
 
 /// Takes `count` deletions off `source`: their ids, and the place behind the last.
-pub async fn deletions(source: &mut JetStream, life: &Life, count: usize) -> Result<(Vec<String>, Life), SourceError> {
+pub(crate) async fn deletions(source: &mut JetStream, life: &Life, count: usize) -> Result<(Vec<String>, Life), SourceError> {
     let (mut ids, mut life) = (Vec::new(), life.clone());
     while ids.len() < count {
         if let Event::Change {
@@ -107,6 +107,6 @@ pub async fn deletions(source: &mut JetStream, life: &Life, count: usize) -> Res
     }
 }
 
-pub fn ids(numbers: std::ops::Range<usize>) -> Vec<String> {
+pub(crate) fn ids(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(id).collect()
 }
