@@ -186,11 +186,6 @@ impl Course {
         }
     }
 
-    /// Whether this relay publishes.
-    pub(crate) fn is_publishing(&self) -> bool {
-        matches!(self.state, State::Active(_))
-    }
-
     /// The stream's end is `end`.
     pub(crate) fn looked(&mut self, now: Now, end: End) {
         self.failures = 0;

@@ -17,7 +17,7 @@ const IDLE_HOLDS_MS: u64 = 3000;
 const HOLD_MS: u64 = 20;
 /// Time between two looks at whether the copy is still there, in milliseconds.
 const LOOK_MS: u64 = 5000;
-/// Time between two copies that the stream is too small for, in milliseconds.
+/// Time between two copies of which the first was trimmed, in milliseconds: a stream may be too small for one.
 const COPY_AGAIN_MS: u64 = 600_000;
 /// Bytes that headers may take.
 const HEADERS: usize = 2048;
@@ -76,8 +76,10 @@ pub(super) struct Active {
     failures: u32,
     /// Places that are stored, with when.
     stored: VecDeque<(u64, String)>,
-    /// The end of the last copy, and when it was made.
-    copied: Option<(u64, u64)>,
+    /// The end of the last copy.
+    copied: u64,
+    /// When a copy was last found to be trimmed.
+    trimmed_at: Option<u64>,
 }
 
 impl Active {
@@ -103,7 +105,8 @@ impl Active {
             look_at: now.ms + LOOK_MS,
             failures: 0,
             stored: VecDeque::new(),
-            copied: None,
+            copied: 0,
+            trimmed_at: None,
         }
     }
 
@@ -127,17 +130,17 @@ impl Active {
         let Some(why) = end.needs_copy() else {
             return;
         };
-        match self.copied {
-            // What is seen there was so ahead of the copy.
-            Some((sequence, _)) if end.last < sequence => {}
-            Some((_, at)) if now.ms < at.saturating_add(COPY_AGAIN_MS) => {
-                acts.push_back(Act::Tell(Told::TooSmall));
-            }
-            _ => {
-                self.needs_copy = Some(why.to_owned());
-                self.connect(acts);
-            }
+        // What is seen of the stream may be older than the copy.
+        if end.last < self.copied {
+            return;
         }
+        if self.trimmed_at.is_some_and(|at| now.ms < at.saturating_add(COPY_AGAIN_MS)) {
+            acts.push_back(Act::Tell(Told::TooSmall));
+            return;
+        }
+        self.trimmed_at = Some(now.ms);
+        self.needs_copy = Some(why.to_owned());
+        self.connect(acts);
     }
 
     pub(super) fn stored(&mut self, now: Now, sequence: u64, bounds: &Bounds, acts: &mut VecDeque<Act>) {
@@ -282,7 +285,7 @@ impl Active {
             return;
         };
         let (copy, rows, life) = (copying.begin.unwrap_or(0), copying.rows, copying.life.clone());
-        self.copied = Some((self.window.next(), now.ms));
+        self.copied = self.window.next();
         self.mark(now, &Mark::Copied { copy, rows }, out);
         out.acts.push_back(Act::Tell(Told::Copied(rows)));
         self.needs_copy = None;

@@ -1,3 +1,4 @@
 //! Real servers, and Ringside beside them.
 
 pub mod nats;
+pub mod program;
