@@ -73,7 +73,9 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     /// No thread is to be had.
-    #[error("the relay's threads cannot be started: {0}; raise the limit of processes of the user who runs this")]
+    #[error(
+        "the relay's threads cannot be started: {0}; raise the limit of processes of the user who runs this"
+    )]
     Thread(std::io::Error),
     /// There are no random numbers.
     #[error("the system gives no random numbers: {0}")]
@@ -161,7 +163,11 @@ impl Relay {
             let now = self.now();
             self.course.tick(now);
             self.act();
-            let reported = if self.course.has_room() { reported } else { &nothing };
+            let reported = if self.course.has_room() {
+                reported
+            } else {
+                &nothing
+            };
             select! {
                 recv(stopped.0) -> _ => return Ok(()),
                 recv(hears) -> heard => match heard {
@@ -194,7 +200,11 @@ impl Relay {
         match heard {
             Heard::End(Ok(end)) => self.course.looked(now, end),
             Heard::End(Err(error)) => self.course.cannot_look(now, error),
-            Heard::Fate { epoch, sequence, fate } => self.course.heard(now, epoch, sequence, fate),
+            Heard::Fate {
+                epoch,
+                sequence,
+                fate,
+            } => self.course.heard(now, epoch, sequence, fate),
         }
     }
 
@@ -216,7 +226,10 @@ fn tell(told: &Told) {
         Told::Publishing(epoch) => tracing::info!(epoch, "publishing"),
         Told::StandingBy => tracing::info!("standing by: another relay published last"),
         Told::Uncertain(why) => {
-            tracing::warn!(why, "what was published last may not be stored: looking at the stream again");
+            tracing::warn!(
+                why,
+                "what was published last may not be stored: looking at the stream again"
+            );
         }
         Told::Copying(why) => tracing::info!(why, "copying everything into the stream"),
         Told::Copied(rows) => tracing::info!(rows, "the copy is whole"),

@@ -124,7 +124,9 @@ impl JetStream {
         let seen = Seen::look(self.connection()?, &self.settings.stream, Some(last)).await?;
         self.looked = Instant::now();
         if seen.created_ns != era.created_ns {
-            return Err(SourceError::Lost("the stream was deleted and created again".into()));
+            return Err(SourceError::Lost(
+                "the stream was deleted and created again".into(),
+            ));
         }
         match seen.lost(last) {
             Some(lost) => Err(SourceError::Lost(lost)),
@@ -136,10 +138,15 @@ impl JetStream {
     async fn arrived(&mut self) -> Result<Option<tail::Arrived>, SourceError> {
         if self.tail.is_none() {
             self.look_behind().await?;
-            let from = self.follower.as_ref().map_or(1, |follower| follower.last().sequence + 1);
+            let from = self
+                .follower
+                .as_ref()
+                .map_or(1, |follower| follower.last().sequence + 1);
             self.tail = Some(Tail::open(self.connection()?, &self.settings.stream, from).await?);
         }
-        let Some(tail) = &mut self.tail else { return Ok(None) };
+        let Some(tail) = &mut self.tail else {
+            return Ok(None);
+        };
         tokio::select! {
             arrived = tail.next() => arrived.map(Some),
             () = tokio::time::sleep_until(self.quiet + IDLE) => Ok(None),
@@ -152,7 +159,8 @@ impl Source for JetStream {
         self.leave();
         self.connection = None;
         let name = format!("ringside feed {}", self.name);
-        let connection = Connection::open(&self.settings.servers, &self.settings.login, &self.tls, &name).await?;
+        let connection =
+            Connection::open(&self.settings.servers, &self.settings.login, &self.tls, &name).await?;
         let at = known.last().and_then(Era::parse).map(|(_, place)| place);
         let seen = Seen::look(&connection, &self.settings.stream, at).await?;
         self.connection = Some(connection);
@@ -220,7 +228,10 @@ impl Source for JetStream {
                     // made, once, and whatever is missing then is seen.
                     let retry = self.tail.take().is_some()
                         && matches!(error, SourceError::Away(_))
-                        && self.connection.as_ref().is_some_and(|connection| !connection.is_cut());
+                        && self
+                            .connection
+                            .as_ref()
+                            .is_some_and(|connection| !connection.is_cut());
                     if retry {
                         continue;
                     }

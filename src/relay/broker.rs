@@ -49,7 +49,9 @@ pub(super) fn spawn(
     settings: Settings,
     heard: Sender<Heard>,
 ) -> std::io::Result<(UnboundedSender<Ask>, JoinHandle<()>)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (asks, asked) = unbounded_channel();
     let broker = Broker {
         settings,
@@ -116,7 +118,11 @@ impl Broker {
 
     fn unknown(&self, epoch: u64, sequence: u64, why: &str) {
         let fate = Fate::Unknown(why.to_owned());
-        self.tell(Heard::Fate { epoch, sequence, fate });
+        self.tell(Heard::Fate {
+            epoch,
+            sequence,
+            fate,
+        });
     }
 
     async fn publish(&self, letter: Letter) -> Option<OnWay> {
@@ -127,7 +133,9 @@ impl Broker {
         };
         let subject = format!("{}.{}", self.settings.prefix, letter.subject);
         let headers = letter.headers();
-        let message = PublishMessage::build().headers(headers).payload(letter.payload.into());
+        let message = PublishMessage::build()
+            .headers(headers)
+            .payload(letter.payload.into());
         match connection.jetstream.send_publish(subject, message).await {
             Ok(sent) => Some(Box::pin(async move { (epoch, sequence, sent.await) })),
             Err(error) => {
@@ -142,7 +150,8 @@ impl Broker {
             self.connection = None;
             let settings = &self.settings;
             let name = format!("ringside relay {}", settings.name());
-            self.connection = Some(Connection::open(&settings.servers, &settings.login, &settings.tls, &name).await?);
+            self.connection =
+                Some(Connection::open(&settings.servers, &settings.login, &settings.tls, &name).await?);
         }
         let looked = self.look_connected().await;
         if looked.is_err() {
@@ -211,7 +220,10 @@ fn config(settings: &Settings) -> Config {
         storage: StorageType::File,
         discard: DiscardPolicy::Old,
         num_replicas: settings.replicas,
-        max_bytes: i64::try_from(settings.max_bytes).ok().filter(|most| *most > 0).unwrap_or(-1),
+        max_bytes: i64::try_from(settings.max_bytes)
+            .ok()
+            .filter(|most| *most > 0)
+            .unwrap_or(-1),
         max_age,
         duplicate_window: DUPLICATES.min(if max_age.is_zero() { DUPLICATES } else { max_age }),
         ..Config::default()

@@ -226,7 +226,9 @@ impl Course {
     pub(crate) fn cannot_look(&mut self, now: Now, error: SourceError) {
         self.tell(Told::Broker(error));
         self.failures = self.failures.saturating_add(1);
-        let look_at = now.ms.saturating_add(pause_ms(&self.bounds.instance, self.failures));
+        let look_at = now
+            .ms
+            .saturating_add(pause_ms(&self.bounds.instance, self.failures));
         match self.state {
             // What is on its way will tell.
             State::Active(_) | State::Claiming { .. } => {}
@@ -406,7 +408,9 @@ impl Outbox<'_> {
 fn pause_ms(instance: &str, failures: u32) -> u64 {
     const FIRST: u64 = 200;
     const LONGEST: u64 = 30_000;
-    let full = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST);
+    let full = FIRST
+        .saturating_mul(1 << failures.saturating_sub(1).min(16))
+        .min(LONGEST);
     let spread = xxhash_rust::xxh3::xxh3_64(format!("{instance} {failures}").as_bytes()) % (full / 2 + 1);
     full - spread
 }

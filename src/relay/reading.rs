@@ -33,7 +33,9 @@ impl Reading {
         make: impl FnOnce() -> S + Send + 'static,
         reports: Sender<(u64, Report)>,
     ) -> std::io::Result<Reading> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (orders, ordered) = unbounded_channel();
         let newest = Arc::new(AtomicU64::new(0));
         let out = Out {
@@ -140,7 +142,8 @@ async fn obey<S: Source>(mut source: S, mut ordered: UnboundedReceiver<(u64, Ord
             }
             Order::Connect(known) => {
                 let standing = source.connect(&known).await;
-                out.report(standing.map_or_else(Report::Failed, Report::Standing)).await;
+                out.report(standing.map_or_else(Report::Failed, Report::Standing))
+                    .await;
                 ordered.recv().await
             }
             Order::Copy => {

@@ -56,7 +56,12 @@ impl Broker {
 
     fn end(&self) -> End {
         let newest = |subject: &str| {
-            let found = self.stored.iter().enumerate().rev().find(|(_, letter)| letter.subject == subject);
+            let found = self
+                .stored
+                .iter()
+                .enumerate()
+                .rev()
+                .find(|(_, letter)| letter.subject == subject);
             found.map(|(index, letter)| (index as u64 + 1, letter))
         };
         let whole = newest(subject::COPIED).and_then(|(_, letter)| letter.stamp.copy);
@@ -65,10 +70,16 @@ impl Broker {
             first: self.first.max(1),
             last: self.stored.len() as u64,
             message: self.stored.last().map_or(Last::Nothing, |letter| {
-                Last::of(Some(letter.stamp.clone()), &format!("r.{}", letter.subject), &letter.payload)
+                Last::of(
+                    Some(letter.stamp.clone()),
+                    &format!("r.{}", letter.subject),
+                    &letter.payload,
+                )
             }),
             whole: whole.filter(|copy| *copy >= self.first),
-            begun: newest(subject::BEGIN).map(|(sequence, _)| sequence).filter(|begun| *begun >= self.first),
+            begun: newest(subject::BEGIN)
+                .map(|(sequence, _)| sequence)
+                .filter(|begun| *begun >= self.first),
             max_payload: 1 << 20,
         }
     }
@@ -126,7 +137,9 @@ impl Relay {
         }
         self.read(dice, origin);
         while self.course.has_room() {
-            let Some(report) = self.reports.pop_front() else { break };
+            let Some(report) = self.reports.pop_front() else {
+                break;
+            };
             self.course.reported(now, report);
             self.act(now, dice, broker, origin);
         }
@@ -137,7 +150,8 @@ impl Relay {
         while let Some(act) = self.course.act() {
             match act {
                 Act::Look if dice.fault(10) => {
-                    self.course.cannot_look(now, SourceError::Away("no answer".into()));
+                    self.course
+                        .cannot_look(now, SourceError::Away("no answer".into()));
                 }
                 // Requests overtake what is being stored.
                 Act::Look => self.course.looked(now, broker.end()),
@@ -156,7 +170,8 @@ impl Relay {
         match order {
             Order::Connect(known) if dice.fault(12) => {
                 let _known = known;
-                self.reports.push_back(Report::Failed(SourceError::Away("refused".into())));
+                self.reports
+                    .push_back(Report::Failed(SourceError::Away("refused".into())));
             }
             Order::Connect(known) => {
                 let standing = match known.last() {
@@ -194,7 +209,8 @@ impl Relay {
                 if let Some(life) = life.take() {
                     self.reports.push_back(Report::Begun(life));
                 } else if dice.fault(20) {
-                    self.reports.push_back(Report::Failed(SourceError::Away("broke".into())));
+                    self.reports
+                        .push_back(Report::Failed(SourceError::Away("broke".into())));
                     self.reading = Reading::Nothing;
                 } else if next < end {
                     let row = serde_json::json!({"id": next.to_string()});
@@ -206,18 +222,21 @@ impl Relay {
                 }
             }
             Reading::Following { next } if *next <= origin.lost => {
-                self.reports.push_back(Report::Failed(SourceError::Lost("rolled over".into())));
+                self.reports
+                    .push_back(Report::Failed(SourceError::Lost("rolled over".into())));
                 self.reading = Reading::Nothing;
             }
             Reading::Following { next } => {
                 if dice.fault(60) {
-                    self.reports.push_back(Report::Failed(SourceError::Away("broke".into())));
+                    self.reports
+                        .push_back(Report::Failed(SourceError::Away("broke".into())));
                     self.reading = Reading::Nothing;
                     return;
                 }
                 for _ in 0..dice.below(4) {
                     if *next > origin.made {
-                        self.reports.push_back(Report::Event(Event::Idle { lag_ms: None }));
+                        self.reports
+                            .push_back(Report::Event(Event::Idle { lag_ms: None }));
                         break;
                     }
                     let change = Change::Delete { id: next.to_string() };
@@ -245,7 +264,8 @@ impl Relay {
             // The connection is cut: what is on its way is lost, or comes late and out of order; nobody hears of it.
             for letter in std::mem::take(&mut self.sent) {
                 let unknown = Fate::Unknown("cut".into());
-                self.fates.push_back((letter.stamp.epoch, letter.sequence, unknown));
+                self.fates
+                    .push_back((letter.stamp.epoch, letter.sequence, unknown));
                 if dice.one_in(2) {
                     self.late.push(letter);
                 }
@@ -256,7 +276,9 @@ impl Relay {
             broker.publish(self.late.swap_remove(index));
         }
         for _ in 0..dice.below(6) {
-            let Some(letter) = self.sent.pop_front() else { break };
+            let Some(letter) = self.sent.pop_front() else {
+                break;
+            };
             let (epoch, sequence) = (letter.stamp.epoch, letter.sequence);
             let fate = broker.publish(letter);
             let heard = if dice.fault(50) {
@@ -285,7 +307,9 @@ fn run(seed: u64, relays: usize, steps: u64) -> (Broker, u64) {
         copies: 0,
         lost: 0,
     };
-    let mut relays: Vec<Relay> = (0..relays).map(|index| Relay::new(&format!("relay-{index}"))).collect();
+    let mut relays: Vec<Relay> = (0..relays)
+        .map(|index| Relay::new(&format!("relay-{index}")))
+        .collect();
     let mut now = Now { ms: 0, wall_ms: 0 };
     for step in 0..steps {
         now.ms += dice.below(60);
@@ -330,7 +354,11 @@ fn verify(seed: u64, broker: &Broker, made: u64) {
         assert!(stamp.epoch >= epoch, "an earlier epoch: {at}");
         epoch = stamp.epoch;
         let by = letter.id.split('.').next().unwrap().to_owned();
-        assert_eq!(*publisher.entry(epoch).or_insert_with(|| by.clone()), by, "two in one epoch: {at}");
+        assert_eq!(
+            *publisher.entry(epoch).or_insert_with(|| by.clone()),
+            by,
+            "two in one epoch: {at}"
+        );
         match letter.subject {
             subject::EPOCH => {
                 assert_eq!(epoch, index as u64 + 1, "{at}");
@@ -388,7 +416,11 @@ fn two_relays_take_turns() {
     for seed in 0..20 {
         let (broker, _) = run(seed, 2, 3000);
         let mut before: Option<String> = None;
-        for letter in broker.stored.iter().filter(|letter| letter.subject == subject::EPOCH) {
+        for letter in broker
+            .stored
+            .iter()
+            .filter(|letter| letter.subject == subject::EPOCH)
+        {
             let by = letter.id.split('.').next().unwrap().to_owned();
             turns += usize::from(before.as_ref().is_some_and(|before| *before != by));
             before = Some(by);

@@ -222,7 +222,9 @@ impl Change {
             Some("delete") => Change::Delete {
                 id: text(&mut members, "id")?,
             },
-            Some("case") if names_nobody(&members) => Change::Gone(PartGone::Case(text(&mut members, "delete")?)),
+            Some("case") if names_nobody(&members) => {
+                Change::Gone(PartGone::Case(text(&mut members, "delete")?))
+            }
             Some("interaction") if names_nobody(&members) => {
                 Change::Gone(PartGone::Interaction(text(&mut members, "delete")?))
             }

@@ -52,7 +52,11 @@ impl Login {
         files + usize::from(!self.user.is_empty())
     }
 
-    fn apply(&self, options: ConnectOptions, addresses: &[ServerAddr]) -> Result<ConnectOptions, SourceError> {
+    fn apply(
+        &self,
+        options: ConnectOptions,
+        addresses: &[ServerAddr],
+    ) -> Result<ConnectOptions, SourceError> {
         let named = |path: &Path| !path.as_os_str().is_empty();
         if named(&self.credentials_file) {
             let text = whole("credentials_file", &self.credentials_file)?;
@@ -199,9 +203,9 @@ fn told(servers: &[Secret], error: &ConnectError) -> SourceError {
                 error.kind()
             ))
         }
-        ConnectErrorKind::ServerParse => {
-            SourceError::Unfit(format!("NATS at {at}: expected an address as nats://HOST:4222 in `servers`"))
-        }
+        ConnectErrorKind::ServerParse => SourceError::Unfit(format!(
+            "NATS at {at}: expected an address as nats://HOST:4222 in `servers`"
+        )),
         ConnectErrorKind::Tls => SourceError::Unfit(format!(
             "NATS at {at}: TLS cannot be set up: {error}; correct the keys of `tls`"
         )),
@@ -217,7 +221,9 @@ fn rejected_certificate(error: &ConnectError) -> Option<String> {
             return Some(tls.to_string());
         }
         if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            && let Some(tls) = io
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
         {
             return Some(tls.to_string());
         }
@@ -259,7 +265,10 @@ mod tests {
         let Err(SourceError::Unfit(why)) = login.apply(ConnectOptions::new(), &[]) else {
             panic!("a missing file was taken")
         };
-        assert!(why.contains("login.token_file") && why.contains("/nonexistent/token"), "{why}");
+        assert!(
+            why.contains("login.token_file") && why.contains("/nonexistent/token"),
+            "{why}"
+        );
         assert_eq!(login.ways(), 1);
         let violation = ConnectError::new(ConnectErrorKind::AuthorizationViolation);
         assert!(matches!(told(&servers, &violation), SourceError::Unfit(why) if why.contains("login")));

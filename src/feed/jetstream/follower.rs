@@ -196,7 +196,10 @@ mod tests {
         }
         assert_eq!(follower.last().sequence, 1);
         let unreadable = take(&mut follower, &arrived(2, "any", b"nothing", None)).unwrap();
-        assert!(matches!(unreadable.as_slice(), [Event::Refused(_), Event::Place { .. }]));
+        assert!(matches!(
+            unreadable.as_slice(),
+            [Event::Refused(_), Event::Place { .. }]
+        ));
     }
 
     #[test]
@@ -255,7 +258,9 @@ mod tests {
         });
         let mut out = VecDeque::new();
         let heartbeat = arrived(1, "r.change", br#"{"op":"heartbeat"}"#, stamp.clone());
-        follower.take(&heartbeat, &NativeChanges, begun, &mut out).unwrap();
+        follower
+            .take(&heartbeat, &NativeChanges, begun, &mut out)
+            .unwrap();
         assert_eq!(follower.lag_ms(begun), Some(40));
         let alive = arrived(2, "r.control.alive", &Mark::Alive.to_json(), stamp);
         let later = begun + Duration::from_secs(20);

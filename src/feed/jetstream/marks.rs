@@ -237,7 +237,10 @@ mod tests {
     #[test]
     fn marks_are_read_as_they_were_written_and_changes_are_none() {
         let marks = [
-            Mark::Begin { copy: 7, rows: Some(3) },
+            Mark::Begin {
+                copy: 7,
+                rows: Some(3),
+            },
             Mark::Begin { copy: 7, rows: None },
             Mark::Copied { copy: 7, rows: 3 },
             Mark::Epoch {

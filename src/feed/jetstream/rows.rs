@@ -35,7 +35,9 @@ pub(super) async fn copy(
         if !message.subject.contains(".control.") {
             count += 1;
             rows.put(row(&message.payload))?;
-        } else if let Some(super::marks::Mark::Refused(unreadable)) = super::marks::Mark::read(&message.payload) {
+        } else if let Some(super::marks::Mark::Refused(unreadable)) =
+            super::marks::Mark::read(&message.payload)
+        {
             rows.put(Row::Refused(unreadable))?;
         }
     }
@@ -113,7 +115,11 @@ mod tests {
         for (line, expected) in rows {
             assert_eq!(row(line.to_string().as_bytes()), expected);
         }
-        for strange in [r#"{"op":"delete","id":"c"}"#, r#"{"op":"case","case":{}}"#, "nothing"] {
+        for strange in [
+            r#"{"op":"delete","id":"c"}"#,
+            r#"{"op":"case","case":{}}"#,
+            "nothing",
+        ] {
             assert!(matches!(row(strange.as_bytes()), Row::Refused(_)), "{strange}");
         }
     }

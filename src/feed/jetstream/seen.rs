@@ -216,7 +216,11 @@ pub(super) async fn open(connection: &Connection, name: &str) -> Result<Stream, 
 async fn newest(stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, SourceError> {
     match stream.get_last_raw_message_by_subject(subject).await {
         Ok(message) => Ok(Some(message)),
-        Err(error) if error.kind() == async_nats::jetstream::stream::LastRawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error)
+            if error.kind() == async_nats::jetstream::stream::LastRawMessageErrorKind::NoMessageFound =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(SourceError::Away(format!("JetStream does not answer: {error}"))),
     }
 }
@@ -309,7 +313,10 @@ mod tests {
         };
         assert!(copies(&first.judge(READING, &[])));
         let known = era(2).life(place(6));
-        assert_eq!(first.judge(READING, std::slice::from_ref(&known)), Standing::GoesOn(known.clone()));
+        assert_eq!(
+            first.judge(READING, std::slice::from_ref(&known)),
+            Standing::GoesOn(known.clone())
+        );
         let again = Seen {
             whole: whole(7),
             ..first
@@ -322,7 +329,10 @@ mod tests {
         assert!(copies(&under_way.judge(READING, &[])));
         // Whoever has everything up to the copy goes on until it is whole.
         let known = era(0).life(place(2));
-        assert_eq!(under_way.judge(READING, std::slice::from_ref(&known)), Standing::GoesOn(known));
+        assert_eq!(
+            under_way.judge(READING, std::slice::from_ref(&known)),
+            Standing::GoesOn(known)
+        );
     }
 
     #[test]

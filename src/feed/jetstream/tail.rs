@@ -96,9 +96,9 @@ impl Tail {
             Some(Err(error)) => return Err(silent(&error)),
             None => return Err(SourceError::Away("the connection to NATS has ended".into())),
         };
-        let info = message
-            .info()
-            .map_err(|_| SourceError::Away("NATS delivered something that is no message of a stream".into()))?;
+        let info = message.info().map_err(|_| {
+            SourceError::Away("NATS delivered something that is no message of a stream".into())
+        })?;
         let (place, pending) = (
             Place {
                 sequence: info.stream_sequence,

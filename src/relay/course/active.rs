@@ -92,7 +92,10 @@ impl Active {
             max_payload: end.max_payload,
             window,
             phase: Phase::Connecting,
-            position: end.stamp().map(|stamp| stamp.position.clone()).unwrap_or_default(),
+            position: end
+                .stamp()
+                .map(|stamp| stamp.position.clone())
+                .unwrap_or_default(),
             skip: Vec::new(),
             is_open: end.stamp().is_some_and(|stamp| stamp.more),
             held: None,
@@ -134,7 +137,10 @@ impl Active {
         if end.last < self.copied {
             return;
         }
-        if self.trimmed_at.is_some_and(|at| now.ms < at.saturating_add(COPY_AGAIN_MS)) {
+        if self
+            .trimmed_at
+            .is_some_and(|at| now.ms < at.saturating_add(COPY_AGAIN_MS))
+        {
             acts.push_back(Act::Tell(Told::TooSmall));
             return;
         }
@@ -174,7 +180,11 @@ impl Active {
     }
 
     pub(super) fn tick(&mut self, now: Now, out: &mut Outbox<'_>) {
-        if self.held.as_ref().is_some_and(|held| now.ms >= held.since + HOLD_MS) {
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| now.ms >= held.since + HOLD_MS)
+        {
             self.flush(now, true, out);
         }
         if matches!(self.phase, Phase::Resting(until) if now.ms >= until) {
@@ -224,7 +234,10 @@ impl Active {
             Standing::Copy { .. } => return,
         };
         let gap = gap.or_else(|| self.missing.take());
-        let same = self.life.as_ref().is_some_and(|known| known.incarnation == life.incarnation);
+        let same = self
+            .life
+            .as_ref()
+            .is_some_and(|known| known.incarnation == life.incarnation);
         if gap.is_some() || !same {
             self.position.clear();
         }
@@ -265,7 +278,9 @@ impl Active {
             Row::Interaction {
                 customer_id,
                 interaction,
-            } => serde_json::json!({"op": "interaction", "customer_id": customer_id, "interaction": interaction}),
+            } => {
+                serde_json::json!({"op": "interaction", "customer_id": customer_id, "interaction": interaction})
+            }
             Row::Schema(schema) => serde_json::json!({"op": "schema", "schema": schema}),
             Row::Refused(unreadable) => return self.mark(now, &Mark::Refused(unreadable), out),
         };
@@ -320,7 +335,11 @@ impl Active {
             }
             Event::Refused(unreadable) => {
                 let mark = Mark::Refused(unreadable);
-                let position = self.held.as_ref().map_or(&self.position, |held| &held.position).clone();
+                let position = self
+                    .held
+                    .as_ref()
+                    .map_or(&self.position, |held| &held.position)
+                    .clone();
                 self.hold(now, mark.subject(), mark.to_json(), position, out);
             }
             Event::Place { token, .. } => {
@@ -358,7 +377,9 @@ impl Active {
             }
             // One that has nothing to copy may be followed all the same.
             SourceError::Unfit(_) if was_copying => self.cannot_copy = true,
-            _ if was_copying && self.needs_copy.is_none() => self.needs_copy = Some("a copy was cut off".to_owned()),
+            _ if was_copying && self.needs_copy.is_none() => {
+                self.needs_copy = Some("a copy was cut off".to_owned())
+            }
             _ => {}
         }
         self.held = None;
@@ -379,7 +400,14 @@ impl Active {
         }
     }
 
-    fn hold(&mut self, now: Now, subject: &'static str, payload: Vec<u8>, position: Vec<u8>, out: &mut Outbox<'_>) {
+    fn hold(
+        &mut self,
+        now: Now,
+        subject: &'static str,
+        payload: Vec<u8>,
+        position: Vec<u8>,
+        out: &mut Outbox<'_>,
+    ) {
         self.flush(now, true, out);
         let (subject, payload) = match self.too_long(&payload) {
             Some(refused) => (refused.subject(), refused.to_json()),
@@ -455,7 +483,11 @@ impl Active {
 
     fn reached(&mut self, now: Now, place: String) {
         // One a second is enough for whoever keeps what is behind it.
-        if self.stored.back().is_none_or(|(at, _)| now.ms >= at + HEARTBEAT_MS) {
+        if self
+            .stored
+            .back()
+            .is_none_or(|(at, _)| now.ms >= at + HEARTBEAT_MS)
+        {
             self.stored.push_back((now.ms, place));
         }
     }

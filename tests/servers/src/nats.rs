@@ -76,7 +76,11 @@ impl Nats {
         let (ready, started) = mpsc::channel();
         std::thread::spawn(move || {
             let mut kept = File::create(log).ok();
-            for line in told.into_iter().flat_map(|told| BufReader::new(told).lines()).map_while(Result::ok) {
+            for line in told
+                .into_iter()
+                .flat_map(|told| BufReader::new(told).lines())
+                .map_while(Result::ok)
+            {
                 if line.contains("Server is ready") {
                     let _ = ready.send(());
                 }

@@ -60,7 +60,10 @@ fn a_killed_broker_is_noticed_and_followed_again_within_seconds() {
         let (found, _) = deletions(&mut source, &life, 3).await.unwrap();
         assert_eq!(found, ids(5..8));
         let recovered = started.elapsed();
-        assert!(recovered < Duration::from_secs(4), "recovered after {recovered:?}");
+        assert!(
+            recovered < Duration::from_secs(4),
+            "recovered after {recovered:?}"
+        );
         eprintln!("noticed after {noticed:?}, recovered {recovered:?} after the broker was back");
     });
 }

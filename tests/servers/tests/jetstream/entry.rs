@@ -50,14 +50,24 @@ fn a_token_and_a_key_let_in() {
             token_file: file,
             ..Login::default()
         };
-        unfit(connect(&mut source_at(&token.url(), login, Tls::default()), &[]).await, STREAM);
         unfit(
-            connect(&mut source_at(&token.url(), Login::default(), Tls::default()), &[]).await,
+            connect(&mut source_at(&token.url(), login, Tls::default()), &[]).await,
+            STREAM,
+        );
+        unfit(
+            connect(
+                &mut source_at(&token.url(), Login::default(), Tls::default()),
+                &[],
+            )
+            .await,
             "login",
         );
 
         let known = nkeys::KeyPair::new_user();
-        let users = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", known.public_key());
+        let users = format!(
+            "authorization {{ users: [ {{ nkey: {} }} ] }}",
+            known.public_key()
+        );
         let pair = Nats::start(&users).unwrap();
         let file = pair.folder().join("seed");
         fs::write(&file, known.seed().unwrap()).unwrap();
@@ -65,7 +75,10 @@ fn a_token_and_a_key_let_in() {
             nkey_file: file,
             ..Login::default()
         };
-        unfit(connect(&mut source_at(&pair.url(), login, Tls::default()), &[]).await, STREAM);
+        unfit(
+            connect(&mut source_at(&pair.url(), login, Tls::default()), &[]).await,
+            STREAM,
+        );
     });
 }
 
@@ -74,7 +87,8 @@ fn tls_is_verified_by_authority_and_name() {
     run(async {
         let folder = tempfile::TempDir::new().unwrap();
         let (certificate, key, ca) = certificates(folder.path(), "nats.example");
-        let block = |certificate: &str, key: &str| format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}");
+        let block =
+            |certificate: &str, key: &str| format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}");
         let other = Nats::start(&block(&certificate, &key)).unwrap();
         let tls = |ca: &str| Tls {
             enabled: true,
@@ -90,7 +104,10 @@ fn tls_is_verified_by_authority_and_name() {
         let (certificate, key, right) = certificates(second.path(), "localhost");
         let nats = Nats::start(&block(&certificate, &key)).unwrap();
         let url = nats.url().replace("127.0.0.1", "localhost");
-        unfit(connect(&mut source_at(&url, Login::default(), tls(&right)), &[]).await, STREAM);
+        unfit(
+            connect(&mut source_at(&url, Login::default(), tls(&right)), &[]).await,
+            STREAM,
+        );
         // The name is right, the authority is not.
         unfit(
             connect(&mut source_at(&url, Login::default(), tls(&ca)), &[]).await,

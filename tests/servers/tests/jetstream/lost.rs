@@ -6,7 +6,11 @@ use servers::nats::Nats;
 
 use crate::reader::{STREAM, connect, create, deletions, follow, ids, publish, publisher, run, source};
 
-async fn follow_behind_gap(source: &mut ringside::feed::jetstream::JetStream, known: &[Life], expected: &str) -> Life {
+async fn follow_behind_gap(
+    source: &mut ringside::feed::jetstream::JetStream,
+    known: &[Life],
+    expected: &str,
+) -> Life {
     let standing = connect(source, known).await.unwrap();
     let Standing::Gap { from, why } = standing else {
         panic!("{standing:?}")
@@ -124,7 +128,12 @@ fn a_broker_that_lost_its_newest_messages_is_not_trusted() {
         std::fs::remove_dir_all(nats.folder().join("data")).unwrap();
         copy(kept.path(), &nats.folder().join("data"));
         nats.start_again().unwrap();
-        follow_behind_gap(&mut source, std::slice::from_ref(&life), "lost what it had not written").await;
+        follow_behind_gap(
+            &mut source,
+            std::slice::from_ref(&life),
+            "lost what it had not written",
+        )
+        .await;
         let broker = publisher(&nats).await;
         publish(&broker, 20..30).await;
         follow_behind_gap(&mut source, &[life], "another one than it was").await;

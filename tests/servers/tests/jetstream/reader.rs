@@ -88,7 +88,11 @@ pub(crate) async fn follow(source: &mut JetStream, known: &[Life]) -> Life {
 }
 
 /// Takes `count` deletions off `source`: their ids, and the place behind the last.
-pub(crate) async fn deletions(source: &mut JetStream, life: &Life, count: usize) -> Result<(Vec<String>, Life), SourceError> {
+pub(crate) async fn deletions(
+    source: &mut JetStream,
+    life: &Life,
+    count: usize,
+) -> Result<(Vec<String>, Life), SourceError> {
     let (mut ids, mut life) = (Vec::new(), life.clone());
     while ids.len() < count {
         if let Event::Change {

@@ -34,7 +34,11 @@ fn edges_copy_what_the_relay_copied_and_follow_what_it_follows() {
         origin.change([1, 2]);
         edge.until(|edge| edge.changes.len() >= 5002).await;
         assert_eq!(edge.changes, names(3..5005));
-        assert!(stopped.elapsed() < Duration::from_secs(2), "after {:?}", stopped.elapsed());
+        assert!(
+            stopped.elapsed() < Duration::from_secs(2),
+            "after {:?}",
+            stopped.elapsed()
+        );
         assert_eq!((origin.copies(), edge.copies), (1, 1));
     });
 }
@@ -51,7 +55,8 @@ fn a_source_that_is_away_makes_edges_say_that_they_are_behind() {
         edge.until(|edge| edge.lag_ms.is_some_and(|lag| lag > 4000)).await;
         origin.cut(false);
         origin.change([0]);
-        edge.until(|edge| edge.changes.len() == 1 && edge.lag_ms == Some(7)).await;
+        edge.until(|edge| edge.changes.len() == 1 && edge.lag_ms == Some(7))
+            .await;
     });
 }
 
@@ -77,7 +82,10 @@ fn a_killed_broker_costs_seconds_and_no_change() {
             let last = format!("Change {}", 100 + (round + 1) * 2010 - 1);
             edge.until(|edge| edge.changes.last() == Some(&last)).await;
             let recovered = started.elapsed();
-            assert!(recovered < Duration::from_secs(8), "recovered after {recovered:?}");
+            assert!(
+                recovered < Duration::from_secs(8),
+                "recovered after {recovered:?}"
+            );
             eprintln!("followed everything {recovered:?} after the broker was back");
         }
         // In order, and none twice or never, whatever was on its way.

@@ -66,7 +66,9 @@ impl Source for Made {
         }
         Ok(match known.last() {
             Some(life) => Standing::GoesOn(life.clone()),
-            None => Standing::Copy { why: "nothing is known".into() },
+            None => Standing::Copy {
+                why: "nothing is known".into(),
+            },
         })
     }
 
@@ -83,7 +85,9 @@ impl Source for Made {
         let count = self.origin.0.lock().unwrap().rows;
         rows.expect(count as u64);
         for row in 0..count {
-            rows.put(Row::Customer(json!({"id": format!("c-{row}"), "name": format!("Customer {row}")})))?;
+            rows.put(Row::Customer(
+                json!({"id": format!("c-{row}"), "name": format!("Customer {row}")}),
+            ))?;
         }
         Ok(())
     }
@@ -107,7 +111,8 @@ impl Source for Made {
                 return Err(SourceError::Away("cut".into()));
             }
             if let Some(customer) = held.changes.get(self.next) {
-                let customer = json!({"id": format!("c-{customer}"), "name": format!("Change {}", self.next)});
+                let customer =
+                    json!({"id": format!("c-{customer}"), "name": format!("Change {}", self.next)});
                 self.next += 1;
                 self.place = Some(self.next);
                 return Ok(Event::Change {

@@ -42,8 +42,12 @@ fn relay(nats: &Nats, name: &str) -> Process {
 
 async fn publish(broker: &jetstream::Context, numbers: std::ops::Range<usize>) {
     for number in numbers {
-        let line = serde_json::json!({"op": "upsert", "customer": {"id": "c", "name": format!("Change {number}")}});
-        let stored = broker.publish("customers", line.to_string().into()).await.unwrap();
+        let line =
+            serde_json::json!({"op": "upsert", "customer": {"id": "c", "name": format!("Change {number}")}});
+        let stored = broker
+            .publish("customers", line.to_string().into())
+            .await
+            .unwrap();
         stored.await.unwrap();
     }
 }
@@ -55,7 +59,10 @@ fn epoch(headers: &HeaderMap) -> u64 {
 /// Who published last.
 async fn publisher(broker: &jetstream::Context) -> Option<String> {
     let stream = broker.get_stream(STREAM).await.ok()?;
-    let epoch = stream.get_last_raw_message_by_subject("ringside.control.epoch").await.ok()?;
+    let epoch = stream
+        .get_last_raw_message_by_subject("ringside.control.epoch")
+        .await
+        .ok()?;
     let json: serde_json::Value = serde_json::from_slice(&epoch.payload).ok()?;
     json["by"].as_str().map(str::to_owned)
 }
@@ -110,10 +117,19 @@ fn of_two_relays_one_publishes_and_one_that_stood_still_is_fenced() {
         for sequence in 1..=last {
             let message = stream.get_raw_message(sequence).await.unwrap();
             let found = epoch(&message.headers);
-            assert!(found >= newest, "message {sequence} of epoch {found} behind one of {newest}");
+            assert!(
+                found >= newest,
+                "message {sequence} of epoch {found} behind one of {newest}"
+            );
             newest = found;
             if message.payload.starts_with(b"{\"customer\"") {
-                let at = message.headers.get("Ringside-Position").unwrap().as_str().as_bytes().to_vec();
+                let at = message
+                    .headers
+                    .get("Ringside-Position")
+                    .unwrap()
+                    .as_str()
+                    .as_bytes()
+                    .to_vec();
                 assert!(at != position, "message {sequence} comes twice");
                 position = at;
             }
