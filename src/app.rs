@@ -33,7 +33,7 @@ use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 use crate::telemetry::Log;
 use crate::tenant::Tenant;
-use generations::{Generations, Live};
+use generations::{Copying, Generations, Live};
 use reload::Reloader;
 use scrub::Scrubbing;
 use site::Site;
@@ -132,8 +132,14 @@ impl App {
             index: Arc::clone(&tenant.index),
             installer: feeds.installer(),
             readiness: Arc::clone(&readiness),
+            copying: Copying {
+                intake: intake.clone(),
+                memory_bytes: config.import.memory_mib << 20,
+                suffix_digits: config.phones.suffixes(),
+            },
         };
         let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
+        let feeds = feeds.copying(Arc::clone(&generations) as Arc<dyn feed::Copies>);
         let scrub_within = Duration::from_secs(config.data.scrub_interval_s);
         let lookups = Arc::new(callers::Meters::register(&metrics)?);
         let sources = rules.sources(config, &tenant, &lookups);

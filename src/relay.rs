@@ -213,7 +213,7 @@ impl Relay {
             // A broker's thread that has ended is found to have by whoever waits for what it hears.
             match act {
                 Act::Look => drop(self.asks.send(Ask::Look)),
-                Act::Publish(letter) => drop(self.asks.send(Ask::Publish(letter))),
+                Act::Publish(letter) => drop(self.asks.send(Ask::Publish(Box::new(letter)))),
                 Act::Order(order) => self.reading.order(order),
                 Act::Tell(told) => tell(&told),
             }

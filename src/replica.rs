@@ -31,6 +31,7 @@ pub use freshness::Freshness;
 pub use holds::Word;
 pub use log::{LOG, LogError};
 
+use crate::customer::Schema;
 use crate::index::{Index, Merge, Over, Writer};
 use crate::intake::Intake;
 use crate::snapshot::layout::LogPlace;
@@ -185,6 +186,11 @@ impl Replica {
     /// Says what the time is, by both clocks; the second in milliseconds since 1970.
     pub fn at(&mut self, now: Instant, now_ms: i64) {
         (self.now, self.now_ms) = (now, now_ms);
+    }
+
+    /// The schema, with changes of it that are not visible yet.
+    pub fn schema(&self) -> &Schema {
+        &self.state.schema
     }
 
     /// Every stream that records' origins count into, with where to resume it; the first is the import.

@@ -8,6 +8,7 @@
 mod acts;
 mod building;
 mod busy;
+mod copies;
 mod error;
 mod pages;
 
@@ -28,6 +29,7 @@ use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 
 pub use building::{Outcome, Published, Reserved};
 pub use busy::Step;
+pub use copies::Copying;
 pub use error::ActError;
 pub use pages::MOST_PIECE;
 
@@ -56,6 +58,8 @@ pub struct Live {
     pub installer: Installer,
     /// Told when there is something to serve.
     pub readiness: Arc<Readiness>,
+    /// What copies of whole sources are built with.
+    pub copying: Copying,
 }
 
 /// Decides which generation of a folder is the present one.

@@ -8,8 +8,8 @@ use super::arguments::RelayArguments;
 use super::error::CliError;
 use crate::app::AppError;
 use crate::config::{Loaded, environment};
-use crate::feed::decode::NativeChanges;
-use crate::feed::jetstream::{Format, JetStream};
+use crate::feed::jetstream::JetStream;
+use crate::feed::mongodb::MongoDb;
 use crate::feed::{self, Kind};
 use crate::relay::{self, RelayError, Stop, Stopped};
 use crate::telemetry;
@@ -58,16 +58,26 @@ pub(super) fn run(arguments: &RelayArguments) -> Result<(), CliError> {
     Ok(thread.join().map_err(|_| RelayError::Ended("its decisions"))??)
 }
 
-/// What relays the feed `name`: a line for each kind of source.
+/// What relays the feed `name`: some lines for each kind of source.
 fn job(name: &str, feed: &feed::Settings) -> Result<Job, CliError> {
-    let (name, tls) = (name.to_owned(), feed.tls.clone());
+    let (name, feed) = (name.to_owned(), feed.clone());
+    if feed.is_jetstream() {
+        let make = move || {
+            let fingerprint = feed.mapping().fingerprint();
+            let decode = feed.decoder();
+            JetStream::new(&name, feed.jetstream, feed.tls, decode, fingerprint)
+        };
+        return Ok(Box::new(move |relay, stopped| relay::run(relay, make, stopped)));
+    }
     match feed.kind {
-        Kind::Jetstream if feed.jetstream.format == Format::Changes => {
-            let settings = feed.jetstream.clone();
-            let make = move || JetStream::new(&name, settings, tls, Box::new(NativeChanges), 0);
+        Kind::Mongodb => {
+            let make = move || {
+                let mapping = feed.mapping();
+                MongoDb::new(feed.mongodb, feed.tls, mapping)
+            };
             Ok(Box::new(move |relay, stopped| relay::run(relay, make, stopped)))
         }
-        Kind::None | Kind::File | Kind::Http | Kind::Jetstream => Err(CliError::NotRelayed(format!(
+        _ => Err(CliError::NotRelayed(format!(
             "feed.{name}.kind: expected a system of record that is followed over the network, found one that cannot be relayed"
         ))),
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{Config, Tls};
 use crate::callers::Treatment;
-use crate::feed::Kind;
+use crate::feed::{self, Kind};
 use crate::number::{Numbering, SuffixDigits};
 use crate::telemetry;
 
@@ -195,12 +195,15 @@ fn tls(tls: &Tls, has_address: bool, path: impl Fn(&str) -> String) -> Result<()
 fn feeds(config: &Config) -> Result<(), Unfit> {
     config.feed.iter().try_for_each(|(name, feed)| {
         named("feed", name)?;
-        if feed.kind == Kind::File && feed.path.as_os_str().is_empty() {
-            return Err(Unfit::new(
-                format!("feed.{name}.path"),
-                "the file to follow (kind is \"file\")",
-                "\"\"",
-            ));
+        if feed.is_followed() && feed.path.as_os_str().is_empty() {
+            let expected = match feed.kind {
+                Kind::Debezium => "the file to follow (debezium.transport is \"file\")",
+                _ => "the file to follow (kind is \"file\")",
+            };
+            return Err(Unfit::new(format!("feed.{name}.path"), expected, "\"\""));
+        }
+        if feed.kind == Kind::Debezium {
+            debezium(name, feed)?;
         }
         if feed.kind == Kind::Jetstream {
             let jetstream = &feed.jetstream;
@@ -209,6 +212,28 @@ fn feeds(config: &Config) -> Result<(), Unfit> {
         }
         within(&format!("feed.{name}.poll_ms"), feed.poll_ms, 10..=60_000)
     })
+}
+
+fn debezium(name: &str, feed: &feed::Settings) -> Result<(), Unfit> {
+    let schema = &feed.schema.from;
+    if !schema.is_empty() {
+        // Attributes come one by one, and only all of them together are a schema.
+        let expected = "\"\" (kind is \"debezium\": customers.attributes says what there is)";
+        return Err(Unfit::new(
+            format!("feed.{name}.schema.from"),
+            expected,
+            format!("{schema:?}"),
+        ));
+    }
+    let placeholder = &feed.debezium.unavailable_value;
+    if (1..=200).contains(&placeholder.len()) {
+        return Ok(());
+    }
+    Err(Unfit::new(
+        format!("feed.{name}.debezium.unavailable_value"),
+        "1 to 200 bytes",
+        format!("{placeholder:?}"),
+    ))
 }
 
 /// Makes the rules for numbers and treatment as the service makes them.

@@ -1,10 +1,43 @@
 //! Delivering lines of one feed to the replica.
 
+use serde_json::Value;
+
+use super::Settings;
+use super::decode::{Decode, Item, Message, Native};
 use super::rejects::Rejects;
+use crate::customer::Schema;
 use crate::replica::{Change, Outcome, Replica, StreamId};
 
 /// What some editors put at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// How a feed's lines are read.
+#[derive(Debug)]
+pub(super) struct Format {
+    pub(super) decoder: Box<dyn Decode>,
+    /// The attributes that its customers have, where the configuration and not the source says it.
+    attributes: Option<(Value, Schema)>,
+}
+
+impl Default for Format {
+    fn default() -> Format {
+        Format {
+            decoder: Box::new(Native),
+            attributes: None,
+        }
+    }
+}
+
+impl Format {
+    /// How the lines of `feed` are read.
+    pub(super) fn of(feed: &Settings) -> Format {
+        let attributes = feed.attributes();
+        Format {
+            decoder: feed.decoder(),
+            attributes: attributes.and_then(|json| Some((json.clone(), Schema::from_json(1, &json).ok()?))),
+        }
+    }
+}
 
 /// Where changes of a feed go.
 #[derive(Debug)]
@@ -40,59 +73,100 @@ pub(super) struct Course {
 }
 
 impl Sink<'_> {
-    /// Delivers a line of the feed `name`, which is the `number`th of `stream`.
+    /// Delivers a line of the feed `name`, which is the `number`th of `stream` and is read as `format` says.
     pub(super) fn deliver(
         &mut self,
         name: &str,
         stream: StreamId,
         course: &mut Course,
         number: u64,
-        line: &[u8],
+        (format, line): (&Format, &[u8]),
     ) -> Delivered {
         let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
         if line.trim_ascii().is_empty() {
             return Delivered::Blank;
         }
-        let refused = match Change::decode(line) {
-            Ok(decoded)
-                if *course.positioned.get_or_insert(decoded.position.is_some())
-                    != decoded.position.is_some() =>
-            {
-                // A line's number and a position of the source's do not compare.
-                self.replica.counters().refuse();
-                "position: expected on every line of the stream or on none".to_owned()
-            }
-            Ok(decoded) => {
-                let position = decoded.position.unwrap_or(number);
-                match self
-                    .replica
-                    .apply(stream, &position.to_be_bytes(), decoded.change)
-                {
-                    Outcome::Held => return Delivered::Held,
-                    Outcome::Refused(refused) => refused.without_content(),
-                    Outcome::Applied(_)
-                    | Outcome::Seen
-                    | Outcome::Parked
-                    | Outcome::Noted
-                    | Outcome::Dropped => {
-                        course.position = course.position.max(Some(position));
-                        course.at_ms = course.at_ms.max(decoded.at_ms);
-                        return Delivered::Done(position);
-                    }
+        let mut items = Vec::new();
+        if let Some((attributes, schema)) = &format.attributes
+            && schema.attributes != self.replica.schema().attributes
+        {
+            let change = Change::Schema {
+                attributes: attributes.clone(),
+            };
+            self.replica.apply(stream, &number.to_be_bytes(), change);
+        }
+        format.decoder.decode(Message::of(line), &mut items);
+        let mut delivered = None;
+        for item in items {
+            match self.item(name, stream, course, number, item) {
+                Ok(Delivered::Held) => return Delivered::Held,
+                Ok(done) => {
+                    delivered.get_or_insert(done);
+                }
+                Err(refused) => {
+                    tracing::warn!(
+                        feed = name,
+                        line = number,
+                        reason = refused,
+                        "a change was refused"
+                    );
+                    self.rejects.keep(name, number, &refused, line, self.now_ms);
+                    delivered = Some(Delivered::Refused(refused));
                 }
             }
-            Err(error) => {
+        }
+        delivered.unwrap_or(Delivered::Blank)
+    }
+
+    /// Delivers one of the things that a line says; an error says why it is refused.
+    fn item(
+        &mut self,
+        name: &str,
+        stream: StreamId,
+        course: &mut Course,
+        number: u64,
+        item: Item,
+    ) -> Result<Delivered, String> {
+        let (position, at_ms, change) = match item {
+            Item::Change {
+                position,
+                at_ms,
+                change,
+            } => (position, at_ms, change),
+            Item::Nothing => {
+                course.positioned.get_or_insert(false);
+                course.position = course.position.max(Some(number));
+                return Ok(Delivered::Done(number));
+            }
+            Item::Refused(refused) => {
                 self.replica.counters().refuse();
-                error.without_content()
+                return Err(refused.reason);
+            }
+            Item::Truncated(what) => {
+                self.replica.gap(name);
+                tracing::error!(
+                    feed = name,
+                    line = number,
+                    what,
+                    "changes are missing: build the snapshot again (`ringside snapshot build … --replace`)"
+                );
+                return Err(what);
             }
         };
-        tracing::warn!(
-            feed = name,
-            line = number,
-            reason = refused,
-            "a change was refused"
-        );
-        self.rejects.keep(name, number, &refused, line, self.now_ms);
-        Delivered::Refused(refused)
+        if *course.positioned.get_or_insert(position.is_some()) != position.is_some() {
+            // A line's number and a position of the source's do not compare.
+            self.replica.counters().refuse();
+            return Err("position: expected on every line of the stream or on none".to_owned());
+        }
+        let position = position.unwrap_or(number);
+        match self.replica.apply(stream, &position.to_be_bytes(), change) {
+            Outcome::Held => Ok(Delivered::Held),
+            Outcome::Refused(refused) => Err(refused.without_content()),
+            Outcome::Applied(_) | Outcome::Seen | Outcome::Parked | Outcome::Noted | Outcome::Dropped => {
+                course.position = course.position.max(Some(position));
+                course.at_ms = course.at_ms.max(at_ms);
+                Ok(Delivered::Done(position))
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Settings;
-use super::delivery::{Course, Delivered, Sink};
+use super::delivery::{Course, Delivered, Format, Sink};
 use super::file::{Batch, Follower, Life, Look};
 use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, StreamId};
 
@@ -12,6 +12,7 @@ use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, StreamId};
 pub(super) struct Followed {
     name: String,
     follower: Follower,
+    format: Format,
     stream: Option<StreamId>,
     poll: Duration,
     look_at: Instant,
@@ -35,6 +36,7 @@ impl Followed {
         Followed {
             name: name.into(),
             follower: Follower::new(&feed.path, known),
+            format: Format::of(feed),
             stream: None,
             poll: Duration::from_millis(feed.poll_ms),
             look_at: now,
@@ -170,7 +172,8 @@ impl Followed {
             if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
                 sink.replica.commit()?;
             }
-            let delivered = sink.deliver(&self.name, stream, &mut self.course, line.number, &line.bytes);
+            let read_by = (&self.format, &*line.bytes);
+            let delivered = sink.deliver(&self.name, stream, &mut self.course, line.number, read_by);
             if delivered == Delivered::Held {
                 // Where to resume stays as it was: a start delivers the batch again, and most of it has been seen.
                 sink.replica.commit()?;

@@ -5,6 +5,7 @@
 //! and through lists by every element, `phones.number` thus through a list of phones. What a source has and nobody asked
 //! for is left out.
 
+mod columns;
 mod read;
 mod settings;
 
@@ -14,6 +15,7 @@ use crate::customer::Schema;
 use crate::replica::{Change, Decoded, PartGone};
 
 use super::source::{Row, Unreadable};
+pub use columns::Reading;
 use read::{Reader, id_text};
 pub use settings::{AttributeField, Cases, Customers, Interactions, Schemas};
 
@@ -100,7 +102,11 @@ impl Mapping {
     pub fn row(&self, entity: Entity, document: &Value) -> Option<Row> {
         let read = |unread: Result<Row, Unreadable>| unread.unwrap_or_else(Row::Refused);
         Some(read(match entity {
-            Entity::Customer => self.customer(document).map(Row::Customer),
+            // Nobody to us, as where it changes into one.
+            Entity::Customer => match self.customer(document) {
+                Ok(customer) if is_nobody(&customer) => return None,
+                customer => customer.map(Row::Customer),
+            },
             Entity::Case => self
                 .part(entity, document)
                 .map(|(customer_id, case)| Row::Case { customer_id, case }),

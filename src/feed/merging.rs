@@ -38,6 +38,11 @@ impl Merging {
         }
     }
 
+    /// Memory that a compaction may take, bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.compaction.memory_bytes
+    }
+
     pub(super) fn is_under_way(&self) -> bool {
         self.worker.is_some()
     }

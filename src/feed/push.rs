@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::delivery::{Course, Delivered, Sink};
+use super::delivery::{Course, Delivered, Format, Sink};
 use super::runner::Signal;
 use crate::replica::{BATCH_BYTES, Replica};
 
@@ -172,7 +172,11 @@ impl Drop for Place {
 
 impl Post {
     /// Applies the post; what it says is durable once the replica has committed.
-    pub(super) fn apply(&self, sink: &mut Sink<'_>) -> Result<(Pushed, Course), PushRefused> {
+    pub(super) fn apply(
+        &self,
+        sink: &mut Sink<'_>,
+        format: &Format,
+    ) -> Result<(Pushed, Course), PushRefused> {
         let stream = sink
             .replica
             .stream(&self.feed, &self.incarnation)
@@ -185,8 +189,7 @@ impl Post {
         };
         let mut pushed = Pushed::default();
         let mut held = None;
-        for (number, line) in (1..).zip(self.body.split(|byte| *byte == b'\n')) {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
+        for (number, line) in (1..).zip(format.decoder.messages(&self.body)) {
             if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
                 // A short line may make a long record: a post is bounded, and what comes of it is not.
                 if let Some(token) = token(course) {
@@ -195,7 +198,7 @@ impl Post {
                 let committed = sink.replica.commit();
                 committed.map_err(|error| PushRefused::Log(error.to_string()))?;
             }
-            match sink.deliver(&self.feed, stream, &mut course, next, line) {
+            match sink.deliver(&self.feed, stream, &mut course, next, (format, line)) {
                 Delivered::Blank => continue,
                 Delivered::Done(_) => pushed.accepted += 1,
                 Delivered::Refused(reason) => {

@@ -7,12 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::delivery::Sink;
+use super::Settings;
+use super::copies::Copies;
+use super::delivery::{Format, Sink};
 use super::followed::Followed;
+use super::link::{Delivery, Question, Words};
 use super::merging::Merging;
 use super::push::{self, Post, PushRefused, Pushed, Pushes};
 use super::rejects::Rejects;
-use super::{Kind, Settings};
+use super::sources::{self, Reading};
+use super::streamed::Streamed;
 use crate::replica::compaction::CompactionError;
 use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, Settings as Bounds, Word};
 use crate::snapshot::folder::Held;
@@ -55,7 +59,13 @@ pub enum FeedError {
 #[derive(Debug)]
 pub struct Feeds {
     settings: BTreeMap<String, Settings>,
+    /// How the posts of each feed that is posted to are read.
+    formats: BTreeMap<String, Format>,
     followed: Vec<Followed>,
+    streamed: Vec<Streamed>,
+    /// What readers listen to, until they are there.
+    words: Vec<Words>,
+    copies: Option<Arc<dyn Copies>>,
     replica: Replica,
     freshness: Arc<Freshness>,
     merging: Merging,
@@ -96,6 +106,10 @@ pub(super) enum Signal {
     },
     Merged(Result<Arc<MappedSnapshot>, CompactionError>),
     Post(Post),
+    /// The reader of a network feed has read something.
+    Delivered(Delivery),
+    /// It asks something.
+    Ask(Arc<str>, Question),
     /// A person has looked at a feed that is held.
     Release {
         feed: String,
@@ -111,6 +125,7 @@ pub(super) enum Signal {
 pub struct Running {
     signals: Sender<Signal>,
     thread: JoinHandle<()>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// Hands snapshots to the feeds' thread, which alone may take them up.
@@ -169,6 +184,9 @@ impl Running {
         // Where the thread is gone already there is nobody to tell.
         let _gone = self.signals.send(Signal::Stop);
         let _panicked = self.thread.join();
+        for reader in self.readers {
+            let _panicked = reader.join();
+        }
     }
 }
 
@@ -188,13 +206,29 @@ impl Feeds {
             compaction.erase_within_s,
             now_ms(),
         );
-        for (name, _) in settings.iter().filter(|(_, feed)| feed.kind == Kind::Http) {
+        for (name, _) in settings.iter().filter(|(_, feed)| feed.is_posted()) {
             freshness.awaits(name, Instant::now());
             freshness.positioned(name, push::position(&replica, name));
         }
+        let (streamed, words) = settings
+            .iter()
+            .filter(|(_, feed)| feed.is_network())
+            .map(|(name, _)| {
+                let (told, words) = tokio::sync::mpsc::unbounded_channel();
+                (Streamed::new(name, told), words)
+            })
+            .unzip();
         Feeds {
+            streamed,
+            words,
+            copies: None,
             followed: follow(settings, &replica),
             settings: settings.clone(),
+            formats: settings
+                .iter()
+                .filter(|(_, feed)| feed.is_posted())
+                .map(|(name, feed)| (name.clone(), Format::of(feed)))
+                .collect(),
             merging: Merging::new(compaction, signals.clone()),
             signals,
             received,
@@ -212,6 +246,14 @@ impl Feeds {
         }
     }
 
+    /// What builds generations of copies of whole sources.
+    pub fn copying(self, copies: Arc<dyn Copies>) -> Feeds {
+        Feeds {
+            copies: Some(copies),
+            ..self
+        }
+    }
+
     /// Where changes are posted to, once they run.
     pub fn pushes(&self) -> Pushes {
         Pushes {
@@ -222,7 +264,7 @@ impl Feeds {
     }
 
     fn pushed(&self) -> impl Iterator<Item = &str> {
-        let pushed = self.settings.iter().filter(|(_, feed)| feed.kind == Kind::Http);
+        let pushed = self.settings.iter().filter(|(_, feed)| feed.is_posted());
         pushed.map(|(name, _)| name.as_str())
     }
 
@@ -231,12 +273,39 @@ impl Feeds {
     /// # Errors
     /// No thread is to be had.
     pub fn spawn(self) -> Result<Running, FeedError> {
+        self.spawn_reading(sources::read)
+    }
+
+    /// As [`Feeds::spawn`]; `read` has the source of each network feed read.
+    pub(crate) fn spawn_reading(
+        mut self,
+        mut read: impl FnMut(&Settings, Reading) -> Result<Option<JoinHandle<()>>, FeedError>,
+    ) -> Result<Running, FeedError> {
         let signals = self.signals.clone();
+        let mut readers = Vec::new();
+        for (streamed, words) in self.streamed.iter().zip(std::mem::take(&mut self.words)) {
+            let Some(settings) = self.settings.get(&*streamed.name) else {
+                continue;
+            };
+            let reading = Reading {
+                feed: Arc::clone(&streamed.name),
+                signals: signals.clone(),
+                words,
+                freshness: Arc::clone(&self.freshness),
+                copies: self.copies.clone(),
+                memory: usize::try_from(self.merging.memory_bytes() / 2).unwrap_or(usize::MAX),
+            };
+            readers.extend(read(settings, reading)?);
+        }
         let thread = std::thread::Builder::new()
             .name("feeds".into())
             .spawn(move || self.run())
             .map_err(FeedError::Thread)?;
-        Ok(Running { signals, thread })
+        Ok(Running {
+            signals,
+            thread,
+            readers,
+        })
     }
 
     fn run(mut self) {
@@ -259,6 +328,7 @@ impl Feeds {
                 Ok(signal) => self.receive(signal),
             }
         }
+        self.streamed.iter().for_each(Streamed::stop);
         if self.followed.iter().any(Followed::has_rotated) {
             self.merging.begin(&mut self.replica);
         }
@@ -292,7 +362,87 @@ impl Feeds {
                 Err(_) => return self.blocked_until.unwrap_or(next),
             }
         }
-        next
+        match self.apply_streamed() {
+            Ok(()) => next,
+            Err(_) => self.blocked_until.unwrap_or(next),
+        }
+    }
+
+    /// Applies what readers have delivered, and makes all of it durable at once.
+    fn apply_streamed(&mut self) -> Result<(), LogError> {
+        if self.streamed.iter().all(|streamed| !streamed.has_work()) {
+            return Ok(());
+        }
+        let now_ms = now_ms();
+        let mut sink = Sink {
+            replica: &mut self.replica,
+            rejects: &mut self.rejects,
+            now_ms,
+        };
+        let applied = self
+            .streamed
+            .iter_mut()
+            .try_for_each(|streamed| streamed.apply(&mut sink))
+            .and_then(|()| self.replica.commit());
+        self.note(applied)?;
+        for streamed in &mut self.streamed {
+            streamed.committed(&self.freshness, now_ms);
+        }
+        Ok(())
+    }
+
+    /// Takes `delivery` and those that wait behind it; they are applied with the next look.
+    fn deliver(&mut self, delivery: Delivery) {
+        let mut next = Some(delivery);
+        while let Some(delivery) = next.take() {
+            if let Some(streamed) = self.streamed_of(&delivery.feed.clone()) {
+                streamed.take(delivery);
+            }
+            match self.received.try_recv() {
+                Ok(Signal::Delivered(delivery)) => next = Some(delivery),
+                // What came ahead of it is applied ahead of it.
+                Ok(other) => {
+                    let _noted = self.apply_streamed();
+                    self.again(other);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Receives `signal` out of turn.
+    fn again(&mut self, signal: Signal) {
+        if matches!(signal, Signal::Stop) {
+            let _self_sent = self.signals.send(Signal::Stop);
+        } else {
+            self.receive(signal);
+        }
+    }
+
+    fn streamed_of(&mut self, feed: &str) -> Option<&mut Streamed> {
+        self.streamed.iter_mut().find(|streamed| *streamed.name == *feed)
+    }
+
+    fn answer_reader(&mut self, feed: &str, question: Question) {
+        // A reader that is gone needs no answer.
+        match question {
+            Question::Begin(told) => {
+                if let Some(nth) = self.streamed.iter().position(|streamed| *streamed.name == *feed) {
+                    let _gone = told.send(self.streamed[nth].begin(&self.replica));
+                }
+            }
+            Question::Gap(told) => {
+                self.replica.gap(feed);
+                let committed = self.replica.commit();
+                let _noted = self.note(committed);
+                let _gone = told.send(());
+            }
+            Question::Copy(incarnation, told) => {
+                let is_known = self.replica.stream(feed, &incarnation).is_ok();
+                let committed = self.replica.commit();
+                let _gone = told.send(self.note(committed).is_ok() && is_known);
+            }
+        }
     }
 
     /// Takes note of whether the log could be written.
@@ -354,6 +504,8 @@ impl Feeds {
                 let _gone = told.send(self.replica.goes_on_over(place));
             }
             Signal::Post(post) => self.posts(post),
+            Signal::Delivered(delivery) => self.deliver(delivery),
+            Signal::Ask(feed, question) => self.answer_reader(&feed, question),
             Signal::Release { feed, word, released } => {
                 let was_held = self.replica.release(&feed, word);
                 let committed = self.replica.commit();
@@ -380,11 +532,7 @@ impl Feeds {
                 // What else there is comes behind; the order of posts among themselves is all that counts.
                 Ok(other) => {
                     self.answer(std::mem::take(&mut applied));
-                    if matches!(other, Signal::Stop) {
-                        let _self_sent = self.signals.send(Signal::Stop);
-                    } else {
-                        self.receive(other);
-                    }
+                    self.again(other);
                     return;
                 }
                 Err(_) => {}
@@ -410,7 +558,9 @@ impl Feeds {
             rejects: &mut self.rejects,
             now_ms,
         };
-        let (pushed, course) = post.apply(&mut sink)?;
+        // Whoever posts names a feed that is posted to.
+        let format = self.formats.entry(post.feed.clone()).or_default();
+        let (pushed, course) = post.apply(&mut sink, format)?;
         self.replica.caught_up(&post.feed);
         self.freshness.told(&post.feed, course.at_ms, now_ms);
         Ok(pushed)
@@ -450,6 +600,7 @@ impl Feeds {
         match self.replica.replace(snapshot, cures) {
             Ok(is_whole) => {
                 self.followed = follow(&self.settings, &self.replica);
+                self.streamed.iter_mut().for_each(Streamed::renew);
                 if !is_whole {
                     tracing::error!(
                         generation,
@@ -471,7 +622,7 @@ fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Follo
     let now = Instant::now();
     settings
         .iter()
-        .filter(|(_, feed)| feed.kind == Kind::File)
+        .filter(|(_, feed)| feed.is_followed())
         .map(|(name, feed)| Followed::new(name, feed, replica, now))
         .collect()
 }

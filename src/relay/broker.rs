@@ -30,7 +30,7 @@ const DUPLICATES: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(super) enum Ask {
     Look,
-    Publish(Letter),
+    Publish(Box<Letter>),
     Stop,
 }
 
@@ -125,7 +125,7 @@ impl Broker {
         });
     }
 
-    async fn publish(&self, letter: Letter) -> Option<OnWay> {
+    async fn publish(&self, letter: Box<Letter>) -> Option<OnWay> {
         let (epoch, sequence) = (letter.stamp.epoch, letter.sequence);
         let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_cut()) else {
             self.unknown(epoch, sequence, "not connected to NATS");

@@ -7,6 +7,7 @@
 //! another epoch at once, otherwise it stands by.
 
 mod active;
+mod durable;
 mod end;
 
 use std::collections::VecDeque;

@@ -1,5 +1,7 @@
 //! Applying one change: whether it is new, what it does, and the record that it leads to.
 
+use std::borrow::Borrow;
+
 use serde_json::Value;
 use smallvec::SmallVec;
 
@@ -112,7 +114,7 @@ impl Before {
 
 impl Replica {
     /// Applies `change`, which stands at `position` of `stream`: bytes that are greater the later it is, at most 127.
-    pub fn apply(&mut self, stream: StreamId, position: &[u8], change: Change) -> Outcome {
+    pub fn apply(&mut self, stream: StreamId, position: &[u8], change: impl Borrow<Change>) -> Outcome {
         let origin = Origin {
             stream: stream.0,
             position,
@@ -121,21 +123,22 @@ impl Replica {
         let outcome = if position.len() > MOST_POSITION {
             Outcome::Refused(Refused::Position(position.len()))
         } else {
-            self.try_apply(origin, change).unwrap_or_else(Outcome::Refused)
+            self.try_apply(origin, change.borrow())
+                .unwrap_or_else(Outcome::Refused)
         };
         self.counters.count(&outcome);
         outcome
     }
 
-    fn try_apply(&mut self, origin: Origin<'_>, change: Change) -> Result<Outcome, Refused> {
+    fn try_apply(&mut self, origin: Origin<'_>, change: &Change) -> Result<Outcome, Refused> {
         match change {
-            Change::Upsert { customer } => self.upsert(origin, &customer),
-            Change::Delete { id } => Ok(self.delete(origin, &id)),
-            Change::Part { customer_id, part } => self.part(origin, &customer_id, part),
-            Change::Schema { attributes } => self.set_schema(origin, &attributes),
+            Change::Upsert { customer } => self.upsert(origin, customer),
+            Change::Delete { id } => Ok(self.delete(origin, id)),
+            Change::Part { customer_id, part } => self.part(origin, customer_id, part.clone()),
+            Change::Schema { attributes } => self.set_schema(origin, attributes),
             // Nobody's part until it is looked for.
             Change::Gone(_) | Change::Heartbeat => Ok(Outcome::Noted),
-            Change::Sample { customer } => self.compare(origin, &customer),
+            Change::Sample { customer } => self.compare(origin, customer),
         }
     }
 

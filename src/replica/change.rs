@@ -118,7 +118,7 @@ impl PartChange {
     }
 
     /// The change as a line of a feed, of the customer `id`.
-    pub(super) fn to_line(&self, id: &str) -> Vec<u8> {
+    pub fn to_line(&self, id: &str) -> Vec<u8> {
         let (op, deleted, json) = match self {
             PartChange::Case(Part::Put(case)) => ("case", None, record::case_json(case)),
             PartChange::Case(Part::Delete(id)) => ("case", Some(id), Vec::new()),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
+use serde::Serialize;
 
 /// Never heard of.
 const NEVER: u64 = u64::MAX;
@@ -33,6 +34,17 @@ struct Pulse {
     lag_ms: AtomicU64,
     gap: AtomicBool,
     held: AtomicBool,
+    course: ArcSwapOption<Course>,
+}
+
+/// What a feed is doing, for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Course {
+    /// `connecting`, `copying`, `following`, `waiting` (for its server, or for somebody to do something) or `held` (a copy
+    /// waits to be accepted).
+    pub state: &'static str,
+    /// Why, or what to do; empty where there is nothing to be said.
+    pub message: String,
 }
 
 /// Freshness at one moment.
@@ -84,6 +96,7 @@ impl Freshness {
             lag_ms: AtomicU64::new(NEVER),
             gap: AtomicBool::new(false),
             held: AtomicBool::new(false),
+            course: ArcSwapOption::empty(),
         };
         Freshness {
             start,
@@ -106,7 +119,7 @@ impl Freshness {
     }
 
     /// The feed `name` is connected, and everything up to `position` has been applied; there may be more to apply.
-    pub fn applied(&self, name: &str, position: Option<u64>) {
+    pub fn applied(&self, name: &str, position: Option<impl ToString>) {
         let Some(pulse) = self.pulse(name) else {
             return;
         };
@@ -127,15 +140,27 @@ impl Freshness {
     }
 
     /// The feed `name` has applied everything that its source has at `now`.
-    pub fn caught_up(&self, name: &str, position: Option<u64>, now: Instant) {
+    pub fn caught_up(&self, name: &str, position: Option<impl ToString>, now: Instant) {
         if let Some(pulse) = self.pulse(name) {
             pulse.caught_up_ms.store(self.millis(now), Ordering::Relaxed);
             self.applied(name, position);
         }
     }
 
+    /// The feed `name` has applied everything that its source had at `as_of`.
+    pub fn reached(&self, name: &str, as_of: Instant) {
+        if let Some(pulse) = self.pulse(name) {
+            let as_of = self.millis(as_of);
+            let before = pulse.caught_up_ms.load(Ordering::Relaxed);
+            // One thread writes; what was reached once stays reached.
+            if before == NEVER || before < as_of {
+                pulse.caught_up_ms.store(as_of, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// The feed `name` stands at `position`, as it did before the start.
-    pub fn positioned(&self, name: &str, position: Option<u64>) {
+    pub fn positioned(&self, name: &str, position: Option<impl ToString>) {
         let Some(pulse) = self.pulse(name) else { return };
         let was_connected = pulse.connected.load(Ordering::Relaxed);
         self.applied(name, position);
@@ -172,6 +197,20 @@ impl Freshness {
             pulse.held.store(held.clone().any(is_this), Ordering::Relaxed);
         }
         self.failed.store(failed, Ordering::Relaxed);
+    }
+
+    /// The feed `name` does this now.
+    pub fn set_course(&self, name: &str, state: &'static str, message: impl Into<String>) {
+        if let Some(pulse) = self.pulse(name) {
+            let message = message.into();
+            pulse.course.store(Some(Arc::new(Course { state, message })));
+        }
+    }
+
+    /// What the feeds do that say so, by name.
+    pub fn courses(&self) -> impl Iterator<Item = (&str, Arc<Course>)> {
+        let pulses = self.pulses.iter();
+        pulses.filter_map(|pulse| Some((pulse.name.as_str(), pulse.course.load_full()?)))
     }
 
     /// The feed `name` has lost its source.
@@ -282,11 +321,11 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let freshness = Freshness::new(["a", "b"], 10, start);
         freshness.caught_up("a", Some(7), at(1));
-        freshness.applied("b", None);
+        freshness.applied("b", None::<u64>);
         let reading = freshness.now(at(2));
         assert_eq!(reading.age_ms, None, "b still has something to apply");
         assert!(reading.connected && !reading.caught_up && reading.stale);
-        freshness.caught_up("b", None, at(4));
+        freshness.caught_up("b", None::<u64>, at(4));
         let reading = freshness.now(at(5));
         assert_eq!(
             (reading.age_ms, reading.caught_up, reading.stale),

@@ -135,6 +135,8 @@ impl Recovery {
                 // An import's own place is as its snapshot says.
                 let known = self.state.streams.len();
                 match self.state.streams.get_mut(place) {
+                    // A copy's place is in its snapshot alone: the log had nothing but its name.
+                    Some(known) if place > 0 && stream.token.is_empty() && is_same_life(known, &stream) => {}
                     Some(known) if place > 0 => *known = stream,
                     Some(_) => {}
                     None if place == known => self.state.streams.push(stream),
@@ -175,4 +177,8 @@ impl Recovery {
         // Everything in the log is visible: of a customer's versions the newest is enough.
         self.overlay.put(seq, id, version, claims, seq);
     }
+}
+
+fn is_same_life(one: &Stream, other: &Stream) -> bool {
+    one.stream == other.stream && one.incarnation == other.incarnation
 }

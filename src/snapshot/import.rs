@@ -364,6 +364,7 @@ impl<'a> Building<'a> {
             region: self.mapping.region,
             base: self.target.base.as_deref(),
             behind: self.target.begins_behind(),
+            copy_of: self.target.copy_of,
         };
         let schema = pipeline::run(rows, workers, encoder, |batch| {
             assembly.batch(batch)?;

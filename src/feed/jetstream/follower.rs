@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::marks::{Mark, Stamp};
 use super::place::{Era, Place};
 use super::tail::Arrived;
-use crate::feed::decode::{Decode, Message, NativeChanges};
+use crate::feed::decode::{Decode, Item, Message, Native};
 use crate::feed::source::{Event, SourceError};
 
 /// A relay that has said nothing of its source for so long may have lost it; it says something every second.
@@ -21,19 +21,22 @@ pub(super) struct Follower {
     is_open: bool,
     /// A relay fills the stream.
     is_relayed: bool,
+    /// What is missing up to this message was told.
+    told: u64,
     /// When something was last heard that proves that the source was there.
     heard: Instant,
     lag_ms: Option<u64>,
 }
 
 impl Follower {
-    /// Behind `last`.
-    pub(super) fn new(era: Era, last: Place, now: Instant) -> Follower {
+    /// Behind `last`; what a relay says up to the message `told` of changes that are missing is known.
+    pub(super) fn new(era: Era, last: Place, told: u64, now: Instant) -> Follower {
         Follower {
             era,
             last,
             is_open: false,
             is_relayed: false,
+            told,
             heard: now,
             lag_ms: None,
         }
@@ -89,17 +92,17 @@ impl Follower {
             Some(Mark::Copied { .. }) => {
                 return Err(SourceError::Lost("the relay has made a new copy".into()));
             }
-            Some(Mark::Gap { why }) => {
+            Some(Mark::Gap { why }) if message.place.sequence > self.told => {
                 return Err(SourceError::Lost(format!(
                     "the relay has lost its place in the source: {why}"
                 )));
             }
             Some(Mark::Refused(unreadable)) => out.push_back(Event::Refused(unreadable)),
-            Some(Mark::Begin { .. } | Mark::Epoch { .. } | Mark::Alive | Mark::Left) => {}
+            Some(Mark::Begin { .. } | Mark::Gap { .. } | Mark::Epoch { .. } | Mark::Alive | Mark::Left) => {}
             None if stamp.as_ref().is_some_and(|stamp| stamp.copy.is_some()) => {}
             None => {
-                let decode: &dyn Decode = if stamp.is_some() { &NativeChanges } else { decode };
-                self.changes(message, decode, out);
+                let decode: &dyn Decode = if stamp.is_some() { &Native } else { decode };
+                self.changes(message, decode, out)?;
                 self.heard = now;
                 self.lag_ms = stamp.as_ref().and_then(|stamp| stamp.lag_ms);
             }
@@ -116,22 +119,32 @@ impl Follower {
         Ok(())
     }
 
-    fn changes(&self, message: &Arrived, decode: &dyn Decode, out: &mut VecDeque<Event>) {
+    fn changes(
+        &self,
+        message: &Arrived,
+        decode: &dyn Decode,
+        out: &mut VecDeque<Event>,
+    ) -> Result<(), SourceError> {
         let mut said = Vec::new();
         let read = Message {
-            subject: &message.subject,
+            subject: Some(&message.subject),
             key: None,
             value: &message.payload,
         };
         decode.decode(read, &mut said);
-        out.extend(said.into_iter().enumerate().map(|(ordinal, said)| match said {
-            Ok((at_ms, change)) => Event::Change {
-                position: message.place.position(ordinal),
-                at_ms,
-                change,
-            },
-            Err(unreadable) => Event::Refused(unreadable),
-        }));
+        for (ordinal, item) in said.into_iter().enumerate() {
+            match item {
+                Item::Change { at_ms, change, .. } => out.push_back(Event::Change {
+                    position: message.place.position(ordinal),
+                    at_ms,
+                    change,
+                }),
+                Item::Refused(unreadable) => out.push_back(Event::Refused(unreadable)),
+                Item::Truncated(why) => return Err(SourceError::Lost(why)),
+                Item::Nothing => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -146,7 +159,7 @@ mod tests {
             created_ns: 2,
             copy: 0,
         };
-        Follower::new(era, Place::default(), Instant::now())
+        Follower::new(era, Place::default(), 1, Instant::now())
     }
 
     fn arrived(sequence: u64, subject: &str, payload: &[u8], stamp: Option<Stamp>) -> Arrived {
@@ -179,7 +192,7 @@ mod tests {
 
     fn take(follower: &mut Follower, message: &Arrived) -> Result<Vec<Event>, SourceError> {
         let mut out = VecDeque::new();
-        follower.take(message, &NativeChanges, Instant::now(), &mut out)?;
+        follower.take(message, &Native, Instant::now(), &mut out)?;
         Ok(out.into())
     }
 
@@ -247,6 +260,23 @@ mod tests {
     }
 
     #[test]
+    fn changes_that_are_missing_are_told_once() {
+        let mut follower = follower();
+        let stamp = Some(Stamp {
+            epoch: 1,
+            ..Stamp::default()
+        });
+        let gap = Mark::Gap {
+            why: "trimmed".into(),
+        }
+        .to_json();
+        let told = arrived(1, "r.control.gap", &gap, stamp.clone());
+        assert_eq!(take(&mut follower, &told), Ok(vec![place(1)]));
+        let news = take(&mut follower, &arrived(2, "r.control.gap", &gap, stamp));
+        assert!(matches!(news, Err(SourceError::Lost(why)) if why.contains("trimmed")));
+    }
+
+    #[test]
     fn a_relay_without_its_source_falls_behind_however_alive_it_is() {
         let mut follower = follower();
         let begun = Instant::now();
@@ -258,13 +288,11 @@ mod tests {
         });
         let mut out = VecDeque::new();
         let heartbeat = arrived(1, "r.change", br#"{"op":"heartbeat"}"#, stamp.clone());
-        follower
-            .take(&heartbeat, &NativeChanges, begun, &mut out)
-            .unwrap();
+        follower.take(&heartbeat, &Native, begun, &mut out).unwrap();
         assert_eq!(follower.lag_ms(begun), Some(40));
         let alive = arrived(2, "r.control.alive", &Mark::Alive.to_json(), stamp);
         let later = begun + Duration::from_secs(20);
-        follower.take(&alive, &NativeChanges, later, &mut out).unwrap();
+        follower.take(&alive, &Native, later, &mut out).unwrap();
         assert_eq!(follower.lag_ms(later), Some(20_040));
     }
 }

@@ -149,7 +149,7 @@ impl AttributeField {
         })
     }
 
-    fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         if self.path.is_empty() {
             &self.key
         } else {

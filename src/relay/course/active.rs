@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::durable::Durable;
 use super::{Act, Bounds, End, Now, Order, Outbox, Report, Told, pause_ms};
 use crate::feed::jetstream::marks::{Mark, Stamp, subject};
 use crate::feed::source::{Event, Life, Row, SourceError, Standing, Unreadable};
@@ -74,8 +75,7 @@ pub(super) struct Active {
     published_at: u64,
     look_at: u64,
     failures: u32,
-    /// Places that are stored, with when.
-    stored: VecDeque<(u64, String)>,
+    durable: Durable,
     /// The end of the last copy.
     copied: u64,
     /// When a copy was last found to be trimmed.
@@ -107,7 +107,7 @@ impl Active {
             published_at: now.ms,
             look_at: now.ms + LOOK_MS,
             failures: 0,
-            stored: VecDeque::new(),
+            durable: Durable::default(),
             copied: 0,
             trimmed_at: None,
         }
@@ -151,7 +151,7 @@ impl Active {
 
     pub(super) fn stored(&mut self, now: Now, sequence: u64, bounds: &Bounds, acts: &mut VecDeque<Act>) {
         if let Some(place) = self.window.stored(sequence) {
-            self.reached(now, place);
+            self.durable.reach(now.ms, place);
         }
         self.confirm(now, bounds, acts);
     }
@@ -198,6 +198,17 @@ impl Active {
             self.heartbeat(now, out);
         }
         self.confirm(now, out.bounds, out.acts);
+    }
+
+    fn confirm(&mut self, now: Now, bounds: &Bounds, acts: &mut VecDeque<Act>) {
+        let before = now.ms.saturating_sub(bounds.confirm_after_ms);
+        if let Some(token) = self
+            .durable
+            .due(before)
+            .filter(|_| self.phase == Phase::Following)
+        {
+            acts.push_back(Act::Order(Order::Confirm(token)));
+        }
     }
 
     pub(super) fn leave(&mut self, out: &mut Outbox<'_>) {
@@ -354,7 +365,7 @@ impl Active {
                     self.is_open = false;
                     self.mark(now, &Mark::Alive, out);
                 } else if !self.window.reach(&token) {
-                    self.reached(now, token);
+                    self.durable.reach(now.ms, token);
                 }
             }
             Event::Idle { lag_ms } => {
@@ -479,32 +490,5 @@ impl Active {
             sequence,
             after,
         }));
-    }
-
-    fn reached(&mut self, now: Now, place: String) {
-        // One a second is enough for whoever keeps what is behind it.
-        if self
-            .stored
-            .back()
-            .is_none_or(|(at, _)| now.ms >= at + HEARTBEAT_MS)
-        {
-            self.stored.push_back((now.ms, place));
-        }
-    }
-
-    fn confirm(&mut self, now: Now, bounds: &Bounds, acts: &mut VecDeque<Act>) {
-        let mut confirmed = None;
-        while self
-            .stored
-            .front()
-            .is_some_and(|(at, _)| now.ms >= at.saturating_add(bounds.confirm_after_ms))
-        {
-            confirmed = self.stored.pop_front();
-        }
-        if let Some((_, token)) = confirmed
-            && self.phase == Phase::Following
-        {
-            acts.push_back(Act::Order(Order::Confirm(token)));
-        }
     }
 }

@@ -120,6 +120,8 @@ pub(super) struct Encoder<'a> {
     pub(super) base: Option<&'a MappedSnapshot>,
     /// The seq behind which the claims of rows begin.
     pub(super) behind: u64,
+    /// As in the target.
+    pub(super) copy_of: Option<u16>,
 }
 
 /// Sends every row of `rows` through one of `workers` and gives what became of it to `sink`, in order. Returns the
@@ -245,7 +247,11 @@ impl Encoder<'_> {
         };
         let schema = documents.schema();
         let limits = self.intake.limits();
-        let mut customer = match document::read(&document.json, schema, Strictness::Import, limits) {
+        let strictness = match self.copy_of {
+            Some(_) => Strictness::Feed,
+            None => Strictness::Import,
+        };
+        let mut customer = match document::read(&document.json, schema, strictness, limits) {
             Ok(read) => read.customer,
             Err(Refusal {
                 field,
@@ -277,8 +283,9 @@ impl Encoder<'_> {
         }
         let position = row.to_be_bytes();
         let origin = Origin {
-            stream: 0,
-            position: &position,
+            stream: self.copy_of.unwrap_or(0),
+            // Ahead of every position.
+            position: if self.copy_of.is_some() { &[] } else { &position },
             marks: &[],
         };
         let known = self.base.and_then(|base| base.customer(&customer.id));

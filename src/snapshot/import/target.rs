@@ -29,6 +29,9 @@ pub struct Target {
     /// Which change log goes on over the snapshot, as far as it was when the build began; none by default, and then what
     /// a log of the folder holds is of no more use.
     pub log: LogPlace,
+    /// The place among `streams`, from 1, of the stream of whose source the input is a copy: customers then stand ahead of
+    /// everything that is followed of it, and what a feed would leave out of them is left out. `None` for other inputs.
+    pub copy_of: Option<u16>,
     /// Now, in milliseconds since 1970.
     pub created_at_ms: i64,
     /// Bytes that sorting may take; what is more waits in files of the build folder. At least a few MiB are of use.
@@ -53,6 +56,7 @@ impl Target {
             seq: 0,
             streams: Vec::new(),
             log: LogPlace::default(),
+            copy_of: None,
             created_at_ms,
             memory_bytes,
             suffix_digits: None,

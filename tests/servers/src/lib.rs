@@ -1,4 +1,13 @@
 //! Real servers, and Ringside beside them.
 
 pub mod nats;
-pub mod program;
+pub mod ringside;
+pub mod wait;
+
+use std::net::TcpListener;
+
+/// A port of the loopback that nobody listens on now, for servers that cannot say which one they took.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
 use ringside::feed::Secret;
-use ringside::feed::decode::NativeChanges;
+use ringside::feed::decode::Native;
 use ringside::feed::jetstream::{JetStream, Login, Settings};
 use ringside::feed::secure::Tls;
 use ringside::feed::source::{Event, Life, Source, SourceError, Standing};
@@ -31,7 +31,7 @@ pub(crate) fn source_at(url: &str, login: Login, tls: Tls) -> JetStream {
         login,
         ..Settings::default()
     };
-    JetStream::new("main", settings, tls, Box::new(NativeChanges), 0)
+    JetStream::new("main", settings, tls, Box::new(Native), 0)
 }
 
 pub(crate) fn source(nats: &Nats) -> JetStream {
@@ -71,7 +71,7 @@ pub(crate) async fn publish(publisher: &async_nats::jetstream::Context, numbers:
 pub(crate) async fn connect(source: &mut JetStream, known: &[Life]) -> Result<Standing, SourceError> {
     loop {
         match source.connect(known).await {
-            Err(SourceError::Away(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(SourceError::Away(_)) => servers::wait::moment().await,
             other => return other,
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ringside::feed::Secret;
-use ringside::feed::decode::NativeChanges;
+use ringside::feed::decode::Native;
 use ringside::feed::jetstream::{JetStream, Settings};
 use ringside::feed::secure::Tls;
 use ringside::feed::source::{Event, Life, Row, Rows, Source, SourceError, Standing};
@@ -57,7 +57,7 @@ impl Edge {
             ..Settings::default()
         };
         Edge {
-            source: JetStream::new("main", settings, Tls::default(), Box::new(NativeChanges), 0),
+            source: JetStream::new("main", settings, Tls::default(), Box::new(Native), 0),
             life: None,
             rows: 0,
             changes: Vec::new(),
@@ -74,7 +74,7 @@ impl Edge {
             if let Err(error) = self.step().await {
                 assert!(!matches!(error, SourceError::Stopped), "{error:?}");
                 self.is_following = false;
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                servers::wait::moment().await;
             }
         }
     }

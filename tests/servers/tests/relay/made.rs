@@ -1,9 +1,5 @@
 //! A source made up, and a relay of it in a thread.
 
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
-
 use ringside::feed::Secret;
 use ringside::feed::jetstream::Login;
 use ringside::feed::secure::Tls;
@@ -12,6 +8,8 @@ use ringside::relay::{self, Settings, Stop};
 use ringside::replica::Change;
 use serde_json::json;
 use servers::nats::Nats;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 pub(crate) const STREAM: &str = "RINGSIDE";
 
@@ -122,7 +120,7 @@ impl Source for Made {
                 });
             }
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        servers::wait::moment().await;
         Ok(Event::Idle { lag_ms: Some(7) })
     }
 

@@ -1,14 +1,12 @@
 //! Two relays as processes, one of which stands still for a while.
 
-use std::fs;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, stream::Config};
 use rustix::process::Signal;
 use servers::nats::{Nats, send};
-use servers::program::ringside;
+use servers::ringside::program;
+use std::fs;
+use std::process::{Child, Command, Stdio};
 
 use crate::edge::{Edge, run};
 use crate::made::STREAM;
@@ -30,7 +28,7 @@ fn relay(nats: &Nats, name: &str) -> Process {
          [relay]\nname = '{name}'\nservers = ['{url}']\nstream = '{STREAM}'\nmax_bytes = 0\nlease_ms = 2000\n"
     );
     fs::write(&file, text).unwrap();
-    let child = Command::new(ringside().unwrap())
+    let child = Command::new(program())
         .args(["relay", "--config"])
         .arg(&file)
         .stdin(Stdio::null())
@@ -69,7 +67,7 @@ async fn publisher(broker: &jetstream::Context) -> Option<String> {
 
 async fn is_published_by(broker: &jetstream::Context, name: &str) {
     while publisher(broker).await.as_deref() != Some(name) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        servers::wait::moment().await;
     }
 }
 
@@ -102,7 +100,7 @@ fn of_two_relays_one_publishes_and_one_that_stood_still_is_fenced() {
         // The other way round.
         let log = || fs::read_to_string(nats.folder().join("one.log")).unwrap();
         while !log().contains("standing by") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            servers::wait::moment().await;
         }
         send(&_two.0, Signal::STOP).unwrap();
         publish(&broker, 900..1000).await;
