@@ -8,9 +8,9 @@ use super::arguments::RelayArguments;
 use super::error::CliError;
 use crate::app::AppError;
 use crate::config::{Loaded, environment};
-use crate::feed::jetstream::JetStream;
-use crate::feed::mongodb::MongoDb;
-use crate::feed::{self, Kind};
+use crate::feed;
+use crate::feed::source::Source;
+use crate::feed::sources::{self, Take};
 use crate::relay::{self, RelayError, Stop, Stopped};
 use crate::telemetry;
 
@@ -58,27 +58,22 @@ pub(super) fn run(arguments: &RelayArguments) -> Result<(), CliError> {
     Ok(thread.join().map_err(|_| RelayError::Ended("its decisions"))??)
 }
 
-/// What relays the feed `name`: some lines for each kind of source.
+/// What relays the feed `name`.
 fn job(name: &str, feed: &feed::Settings) -> Result<Job, CliError> {
-    let (name, feed) = (name.to_owned(), feed.clone());
-    if feed.is_jetstream() {
-        let make = move || {
-            let fingerprint = feed.mapping().fingerprint();
-            let decode = feed.decoder();
-            JetStream::new(&name, feed.jetstream, feed.tls, decode, fingerprint)
-        };
-        return Ok(Box::new(move |relay, stopped| relay::run(relay, make, stopped)));
-    }
-    match feed.kind {
-        Kind::Mongodb => {
-            let make = move || {
-                let mapping = feed.mapping();
-                MongoDb::new(feed.mongodb, feed.tls, mapping)
-            };
-            Ok(Box::new(move |relay, stopped| relay::run(relay, make, stopped)))
-        }
-        _ => Err(CliError::NotRelayed(format!(
-            "feed.{name}.kind: expected a system of record that is followed over the network, found one that cannot be relayed"
-        ))),
+    sources::open(name, feed, Relayed).ok_or_else(|| {
+        CliError::NotRelayed(format!(
+            "feed.{name}.kind: expected a source that is followed over the network, found one that cannot be relayed"
+        ))
+    })
+}
+
+/// Makes a relay of a source.
+struct Relayed;
+
+impl Take for Relayed {
+    type Taken = Job;
+
+    fn take<S: Source + Send + 'static>(self, source: S, _has_parts: bool) -> Job {
+        Box::new(move |relay, stopped| relay::run(relay, move || source, stopped))
     }
 }

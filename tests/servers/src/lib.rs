@@ -1,6 +1,15 @@
 //! Real servers, and Ringside beside them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a failing step fails the test, and says so"
+)]
+
+pub mod debezium;
 pub mod nats;
+pub mod postgres;
 pub mod ringside;
 pub mod wait;
 
