@@ -20,7 +20,7 @@ use crate::callers::{Answers, TreatmentRule};
 use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
-use crate::{feed, http, index, number, telemetry};
+use crate::{feed, http, index, number, relay, telemetry};
 
 pub use changes::{Change, Uptake};
 pub use error::{ConfigError, Origin};
@@ -64,6 +64,8 @@ pub struct Config {
     pub phones: index::Ownership,
     /// Where changes come from.
     pub feed: Named<feed::Settings>,
+    /// What publishes a feed's source to a stream.
+    pub relay: relay::Settings,
     /// What an answer holds.
     pub answers: Answers,
     /// How callers are treated; the first rule whose conditions hold decides.

@@ -38,6 +38,7 @@ impl Unfit {
 pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     listeners(config)?;
     feeds(config)?;
+    streams::relay(&config.relay)?;
     within(
         "data.scrub_interval_s",
         config.data.scrub_interval_s,
