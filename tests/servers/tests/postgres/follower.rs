@@ -161,7 +161,11 @@ impl Follower {
     ///
     /// # Errors
     /// What a person has to mend.
-    pub(super) fn try_until(&mut self, what: &str, mut holds: impl FnMut(&Follower) -> bool) -> Result<(), String> {
+    pub(super) fn try_until(
+        &mut self,
+        what: &str,
+        mut holds: impl FnMut(&Follower) -> bool,
+    ) -> Result<(), String> {
         let began = Instant::now();
         while !holds(self) {
             assert!(
