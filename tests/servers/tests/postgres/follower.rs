@@ -161,7 +161,11 @@ impl Follower {
     ///
     /// # Errors
     /// What a person has to mend.
-    pub(super) fn try_until(&mut self, what: &str, mut holds: impl FnMut(&Follower) -> bool) -> Result<(), String> {
+    pub(super) fn try_until(
+        &mut self,
+        what: &str,
+        mut holds: impl FnMut(&Follower) -> bool,
+    ) -> Result<(), String> {
         let began = Instant::now();
         while !holds(self) {
             assert!(
@@ -184,8 +188,8 @@ impl Follower {
                 Err(other) => {
                     self.following = false;
                     self.away.push(other.to_string());
-                    self.runtime
-                        .block_on(tokio::time::sleep(Duration::from_millis(20)));
+                    let moment = Duration::from_millis(20);
+                    self.runtime.block_on(async { tokio::time::sleep(moment).await });
                 }
             }
         }
