@@ -3,20 +3,17 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
-#![allow(
-    dead_code,
-    reason = "the first sources of the network come with the next changes"
-)]
-
 pub mod copies;
 pub mod debezium;
 pub mod decode;
 mod delivery;
 pub mod file;
 mod followed;
+pub mod jetstream;
 mod link;
 pub mod mapping;
 mod merging;
+pub mod mongodb;
 pub mod pilot;
 pub mod postgres;
 pub mod push;
@@ -63,6 +60,10 @@ pub struct Settings {
     pub postgres: postgres::Settings,
     /// TLS towards its server.
     pub tls: secure::Tls,
+    /// What is particular to [`Kind::Mongodb`].
+    pub mongodb: mongodb::Settings,
+    /// What is particular to [`Kind::Jetstream`].
+    pub jetstream: jetstream::Settings,
     /// What documents of customers mean.
     pub customers: mapping::Customers,
     /// What documents of cases mean.
@@ -90,14 +91,24 @@ impl Settings {
         if self.kind == Kind::MadeUp {
             return true;
         }
-        self.kind == Kind::Postgres
+        matches!(self.kind, Kind::Mongodb | Kind::Postgres) || self.is_jetstream()
+    }
+
+    fn is_jetstream(&self) -> bool {
+        self.kind == Kind::Jetstream || self.is_debezium_over(Transport::Jetstream)
     }
 
     /// What reads its messages.
     pub fn decoder(&self) -> Box<dyn Decode> {
-        match self.kind {
-            Kind::Debezium => Box::new(Debezium::new(self.mapping(), &self.debezium)),
-            _ => Box::new(Native),
+        let is_debezium = match self.kind {
+            Kind::Debezium => true,
+            Kind::Jetstream => self.jetstream.format == jetstream::Format::Debezium,
+            _ => false,
+        };
+        if is_debezium {
+            Box::new(Debezium::new(self.mapping(), &self.debezium))
+        } else {
+            Box::new(Native)
         }
     }
 
@@ -121,6 +132,11 @@ impl Settings {
         }
     }
 
+    /// Whether its source is copied as a whole where it is met for the first time, or has lost its history.
+    pub fn copies(&self) -> bool {
+        matches!(self.kind, Kind::Mongodb | Kind::Postgres | Kind::Jetstream)
+    }
+
     /// Whether cases or interactions are in collections or tables of their own.
     pub fn has_parts(&self) -> bool {
         !(self.cases.from.is_empty() && self.interactions.from.is_empty())
@@ -140,10 +156,15 @@ pub enum Kind {
     Http,
     /// Debezium's events, over one of several transports.
     Debezium,
+    /// A database of a MongoDB replica set.
+    Mongodb,
     /// PostgreSQL's logical replication.
     Postgres,
+    /// A NATS JetStream stream.
+    Jetstream,
     /// A source that a test makes up.
     #[cfg(test)]
+    #[serde(skip)]
     MadeUp,
 }
 

@@ -1,5 +1,8 @@
 //! What types cannot say: ranges, and keys that need or exclude one another.
 
+mod sources;
+mod streams;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -35,6 +38,7 @@ impl Unfit {
 pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     listeners(config)?;
     feeds(config)?;
+    streams::relay(&config.relay)?;
     within(
         "data.scrub_interval_s",
         config.data.scrub_interval_s,
@@ -202,11 +206,18 @@ fn feeds(config: &Config) -> Result<(), Unfit> {
         if feed.kind == Kind::Debezium {
             debezium(name, feed)?;
         }
+        if feed.kind == Kind::Jetstream {
+            let jetstream = &feed.jetstream;
+            let path = format!("feed.{name}.jetstream");
+            streams::stream(&path, &jetstream.servers, &jetstream.stream, &jetstream.login)?;
+        }
         if feed.kind == Kind::Postgres {
             postgres(name, feed)?;
         }
+        sources::source(name, feed)?;
         within(&format!("feed.{name}.poll_ms"), feed.poll_ms, 10..=60_000)
-    })
+    })?;
+    sources::together(config)
 }
 
 fn debezium(name: &str, feed: &feed::Settings) -> Result<(), Unfit> {

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use prometheus::Histogram;
 use prometheus::core::Metric;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::bodies::Bodies;
 use super::door::Door;
 use super::listener::Local;
 use crate::callers::{Meters, Outcome};
 use crate::index::Suffixes;
-use crate::replica::freshness::Reading;
+use crate::replica::freshness::{Reading, Troubles};
 use crate::tenant::Tenant;
 
 /// The longest time over which a rate is shown.
@@ -59,7 +59,8 @@ pub(super) struct Status<'a> {
     pub(super) door: &'a Door,
     pub(super) bodies: &'a Bodies,
     pub(super) freshness: &'a Reading,
-    pub(super) reasons: &'a [&'static str],
+    pub(super) troubles: &'a Troubles<'a>,
+    pub(super) reasons: &'a [String],
     pub(super) uptime: Duration,
     /// What the metric of a name counts or gauges, over all its labels.
     pub(super) counted: &'a dyn Fn(&str) -> Option<f64>,
@@ -69,6 +70,15 @@ impl Status<'_> {
     /// What the metric `name` counts; `None` where nobody does.
     fn count(&self, name: &str) -> Option<u64> {
         format!("{:.0}", (self.counted)(name)?).parse().ok()
+    }
+
+    /// What each feed does that says so.
+    fn courses(&self) -> Value {
+        let courses = self.tenant.freshness.courses();
+        courses
+            .map(|(name, course)| (name.to_owned(), json!(*course)))
+            .collect::<Map<String, Value>>()
+            .into()
     }
 
     pub(super) fn to_json(&self, rates: &Rates) -> Value {
@@ -106,7 +116,10 @@ impl Status<'_> {
             "connected": self.freshness.connected,
             "source_lag_ms": self.freshness.lag_ms,
             "gap": self.freshness.gap,
+            "gap_feeds": self.troubles.gaps,
             "held": self.freshness.held,
+            "held_feeds": self.troubles.held,
+            "feeds": self.courses(),
             "log": {
                 "bytes": self.count("ringside_replica_log_bytes"),
                 "failed": self.freshness.failed,

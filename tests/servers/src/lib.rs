@@ -7,6 +7,8 @@
     reason = "a failing step fails the test, and says so"
 )]
 
+pub mod debezium;
+pub mod nats;
 pub mod postgres;
 pub mod ringside;
 pub mod wait;
