@@ -60,7 +60,7 @@ pub(super) struct Following {
 }
 
 enum Work {
-    Read(Missing, Task<Option<Vec<Option<String>>>>),
+    Read(Box<Missing>, Task<Option<Vec<Option<String>>>>),
     Kinds(Relation, Task<Kinds>),
     Schema(Lsn, Task<Vec<Value>>),
 }
@@ -313,7 +313,7 @@ impl Following {
                 let texts = reading.answer().await?;
                 if let Some(Work::Read(missing, _)) = self.work.take() {
                     let document = texts.map(|texts| self.changes.document_of(missing.relation, &texts));
-                    let events = self.changes.found(missing, document);
+                    let events = self.changes.found(*missing, document);
                     self.deliver(events);
                 }
             }
