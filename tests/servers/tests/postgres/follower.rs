@@ -188,8 +188,8 @@ impl Follower {
                 Err(other) => {
                     self.following = false;
                     self.away.push(other.to_string());
-                    self.runtime
-                        .block_on(tokio::time::sleep(Duration::from_millis(20)));
+                    let moment = Duration::from_millis(20);
+                    self.runtime.block_on(async { tokio::time::sleep(moment).await });
                 }
             }
         }

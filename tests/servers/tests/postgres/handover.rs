@@ -5,19 +5,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::centre::{centre, difference, mapping, settings, truth, writer};
 use super::follower::Follower;
 
+/// Tells writers to stop, when a step fails too.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Writers at once.
 const WRITERS: u64 = 4;
 /// Changes that are followed while all of them write.
-const FOLLOWED: u64 = 400;
+const FOLLOWED: u64 = 2000;
 
 #[test]
 fn a_copy_and_the_stream_behind_it_are_the_source() {
     let trials = std::env::var("RINGSIDE_TRIALS").map_or(3, |trials| trials.parse().unwrap());
     let (server, mut sql) = centre();
+    sql.run(
+        "INSERT INTO customers SELECT i, 'first', ARRAY['+1480' || i] FROM generate_series(0, 3000) i;
+         INSERT INTO cases SELECT i, i % 90, 'first' FROM generate_series(0, 3000) i;
+         INSERT INTO interactions SELECT i, i % 90, 'first' FROM generate_series(0, 3000) i",
+    );
     for trial in 0..trials {
         let stop = AtomicBool::new(false);
         let mut follower = Follower::new(settings(&server), mapping());
         std::thread::scope(|scope| {
+            let _stop = Stop(&stop);
             for seed in 1..=WRITERS {
                 let (server, stop) = (&server, &stop);
                 scope.spawn(move || writer(server, trial * WRITERS + seed, stop));
@@ -25,7 +40,6 @@ fn a_copy_and_the_stream_behind_it_are_the_source() {
             follower.until("it has followed while others wrote", |follower| {
                 follower.replica.changes > FOLLOWED
             });
-            stop.store(true, Ordering::Relaxed);
         });
         let fence = format!("fence{trial}");
         sql.run(&format!("INSERT INTO customers VALUES (-1 - {trial}, '{fence}')"));
@@ -54,6 +68,7 @@ fn kills_on_both_sides_lose_nothing() {
     for round in 0..4_u64 {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _stop = Stop(&stop);
             for seed in 1..=2 {
                 let (server, stop) = (&server, &stop);
                 scope.spawn(move || writer(server, 100 + round * 2 + seed, stop));
@@ -62,7 +77,6 @@ fn kills_on_both_sides_lose_nothing() {
             follower.until("it follows", |follower| follower.replica.changes > before + 100);
             follower.kill(settings(&server), mapping());
             follower.until("it goes on", |follower| follower.replica.changes > before + 200);
-            stop.store(true, Ordering::Relaxed);
         });
         drop(sql);
         server.kill_and_start();
