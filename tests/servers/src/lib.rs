@@ -7,6 +7,7 @@
     reason = "a failing step fails the test, and says so"
 )]
 
+pub mod mongod;
 pub mod ringside;
 pub mod wait;
 
