@@ -3,20 +3,17 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
-#![allow(
-    dead_code,
-    reason = "the first sources of the network come with the next changes"
-)]
-
 pub mod copies;
 pub mod debezium;
 pub mod decode;
 mod delivery;
 pub mod file;
 mod followed;
+pub mod jetstream;
 mod link;
 pub mod mapping;
 mod merging;
+pub mod mongodb;
 pub mod pilot;
 pub mod push;
 mod reader;
@@ -60,6 +57,10 @@ pub struct Settings {
     pub debezium: debezium::Settings,
     /// TLS towards its server.
     pub tls: secure::Tls,
+    /// What is particular to [`Kind::Mongodb`].
+    pub mongodb: mongodb::Settings,
+    /// What is particular to [`Kind::Jetstream`].
+    pub jetstream: jetstream::Settings,
     /// What documents of customers mean.
     pub customers: mapping::Customers,
     /// What documents of cases mean.
@@ -87,14 +88,24 @@ impl Settings {
         if self.kind == Kind::MadeUp {
             return true;
         }
-        false
+        self.kind == Kind::Mongodb || self.is_jetstream()
+    }
+
+    fn is_jetstream(&self) -> bool {
+        self.kind == Kind::Jetstream || self.is_debezium_over(Transport::Jetstream)
     }
 
     /// What reads its messages.
     pub fn decoder(&self) -> Box<dyn Decode> {
-        match self.kind {
-            Kind::Debezium => Box::new(Debezium::new(self.mapping(), &self.debezium)),
-            _ => Box::new(Native),
+        let is_debezium = match self.kind {
+            Kind::Debezium => true,
+            Kind::Jetstream => self.jetstream.format == jetstream::Format::Debezium,
+            _ => false,
+        };
+        if is_debezium {
+            Box::new(Debezium::new(self.mapping(), &self.debezium))
+        } else {
+            Box::new(Native)
         }
     }
 
@@ -137,6 +148,10 @@ pub enum Kind {
     Http,
     /// Debezium's events, over one of several transports.
     Debezium,
+    /// A database of a MongoDB replica set.
+    Mongodb,
+    /// A NATS JetStream stream.
+    Jetstream,
     /// A source that a test makes up.
     #[cfg(test)]
     MadeUp,

@@ -1,5 +1,7 @@
 //! What types cannot say: ranges, and keys that need or exclude one another.
 
+mod streams;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -201,6 +203,11 @@ fn feeds(config: &Config) -> Result<(), Unfit> {
         }
         if feed.kind == Kind::Debezium {
             debezium(name, feed)?;
+        }
+        if feed.kind == Kind::Jetstream {
+            let jetstream = &feed.jetstream;
+            let path = format!("feed.{name}.jetstream");
+            streams::stream(&path, &jetstream.servers, &jetstream.stream, &jetstream.login)?;
         }
         within(&format!("feed.{name}.poll_ms"), feed.poll_ms, 10..=60_000)
     })

@@ -165,9 +165,9 @@ fn wrong_values_are_told_with_line_expected_and_found() {
              \"127.0.0.1:7464\", found \"\"",
         ),
         (
-            "[feed.main]\nkind = 'mongodb'",
+            "[feed.main]\nkind = 'kafka'",
             "ringside.toml:2: `feed.main.kind`: expected in this version one of \"none\", \"file\", \"http\", \
-             found \"mongodb\"",
+             \"jetstream\", found \"kafka\"",
         ),
         (
             "[listener.main]\nsources = ['::1', '10.1.2.3/8']",

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
-use super::Settings;
 use super::copies::Copies;
+use super::jetstream::JetStream;
 use super::link::Words;
+use super::mongodb::MongoDb;
 use super::reader::Reader;
 use super::runner::{FeedError, Signal};
 use super::source::Source;
+use super::{Kind, Settings};
 use crate::replica::Freshness;
 
 /// What a reader needs beside its source.
@@ -27,8 +29,25 @@ pub(crate) struct Reading {
 ///
 /// # Errors
 /// No thread is to be had.
-pub(super) fn read(_settings: &Settings, _reading: Reading) -> Result<Option<JoinHandle<()>>, FeedError> {
-    Ok(None)
+pub(super) fn read(settings: &Settings, reading: Reading) -> Result<Option<JoinHandle<()>>, FeedError> {
+    if settings.is_jetstream() {
+        let source = JetStream::new(
+            &reading.feed,
+            settings.jetstream.clone(),
+            settings.tls.clone(),
+            settings.decoder(),
+            settings.mapping().fingerprint(),
+        );
+        // Rows of a relay's copy come as its source had them.
+        return reading.by(source, true);
+    }
+    match settings.kind {
+        Kind::Mongodb => {
+            let source = MongoDb::new(settings.mongodb.clone(), settings.tls.clone(), settings.mapping());
+            reading.by(source, settings.has_parts())
+        }
+        _ => Ok(None),
+    }
 }
 
 impl Reading {

@@ -1,5 +1,7 @@
 //! A change as a feed delivers it: one JSON object.
 
+mod written;
+
 use serde_json::{Map, Value};
 
 use crate::customer::Refusal;
@@ -220,6 +222,12 @@ impl Change {
             Some("delete") => Change::Delete {
                 id: text(&mut members, "id")?,
             },
+            Some("case") if names_nobody(&members) => {
+                Change::Gone(PartGone::Case(text(&mut members, "delete")?))
+            }
+            Some("interaction") if names_nobody(&members) => {
+                Change::Gone(PartGone::Interaction(text(&mut members, "delete")?))
+            }
             Some("case") => Change::Part {
                 customer_id: text(&mut members, "customer_id")?,
                 part: PartChange::Case(part(&mut members, "case", read_case)?),
@@ -244,6 +252,12 @@ impl Change {
             change,
         })
     }
+}
+
+/// Whether a part is gone of which the source does not say whose it was.
+fn names_nobody(members: &Map<String, Value>) -> bool {
+    let has = |key: &str| members.contains_key(key);
+    has("delete") && !["customer_id", "case", "interaction"].into_iter().any(has)
 }
 
 fn position(value: &Value) -> Result<u64, ChangeError> {

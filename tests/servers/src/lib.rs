@@ -1,13 +1,7 @@
 //! Real servers, and Ringside beside them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a failing step fails the test, and says so"
-)]
-
 pub mod mongod;
+pub mod nats;
 pub mod ringside;
 pub mod wait;
 

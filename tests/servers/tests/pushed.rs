@@ -1,7 +1,5 @@
 //! The program beside nothing but these tests: what all the others build on.
 
-#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
-
 use serde_json::json;
 use servers::ringside::Ringside;
 

@@ -181,7 +181,8 @@ impl Source for MadeUp {
             })??;
             if found.is_empty() {
                 self.events.push_back(Event::Idle { lag_ms: None });
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                let _over =
+                    tokio::time::timeout(Duration::from_millis(2), std::future::pending::<()>()).await;
                 continue;
             }
             for (place, change) in found {

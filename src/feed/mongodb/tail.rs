@@ -1,0 +1,200 @@
+//! The end of a change stream: waited for by a task of its own, so that whoever waits for it may stop at any time.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, select};
+use mongodb::bson::RawDocumentBuf;
+use mongodb::change_stream::ChangeStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::events::{Read, Reader};
+use super::server::{Server, told};
+use super::written;
+use crate::feed::source::{Event, SourceError};
+
+/// What has been read and waits to be taken.
+const QUEUE: usize = 1024;
+/// How often the primary is asked how far a majority is.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// A change stream that is followed.
+#[derive(Debug)]
+pub(super) struct Tail {
+    reader: Reader,
+    server: Server,
+    read: mpsc::Receiver<Result<Arrived, SourceError>>,
+    pulse: watch::Receiver<Pulse>,
+    tasks: [JoinHandle<()>; 2],
+    silence: Duration,
+    ready: VecDeque<Event>,
+    /// The schema has changed at this position, ahead of this place, and has not been read: kept here, since whoever waits
+    /// may stop.
+    changed: Option<(Vec<u8>, String)>,
+}
+
+/// What came.
+enum Arrived {
+    Event(RawDocumentBuf, String),
+    /// Nothing, up to this place.
+    Nothing(String),
+}
+
+/// How far a majority was, and when that was heard.
+#[derive(Debug, Clone, Copy)]
+struct Pulse {
+    lag_ms: u64,
+    heard: Instant,
+}
+
+impl Tail {
+    pub(super) fn new(
+        stream: ChangeStream<RawDocumentBuf>,
+        reader: Reader,
+        server: Server,
+        silence: Duration,
+    ) -> Tail {
+        let (to, read) = mpsc::channel(QUEUE);
+        let (heard, pulse) = watch::channel(Pulse {
+            lag_ms: 0,
+            heard: Instant::now(),
+        });
+        let tasks = [
+            tokio::spawn(follow(stream, to)),
+            tokio::spawn(listen(server.clone(), heard)),
+        ];
+        Tail {
+            reader,
+            server,
+            read,
+            pulse,
+            tasks,
+            silence,
+            ready: VecDeque::new(),
+            changed: None,
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Event, SourceError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
+            if let Some((position, token)) = &self.changed {
+                let documents = self.documents().await?;
+                self.reader
+                    .schema(&documents, position.clone(), &mut self.ready)?;
+                let token = token.clone();
+                self.place(token);
+                self.changed = None;
+                continue;
+            }
+            let silent = || SourceError::Away(format!("nothing was heard for {} s", self.silence.as_secs()));
+            let arrived = match tokio::time::timeout(self.silence, self.read.recv()).await {
+                Err(_) => return Err(silent()),
+                Ok(None) => return Err(SourceError::Away("the change stream has ended".into())),
+                Ok(Some(arrived)) => arrived?,
+            };
+            match arrived {
+                Arrived::Event(event, token) => match self.reader.read(&event, &mut self.ready)? {
+                    Read::Done => self.place(token),
+                    Read::Schema(position) => self.changed = Some((position, token)),
+                },
+                Arrived::Nothing(token) => {
+                    self.place(token);
+                    self.ready.push_back(Event::Idle {
+                        lag_ms: Some(self.lag_ms()),
+                    });
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, token: String) {
+        let position = position_of(&token);
+        self.ready.push_back(Event::Place { token, position });
+    }
+
+    /// By how much what the stream gives is behind what the primary has; by as much more as that was not heard of.
+    fn lag_ms(&self) -> u64 {
+        let pulse = *self.pulse.borrow();
+        let unheard = pulse.heard.elapsed().saturating_sub(PULSE * 2);
+        let unheard = u64::try_from(unheard.as_millis()).unwrap_or(u64::MAX);
+        pulse.lag_ms.saturating_add(unheard)
+    }
+
+    async fn documents(&self) -> Result<Vec<serde_json::Value>, SourceError> {
+        match self.reader.attributes() {
+            Some(from) => self.server.documents(from).await,
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Reads `stream` until nobody wants more.
+async fn follow(mut stream: ChangeStream<RawDocumentBuf>, to: mpsc::Sender<Result<Arrived, SourceError>>) {
+    let mut last = String::new();
+    loop {
+        let arrived = stream.next_if_any().await.map_err(|error| told(&error));
+        let token = stream.resume_token().map(|token| written(&token));
+        let arrived = match (arrived, token) {
+            (Err(error), _) | (_, Some(Err(error))) => Err(error),
+            (Ok(_), None) => Err(SourceError::Away("the change stream tells no place".into())),
+            (Ok(Some(event)), Some(Ok(token))) => {
+                last.clone_from(&token);
+                Ok(Arrived::Event(event, token))
+            }
+            (Ok(None), Some(Ok(token))) => Ok(Arrived::Nothing(token)),
+        };
+        let is_end = arrived.is_err() || !stream.is_alive();
+        let closed = std::pin::pin!(to.closed());
+        match select(std::pin::pin!(to.send(arrived)), closed).await {
+            Either::Left((Ok(()), _)) if !is_end => {}
+            _ => return,
+        }
+    }
+}
+
+/// Asks the primary again and again how far a majority is.
+async fn listen(server: Server, heard: watch::Sender<Pulse>) {
+    loop {
+        let asked = tokio::time::timeout(PULSE * 2, server.majority()).await;
+        if let Ok(Ok(majority)) = asked {
+            let pulse = Pulse {
+                lag_ms: majority.lag_ms,
+                heard: Instant::now(),
+            };
+            if heard.send(pulse).is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(PULSE).await;
+        if heard.is_closed() {
+            return;
+        }
+    }
+}
+
+/// What a person reads of a token: the cluster time that it begins with, as seconds since 1970 and the change of that
+/// second.
+fn position_of(token: &str) -> String {
+    let token: serde_json::Value = serde_json::from_str(token).unwrap_or_default();
+    let digits = token["_data"].as_str().unwrap_or_default();
+    // One byte says that a timestamp follows.
+    let number = |range| {
+        digits
+            .get(range)
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+    };
+    match (number(2..10), number(10..18)) {
+        (Some(seconds), Some(nth)) => format!("{seconds}.{nth}"),
+        _ => String::new(),
+    }
+}
