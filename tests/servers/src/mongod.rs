@@ -146,9 +146,10 @@ impl Mongod {
 
     /// A connection to it alone, whatever its part in a set is; `options` as they stand in an address.
     pub fn store(&self, options: &str) -> Store {
+        let and = if options.is_empty() { "" } else { "&" };
+        let address = self.address();
         Store::at(&format!(
-            "mongodb://{}/?directConnection=true&{options}",
-            self.address()
+            "mongodb://{address}/?directConnection=true{and}{options}"
         ))
     }
 
