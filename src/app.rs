@@ -285,7 +285,10 @@ impl Running {
     fn status_line(&self) -> String {
         let snapshot = self.tenant.index.snapshot();
         let header = snapshot.header();
-        let reasons = self.readiness.reasons(&self.tenant.freshness.now(Instant::now()));
+        let freshness = &self.tenant.freshness;
+        let reasons = self
+            .readiness
+            .reasons(&freshness.now(Instant::now()), &freshness.troubles());
         let customers = header.customers;
         let served = format!("generation {}, {customers} customers", header.generation);
         if reasons.is_empty() {

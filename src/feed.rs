@@ -15,6 +15,7 @@ pub mod mapping;
 mod merging;
 pub mod mongodb;
 pub mod pilot;
+pub mod postgres;
 pub mod push;
 mod reader;
 mod rejects;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub numbers: SourceSettings,
     /// How Debezium's events come to [`Kind::Debezium`].
     pub debezium: debezium::Settings,
+    /// The server that [`Kind::Postgres`] follows.
+    pub postgres: postgres::Settings,
     /// TLS towards its server.
     pub tls: secure::Tls,
     /// What is particular to [`Kind::Mongodb`].
@@ -88,7 +91,7 @@ impl Settings {
         if self.kind == Kind::MadeUp {
             return true;
         }
-        self.kind == Kind::Mongodb || self.is_jetstream()
+        matches!(self.kind, Kind::Mongodb | Kind::Postgres) || self.is_jetstream()
     }
 
     fn is_jetstream(&self) -> bool {
@@ -150,10 +153,13 @@ pub enum Kind {
     Debezium,
     /// A database of a MongoDB replica set.
     Mongodb,
+    /// PostgreSQL's logical replication.
+    Postgres,
     /// A NATS JetStream stream.
     Jetstream,
     /// A source that a test makes up.
     #[cfg(test)]
+    #[serde(skip)]
     MadeUp,
 }
 

@@ -15,6 +15,7 @@ use papaya::{HashMap, HashMapRef, LocalGuard};
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::customer::Record;
+use crate::customer::record::Origin;
 use crate::number::{Key, SuffixDigits};
 
 /// The most customers that are remembered for one number: more have it by mistake, and every lookup of it reads them all.
@@ -38,6 +39,8 @@ pub enum Entry {
         stream: u16,
         /// Position of the deletion in it.
         position: Arc<[u8]>,
+        /// Up to where streams had delivered the customer, as the marks of an origin.
+        marks: Arc<[u8]>,
     },
 }
 
@@ -157,7 +160,7 @@ impl Overlay {
         cost += id.len()
             + match &entry {
                 Entry::Customer(bytes) => bytes.len(),
-                Entry::Tombstone { position, .. } => position.len(),
+                Entry::Tombstone { position, marks, .. } => position.len() + marks.len(),
             };
         self.bytes.fetch_add(cost as u64, Ordering::Relaxed);
         let customers = self.customers.pin();
@@ -243,6 +246,15 @@ impl Pinned<'_> {
 }
 
 impl Entry {
+    /// That a customer is gone, as `origin` says.
+    pub fn tombstone(origin: Origin<'_>) -> Entry {
+        Entry::Tombstone {
+            stream: origin.stream,
+            position: origin.position.into(),
+            marks: origin.marks.into(),
+        }
+    }
+
     /// The record, where the entry has one that is whole.
     pub fn record(&self) -> Option<Record<'_>> {
         match self {

@@ -11,8 +11,10 @@ pub mod guard;
 
 mod apply;
 mod counters;
+mod gone;
 mod graves;
 mod holds;
+mod known;
 mod log;
 mod parked;
 mod parts;
@@ -36,6 +38,7 @@ use crate::index::{Index, Merge, Over, Writer};
 use crate::intake::Intake;
 use crate::snapshot::layout::LogPlace;
 use crate::snapshot::{MappedSnapshot, Stream};
+use gone::Gone;
 use guard::Guard;
 use log::{Batch, Entry, Log};
 use recovery::Recovery;
@@ -69,6 +72,8 @@ pub struct Replica {
     log: Log,
     /// What was applied and is not durable.
     batch: Batch,
+    /// Parts that are gone and have not been looked for.
+    gone: Gone,
     /// Feeds whose deletions and moves are passed over, or let through, until they have caught up.
     word: BTreeMap<String, Word>,
     guard: Guard,
@@ -96,6 +101,7 @@ impl Replica {
             state,
             log: Log::default(),
             batch: Batch::new(false),
+            gone: Gone::default(),
             word: BTreeMap::new(),
             guard: Guard::new(settings.guard),
             settings,
@@ -242,19 +248,22 @@ impl Replica {
 
     /// Bytes applied that are not durable yet.
     pub fn uncommitted_bytes(&self) -> usize {
-        if self.batch.is_empty() {
+        let batch = if self.batch.is_empty() {
             0
         } else {
             self.batch.len()
-        }
+        };
+        batch + self.gone.bytes()
     }
 
-    /// Makes everything applied so far durable, then visible, at once. What fails may be tried again, unless
+    /// Makes everything applied so far durable, then visible, at once; looks for parts that are gone first, which reads
+    /// every customer once. What fails may be tried again, unless
     /// [`Replica::failed`] says otherwise; nothing is visible meanwhile.
     ///
     /// # Errors
     /// The log cannot be written.
     pub fn commit(&mut self) -> Result<(), LogError> {
+        self.take_gone();
         if !self.batch.is_empty() {
             let begun = Instant::now();
             let batch = self.batch.bytes(self.now_ms);

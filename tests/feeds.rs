@@ -7,6 +7,8 @@
     reason = "a failing step fails the test, and each target uses a part of what they share"
 )]
 
+#[path = "feeds/debezium.rs"]
+mod debezium;
 #[path = "feeds/erased.rs"]
 mod erased;
 #[path = "feeds/kill.rs"]

@@ -11,7 +11,9 @@ use ringside::index::{Index, Ownership};
 use ringside::intake::Intake;
 use ringside::metrics::Metrics;
 use ringside::number::{Numbering, Settings as Numbers};
-use ringside::replica::{Change, Counters, LOG, Outcome, Replica, Settings, StreamId, compaction, guard};
+use ringside::replica::{
+    Change, Counters, LOG, Outcome, PartGone, Replica, Settings, StreamId, compaction, guard,
+};
 use ringside::snapshot::folder::{Folder, Held};
 use ringside::snapshot::layout::LogPlace;
 use ringside::snapshot::writer::{Facts, SnapshotWriter};
@@ -102,6 +104,21 @@ impl Centre {
             Outcome::Applied(seq) => Ok(seq),
             outcome => Err(Error::other(format!(
                 "expected a change to be applied, found {outcome:?}"
+            ))),
+        }
+    }
+
+    /// Says that the case `id` is gone, and not whose it was.
+    pub(crate) fn gone(&mut self, id: &str) -> Result<(), Error> {
+        self.position += 1;
+        let change = Change::Gone(PartGone::Case(id.to_owned()));
+        match self
+            .replica
+            .apply(self.stream, &self.position.to_be_bytes(), change)
+        {
+            Outcome::Noted => Ok(()),
+            outcome => Err(Error::other(format!(
+                "expected a change to be noted, found {outcome:?}"
             ))),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Everything is in process, over customers of about 600 bytes; nothing goes through a socket.
 
+mod gone;
 mod lines;
 mod merge;
 mod rates;
@@ -54,6 +55,8 @@ enum Part {
     Merge,
     /// Row 14 and the change log.
     Rates,
+    /// Parts that are gone without a word whose they were.
+    Gone,
     /// Row 18.
     Reads,
 }
@@ -88,6 +91,9 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
             options.pairs,
             options.changes,
         )?);
+    }
+    if is_in(Part::Gone) {
+        rows.extend(gone::measure(centre()?, customers, options.pairs)?);
     }
     if is_in(Part::Reads) {
         rows.push(reads::count(&options.folder, options.reads, 2, 1)?);

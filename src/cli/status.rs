@@ -10,7 +10,7 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 26] = [
+const TOLD: [&str; 30] = [
     "age_ms",
     "bodies",
     "candidate",
@@ -20,7 +20,11 @@ const TOLD: [&str; 26] = [
     "created_at_ms",
     "customers",
     "damaged",
+    "gap",
+    "gap_feeds",
     "generation",
+    "held",
+    "held_feeds",
     "listeners",
     "lookups",
     "numbers",
@@ -102,6 +106,8 @@ fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
         ("suffixes", suffixes(status)),
         ("changes", changes(status)),
         ("feeds", feeds(status)),
+        ("held", held(status)),
+        ("gaps", gaps(status)),
         ("lookups", lookups(status)),
         ("found", found(status)),
         ("took", took(status)),
@@ -205,6 +211,33 @@ fn feeds(status: &Map<String, Value>) -> Option<String> {
         told.push("answers say that they are stale".to_owned());
     }
     Some(told.join(", "))
+}
+
+/// Feeds that wait for somebody's word; nothing where none does.
+fn held(status: &Map<String, Value>) -> Option<String> {
+    let names = troubled(status, "held", "held_feeds")?;
+    Some(format!(
+        "{names}: deletes or moves too many customers; look at its source, then `ringside accept --feed NAME`"
+    ))
+}
+
+/// Feeds of which changes may be missing; nothing where there are none.
+fn gaps(status: &Map<String, Value>) -> Option<String> {
+    let names = troubled(status, "gap", "gap_feeds")?;
+    Some(format!(
+        "{names}: changes may be missing; build the snapshot again"
+    ))
+}
+
+/// The feeds of the list `names`, where `told` is true; a server of another version may name none.
+fn troubled(status: &Map<String, Value>, told: &str, names: &str) -> Option<String> {
+    let named = status.get(names).and_then(Value::as_array);
+    let named: Vec<&str> = named.into_iter().flatten().filter_map(Value::as_str).collect();
+    match (is_true(status, told), named.is_empty()) {
+        (false, _) => None,
+        (true, true) => Some("a feed".to_owned()),
+        (true, false) => Some(named.join(", ")),
+    }
 }
 
 fn lookups(status: &Map<String, Value>) -> Option<String> {

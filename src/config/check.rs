@@ -209,6 +209,9 @@ fn feeds(config: &Config) -> Result<(), Unfit> {
             let path = format!("feed.{name}.jetstream");
             streams::stream(&path, &jetstream.servers, &jetstream.stream, &jetstream.login)?;
         }
+        if feed.kind == Kind::Postgres {
+            postgres(name, feed)?;
+        }
         within(&format!("feed.{name}.poll_ms"), feed.poll_ms, 10..=60_000)
     })
 }
@@ -233,6 +236,21 @@ fn debezium(name: &str, feed: &feed::Settings) -> Result<(), Unfit> {
         "1 to 200 bytes",
         format!("{placeholder:?}"),
     ))
+}
+
+fn postgres(name: &str, feed: &feed::Settings) -> Result<(), Unfit> {
+    if let Some((key, expected, found)) = feed.postgres.fault() {
+        return Err(Unfit::new(format!("feed.{name}.postgres.{key}"), expected, found));
+    }
+    if feed.tls.enabled && feed.postgres.sslmode == feed::postgres::SslMode::Disable {
+        let expected = "\"require\" or \"verify-full\" (tls.enabled is true)";
+        return Err(Unfit::new(
+            format!("feed.{name}.postgres.sslmode"),
+            expected,
+            "\"disable\"",
+        ));
+    }
+    Ok(())
 }
 
 /// Makes the rules for numbers and treatment as the service makes them.

@@ -24,6 +24,9 @@ use placeholder::Placeholder;
 pub use settings::{Settings, Transport};
 use wrapping::Event;
 
+const ANEW: &str = "Debezium begins a snapshot anew, and who was deleted since it lost its place is not said: everything has to \
+                    be copied anew";
+
 /// Reads Debezium's events by what a mapping says of their tables and collections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Debezium {
@@ -86,8 +89,13 @@ impl Debezium {
         if names.is_empty() {
             return Err("the table or collection in source".into());
         }
+        // Also where it begins with a table that nobody asked for.
+        let mut items = Vec::new();
+        if envelope.op == "r" && envelope.source.begins_snapshot() {
+            items.push(Item::Anew(ANEW.into()));
+        }
         let Some(entity) = self.entity(&names) else {
-            return Ok(Vec::new());
+            return Ok(items);
         };
         if envelope.op == "t" {
             return Ok(vec![Item::Truncated(truncated(&names, "truncated"))]);
@@ -102,12 +110,12 @@ impl Debezium {
             ("d", false) => vec![self.delete_row(entity, event, envelope)?],
             _ => return Err("one of c u d r t m in op".into()),
         };
-        let items = changes.into_iter().map(|change| Item::Change {
+        items.extend(changes.into_iter().map(|change| Item::Change {
             position: None,
             at_ms,
             change,
-        });
-        Ok(items.collect())
+        }));
+        Ok(items)
     }
 
     /// What the rows of the table that has these names are.

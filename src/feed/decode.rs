@@ -43,6 +43,9 @@ pub enum Item {
     Refused(Unreadable),
     /// Everything of one kind went at once, and nobody says who: what happened, and what a person should do.
     Truncated(String),
+    /// Everything is said anew from here on, and what was deleted until now is not said: what a person should do where
+    /// something was had of it before.
+    Anew(String),
     /// Nothing that concerns us; it is done with.
     Nothing,
 }

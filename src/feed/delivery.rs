@@ -93,7 +93,7 @@ impl Sink<'_> {
             let change = Change::Schema {
                 attributes: attributes.clone(),
             };
-            self.replica.apply(stream, &number.to_be_bytes(), change);
+            self.replica.apply(stream, &number.to_be_bytes(), &change);
         }
         format.decoder.decode(Message::of(line), &mut items);
         let mut delivered = None;
@@ -133,9 +133,16 @@ impl Sink<'_> {
                 at_ms,
                 change,
             } => (position, at_ms, change),
-            Item::Nothing => {
-                course.positioned.get_or_insert(false);
-                course.position = course.position.max(Some(number));
+            Item::Nothing => return Ok(Delivered::Done(number)),
+            Item::Anew(what) => {
+                let index = self.replica.index();
+                let has_any = index.snapshot().header().customers > 0 || index.overlay_size().0 > 0;
+                let was_read =
+                    course.position.is_some() || self.replica.lives(name).any(|life| !life.token.is_empty());
+                // Who begins with a snapshot misses nothing by it.
+                if has_any && was_read {
+                    self.gap(name, number, &what);
+                }
                 return Ok(Delivered::Done(number));
             }
             Item::Refused(refused) => {
@@ -143,13 +150,7 @@ impl Sink<'_> {
                 return Err(refused.reason);
             }
             Item::Truncated(what) => {
-                self.replica.gap(name);
-                tracing::error!(
-                    feed = name,
-                    line = number,
-                    what,
-                    "changes are missing: build the snapshot again (`ringside snapshot build … --replace`)"
-                );
+                self.gap(name, number, &what);
                 return Err(what);
             }
         };
@@ -159,7 +160,7 @@ impl Sink<'_> {
             return Err("position: expected on every line of the stream or on none".to_owned());
         }
         let position = position.unwrap_or(number);
-        match self.replica.apply(stream, &position.to_be_bytes(), change) {
+        match self.replica.apply(stream, &position.to_be_bytes(), &change) {
             Outcome::Held => Ok(Delivered::Held),
             Outcome::Refused(refused) => Err(refused.without_content()),
             Outcome::Applied(_) | Outcome::Seen | Outcome::Parked | Outcome::Noted | Outcome::Dropped => {
@@ -168,5 +169,15 @@ impl Sink<'_> {
                 Ok(Delivered::Done(position))
             }
         }
+    }
+
+    fn gap(&mut self, name: &str, number: u64, what: &str) {
+        self.replica.gap(name);
+        tracing::error!(
+            feed = name,
+            line = number,
+            what,
+            "changes are missing: build the snapshot again (`ringside snapshot build … --replace`)"
+        );
     }
 }

@@ -300,14 +300,14 @@ impl<S: Source + Send + 'static> Reader<S> {
         match &error {
             // Said once for each time that it goes away.
             SourceError::Away(_) if std::mem::replace(&mut voyage.failing, true) => {
-                tracing::debug!(feed, message, "the source is still away");
+                tracing::debug!(feed, why = message, "the source is still away");
             }
-            SourceError::Away(_) => tracing::warn!(feed, message, "the source is away; trying again"),
+            SourceError::Away(_) => tracing::warn!(feed, why = message, "the source is away; trying again"),
             SourceError::Unfit(_) if voyage.message.as_ref() == Some(&message) => {}
-            SourceError::Unfit(_) => tracing::error!(feed, message, "the source cannot be followed"),
+            SourceError::Unfit(_) => tracing::error!(feed, why = message, "the source cannot be followed"),
             SourceError::Lost(_) => tracing::error!(
                 feed,
-                message,
+                why = message,
                 "changes can no longer be had: what is served is stale until everything has been copied"
             ),
             SourceError::Stopped => {}

@@ -8,6 +8,7 @@ use super::copies::Copies;
 use super::jetstream::JetStream;
 use super::link::Words;
 use super::mongodb::MongoDb;
+use super::postgres::Postgres;
 use super::reader::Reader;
 use super::runner::{FeedError, Signal};
 use super::source::Source;
@@ -42,6 +43,14 @@ pub(super) fn read(settings: &Settings, reading: Reading) -> Result<Option<JoinH
         return reading.by(source, true);
     }
     match settings.kind {
+        Kind::Postgres => {
+            let source = Postgres::new(
+                settings.postgres.clone(),
+                settings.tls.clone(),
+                settings.mapping(),
+            );
+            reading.by(source, settings.has_parts())
+        }
         Kind::Mongodb => {
             let source = MongoDb::new(settings.mongodb.clone(), settings.tls.clone(), settings.mapping());
             reading.by(source, settings.has_parts())

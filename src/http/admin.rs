@@ -351,7 +351,8 @@ impl Pages {
             // Without a snapshot, everything that a feed has delivered is as good as one.
             admin.readiness.set_mapped();
         }
-        let reasons = admin.readiness.reasons(&freshness);
+        let troubles = admin.tenant.freshness.troubles();
+        let reasons = admin.readiness.reasons(&freshness, &troubles);
         let (status, body) = match path {
             "/livez" => (200, json!({"alive": true})),
             "/readyz" => {
@@ -373,6 +374,7 @@ impl Pages {
                     door: &self.door,
                     bodies: &self.bodies,
                     freshness: &freshness,
+                    troubles: &troubles,
                     reasons: &reasons,
                     uptime: self.begun.elapsed(),
                     counted: &|name| admin.metrics.sum(name),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::replica::freshness::Reading;
+use crate::replica::freshness::{Reading, Troubles};
 
 /// What has happened since the start.
 #[derive(Debug, Default)]
@@ -38,8 +38,16 @@ impl Readiness {
         self.draining.store(true, Ordering::Release);
     }
 
-    /// Why this node is not ready; empty where it is.
-    pub fn reasons(&self, freshness: &Reading) -> Vec<&'static str> {
+    /// Why this node is not ready, with the names of the feeds that are the reason; empty where it is.
+    pub fn reasons(&self, freshness: &Reading, troubles: &Troubles<'_>) -> Vec<String> {
+        let gaps = troubles.gaps.join(", ");
+        let gap = format!(
+            "changes may be missing since a feed could not go on where it had stopped ({gaps}): build the snapshot again"
+        );
+        let held = troubles.held.join(", ");
+        let held = format!(
+            "a feed deletes or moves too many customers ({held}) and waits for `ringside accept --feed NAME`"
+        );
         let reasons = [
             (!self.mapped.load(Ordering::Acquire), "no snapshot is mapped yet"),
             (
@@ -51,14 +59,8 @@ impl Readiness {
                 "the mapped snapshot is damaged",
             ),
             (self.draining.load(Ordering::Acquire), "the service is stopping"),
-            (
-                freshness.gap,
-                "changes may be missing since a feed could not go on where it had stopped: build the snapshot again",
-            ),
-            (
-                freshness.held,
-                "a feed deletes or moves too many customers and waits for `ringside accept --feed NAME`",
-            ),
+            (freshness.gap, gap.as_str()),
+            (freshness.held, held.as_str()),
             (
                 freshness.failed,
                 "changes cannot be made durable and are no longer applied: look at the disk, and start again",
@@ -70,7 +72,8 @@ impl Readiness {
         ];
         reasons
             .into_iter()
-            .filter_map(|(holds, reason)| holds.then_some(reason))
+            .filter(|(holds, _)| *holds)
+            .map(|(_, reason)| reason.to_owned())
             .collect()
     }
 }
@@ -78,6 +81,14 @@ impl Readiness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn reasons(readiness: &Readiness, freshness: &Reading) -> Vec<String> {
+        let troubles = Troubles {
+            held: vec!["crm"],
+            gaps: vec!["crm", "tickets"],
+        };
+        readiness.reasons(freshness, &troubles)
+    }
 
     #[test]
     fn every_reason_counts() {
@@ -93,24 +104,31 @@ mod tests {
             failed: false,
             stale: false,
         };
-        assert_eq!(readiness.reasons(&freshness), ["no snapshot is mapped yet"]);
+        assert_eq!(reasons(&readiness, &freshness), ["no snapshot is mapped yet"]);
         readiness.set_mapped();
-        assert_eq!(readiness.reasons(&freshness), Vec::<&str>::new());
+        assert_eq!(reasons(&readiness, &freshness), Vec::<String>::new());
         freshness.stale = true;
-        assert_eq!(readiness.reasons(&freshness).len(), 1);
+        assert_eq!(reasons(&readiness, &freshness).len(), 1);
         assert!(readiness.is_electable());
         freshness.caught_up = false;
         assert_eq!(
-            readiness.reasons(&freshness),
+            reasons(&readiness, &freshness),
             ["a feed has not caught up with its source yet"]
         );
         freshness.caught_up = true;
         readiness.drain();
         assert!(!readiness.is_electable());
-        assert_eq!(readiness.reasons(&freshness).len(), 2);
+        assert_eq!(reasons(&readiness, &freshness).len(), 2);
         readiness.set_damaged();
-        assert_eq!(readiness.reasons(&freshness).len(), 3);
+        assert_eq!(reasons(&readiness, &freshness).len(), 3);
         readiness.clear_damaged();
-        assert_eq!(readiness.reasons(&freshness).len(), 2);
+        assert_eq!(reasons(&readiness, &freshness).len(), 2);
+        freshness.gap = true;
+        freshness.held = true;
+        let reasons = reasons(&readiness, &freshness).join("; ");
+        assert!(
+            reasons.contains("(crm, tickets)") && reasons.contains("(crm) and waits"),
+            "{reasons}"
+        );
     }
 }

@@ -12,7 +12,7 @@ use super::door::Door;
 use super::listener::Local;
 use crate::callers::{Meters, Outcome};
 use crate::index::Suffixes;
-use crate::replica::freshness::Reading;
+use crate::replica::freshness::{Reading, Troubles};
 use crate::tenant::Tenant;
 
 /// The longest time over which a rate is shown.
@@ -59,7 +59,8 @@ pub(super) struct Status<'a> {
     pub(super) door: &'a Door,
     pub(super) bodies: &'a Bodies,
     pub(super) freshness: &'a Reading,
-    pub(super) reasons: &'a [&'static str],
+    pub(super) troubles: &'a Troubles<'a>,
+    pub(super) reasons: &'a [String],
     pub(super) uptime: Duration,
     /// What the metric of a name counts or gauges, over all its labels.
     pub(super) counted: &'a dyn Fn(&str) -> Option<f64>,
@@ -106,7 +107,9 @@ impl Status<'_> {
             "connected": self.freshness.connected,
             "source_lag_ms": self.freshness.lag_ms,
             "gap": self.freshness.gap,
+            "gap_feeds": self.troubles.gaps,
             "held": self.freshness.held,
+            "held_feeds": self.troubles.held,
             "log": {
                 "bytes": self.count("ringside_replica_log_bytes"),
                 "failed": self.freshness.failed,

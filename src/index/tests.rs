@@ -297,7 +297,7 @@ fn run(phones: &Phones, steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Delete { id } => {
                 let id = format!("c{id}");
-                writer.delete(seq, &id, 0, &[]);
+                writer.delete(seq, &id, Origin::default());
                 written.remove(&id);
             }
             Step::Publish => {
@@ -383,7 +383,7 @@ fn when_the_owner_leaves_the_next_claimant_answers() {
     }
     writer.publish();
     assert_eq!(index.read(|view| view.find(1).map(ids)), ["b"]);
-    writer.delete(3, "b", 0, &[]);
+    writer.delete(3, "b", Origin::default());
     assert_eq!(index.read(|view| view.find(1).map(ids)), ["b"], "not visible yet");
     writer.publish();
     assert_eq!(index.read(|view| view.find(1).map(ids)), ["a"]);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Current, Index, Merge, State};
+use crate::customer::record::Origin;
 use crate::customer::{Record, Schema};
 use crate::overlay::{Entry, Overlay};
-use crate::snapshot::{MappedSnapshot, Stream};
+use crate::snapshot::{MappedSnapshot, SnapshotError, Stream};
 
 /// Writes changes and makes them visible. There is one for an index.
 #[derive(Debug)]
@@ -46,10 +47,15 @@ impl Writer {
             if let Ok(Some(entry)) = pinned.customer(id, u64::MAX) {
                 return read(match entry {
                     Entry::Customer(bytes) => Record::open(bytes).ok().map(Known::Customer),
-                    Entry::Tombstone { stream, position } => Some(Known::Deleted {
+                    Entry::Tombstone {
+                        stream,
+                        position,
+                        marks,
+                    } => Some(Known::Deleted(Origin {
                         stream: *stream,
                         position,
-                    }),
+                        marks,
+                    })),
                 });
             }
         }
@@ -62,17 +68,30 @@ impl Writer {
         self.put(seq, record.id(), entry, record.claims().map(|claim| claim.key));
     }
 
-    /// Writes the deletion of `id` as the change `seq`, which is greater than every one before.
-    pub fn delete(&mut self, seq: u64, id: &str, stream: u16, position: &[u8]) {
-        self.put(
-            seq,
-            id,
-            Entry::Tombstone {
-                stream,
-                position: position.into(),
-            },
-            std::iter::empty(),
-        );
+    /// Writes the deletion of `id`, of which `origin` tells, as the change `seq`, which is greater than every one before.
+    pub fn delete(&mut self, seq: u64, id: &str, origin: Origin<'_>) {
+        self.put(seq, id, Entry::tombstone(origin), std::iter::empty());
+    }
+
+    /// Calls `visit` with every record that is served, changes that are not visible yet included, and with some that are
+    /// no longer: of a customer that changed, those of the layers below too. Reads the whole snapshot.
+    ///
+    /// # Errors
+    /// The snapshot is damaged: of what is behind the damage nothing was visited.
+    pub fn every(&self, visit: &mut dyn FnMut(&Record<'_>)) -> Result<(), SnapshotError> {
+        let state = self.index.state.load();
+        for overlay in [Some(&state.active), state.sealed.as_ref()].into_iter().flatten() {
+            let pinned = overlay.pin();
+            for (_, entry) in pinned.customers(u64::MAX).flatten() {
+                if let Some(record) = entry.record() {
+                    visit(&record);
+                }
+            }
+        }
+        for record in state.snapshot.records() {
+            visit(&record?);
+        }
+        Ok(())
     }
 
     fn put(&mut self, seq: u64, id: &str, entry: Entry, claims: impl Iterator<Item = u64>) {
@@ -211,11 +230,6 @@ pub struct Over {
 pub enum Known<'a> {
     /// Its record.
     Customer(Record<'a>),
-    /// It was deleted, by this stream at this position.
-    Deleted {
-        /// As in a record's origin.
-        stream: u16,
-        /// As in a record's origin.
-        position: &'a [u8],
-    },
+    /// It was deleted: by which stream where, and up to where others had delivered it.
+    Deleted(Origin<'a>),
 }

@@ -3,20 +3,20 @@
 use std::borrow::Borrow;
 
 use serde_json::Value;
-use smallvec::SmallVec;
 
 use super::change::{Change, PartChange, without_content};
 use super::graves::Grave;
+use super::known::{Known, is_seen};
 use super::log::Entry;
 use super::parts;
 use super::state::{SchemaFrom, json};
 use super::{ChangeError, Mark, Replica, StreamId, Word};
 use crate::customer::document::{self, Strictness};
-use crate::customer::record::{Claim, MOST_POSITION, Marks, Origin, Part, TooLarge};
+use crate::customer::record::{Claim, MOST_POSITION, Marks, Origin, TooLarge};
 use crate::customer::schema::SchemaError;
 use crate::customer::{Customer, Record, Refusal, Schema};
-use crate::index::{Found, Known as Stored};
-use crate::intake::Intake;
+use crate::index::Found;
+use crate::intake::{Intake, Recorded};
 
 /// What became of a change.
 #[derive(Debug)]
@@ -27,7 +27,8 @@ pub enum Outcome {
     Seen,
     /// It is a part of a customer that is not known yet, and waits for it.
     Parked,
-    /// A heartbeat, or a sample that was compared; nothing was changed.
+    /// A heartbeat, a sample that was compared, or a part that is gone and will be looked for with its batch; nothing was
+    /// changed yet.
     Noted,
     /// It was passed over, because a person has said so of the feed.
     Dropped,
@@ -77,41 +78,6 @@ impl Refused {
     }
 }
 
-/// What is known of a customer ahead of a change.
-enum Known {
-    Nothing,
-    Deleted {
-        stream: u16,
-        position: SmallVec<[u8; 16]>,
-    },
-    Customer(Before),
-}
-
-/// A customer ahead of a change.
-struct Before {
-    stream: u16,
-    position: SmallVec<[u8; 16]>,
-    marks: Marks,
-    claims: Vec<Claim>,
-    json: Vec<u8>,
-}
-
-impl Before {
-    /// Whether the document is as new as `origin`.
-    fn covers(&self, origin: Origin<'_>) -> bool {
-        is_seen(self.stream, &self.position, origin)
-            || self.marks.covers(Part::DOCUMENT, origin.stream, origin.position)
-    }
-
-    fn origin<'a>(&'a self, marks: &'a [u8]) -> Origin<'a> {
-        Origin {
-            stream: self.stream,
-            position: &self.position,
-            marks,
-        }
-    }
-}
-
 impl Replica {
     /// Applies `change`, which stands at `position` of `stream`: bytes that are greater the later it is, at most 127.
     pub fn apply(&mut self, stream: StreamId, position: &[u8], change: impl Borrow<Change>) -> Outcome {
@@ -136,8 +102,11 @@ impl Replica {
             Change::Delete { id } => Ok(self.delete(origin, id)),
             Change::Part { customer_id, part } => self.part(origin, customer_id, part.clone()),
             Change::Schema { attributes } => self.set_schema(origin, attributes),
-            // Nobody's part until it is looked for.
-            Change::Gone(_) | Change::Heartbeat => Ok(Outcome::Noted),
+            Change::Gone(part) => {
+                self.gone.note(origin, part.clone());
+                Ok(Outcome::Noted)
+            }
+            Change::Heartbeat => Ok(Outcome::Noted),
             Change::Sample { customer } => self.compare(origin, customer),
         }
     }
@@ -165,20 +134,18 @@ impl Replica {
         let limits = self.intake.limits();
         let read = document::read(json, &self.state.schema, Strictness::Feed, limits)?;
         let mut customer = read.customer;
+        if self.gone.is_of_another(&customer, origin) {
+            self.take_gone();
+        }
         let (before, claims, mut marks) = match self.known(&customer.id) {
             Known::Nothing => (None, Vec::new(), Marks::default()),
-            Known::Deleted { stream, position } => {
-                if is_seen(stream, &position, origin) {
+            Known::Deleted(deleted) => {
+                if deleted.covers(origin) {
                     return Ok(Outcome::Seen);
                 }
-                // With the customer everything went that its stream had delivered of it until then.
-                let mut marks = Marks::default();
-                for part in [Part::CASES, Part::INTERACTIONS] {
-                    marks.set(part, stream, &position, true);
-                }
-                (None, Vec::new(), marks)
+                (None, Vec::new(), deleted.into_marks(origin))
             }
-            Known::Customer(before) => {
+            Known::Customer(mut before) => {
                 if before.covers(origin) {
                     return Ok(Outcome::Seen);
                 }
@@ -190,12 +157,8 @@ impl Replica {
                 } else {
                     Some(self.read_stored(&before.json)?)
                 };
-                let mut marks = before.marks;
-                if before.stream != origin.stream {
-                    marks.set(Part::DOCUMENT, before.stream, &before.position, false);
-                }
-                marks.retain(|mark| mark.part != Part::DOCUMENT || mark.stream != origin.stream);
-                (stored, before.claims, marks)
+                let claims = std::mem::take(&mut before.claims);
+                (stored, claims, before.into_marks(origin))
             }
         };
         marks = parts::settle(&mut customer, before.as_ref(), marks, origin, limits);
@@ -224,45 +187,45 @@ impl Replica {
     }
 
     fn delete(&mut self, origin: Origin<'_>, id: &str) -> Outcome {
-        let is_known = match self.known(id) {
+        let known = self.known(id);
+        let is_seen = match &known {
             Known::Nothing => false,
-            Known::Deleted { stream, position } => {
-                if is_seen(stream, &position, origin) {
-                    return Outcome::Seen;
-                }
-                false
-            }
-            Known::Customer(before) => {
-                if before.covers(origin) {
-                    return Outcome::Seen;
-                }
-                true
-            }
+            Known::Deleted(deleted) => deleted.covers(origin),
+            Known::Customer(before) => before.covers(origin),
         };
-        if is_known && let Some(outcome) = self.guarded(origin.stream) {
+        if is_seen {
+            return Outcome::Seen;
+        }
+        if matches!(known, Known::Customer(_))
+            && let Some(outcome) = self.guarded(origin.stream)
+        {
             return outcome;
         }
         // Also of a customer that is not known: an older upsert may still be on its way.
         let seq = self.writer.seq() + 1;
+        let ended = self.state.parked.end(id, origin);
+        let marks = known.ended(origin, &ended).to_bytes();
+        let origin = Origin {
+            marks: &marks,
+            ..origin
+        };
         self.batch.push(seq, Entry::Deleted { origin, id });
-        self.writer.delete(seq, id, origin.stream, origin.position);
+        self.writer.delete(seq, id, origin);
         self.state.graves.dig(id, Grave::new(seq, origin, self.now_ms));
-        self.state.parked.take(id);
         Outcome::Applied(seq)
     }
 
     fn part(&mut self, origin: Origin<'_>, id: &str, change: PartChange) -> Result<Outcome, Refused> {
+        let (part, list) = (change.part(), change.list());
+        if !change.is_deletion() && self.gone.has_of_another(part, origin) {
+            self.take_gone();
+        }
         let before = match self.known(id) {
-            Known::Deleted { stream, position } if is_seen(stream, &position, origin) => {
-                return Ok(Outcome::Seen);
-            }
-            Known::Nothing | Known::Deleted { .. } => return self.park(origin, id, change),
+            Known::Deleted(deleted) if deleted.covers_part(part, list, origin) => return Ok(Outcome::Seen),
+            Known::Nothing | Known::Deleted(_) => return self.park(origin, id, change),
             Known::Customer(before) => before,
         };
-        let (part, list) = (change.part(), change.list());
-        if before.marks.covers(part, origin.stream, origin.position)
-            || before.marks.covers(list, origin.stream, origin.position)
-        {
+        if before.covers_part(part, list, origin) {
             return Ok(Outcome::Seen);
         }
         let mut customer = self.read_stored(&before.json)?;
@@ -272,12 +235,19 @@ impl Replica {
         self.write(before.origin(&marks.to_bytes()), &customer, &before.claims)
     }
 
-    fn park(&mut self, origin: Origin<'_>, id: &str, change: PartChange) -> Result<Outcome, Refused> {
+    pub(super) fn park(
+        &mut self,
+        origin: Origin<'_>,
+        id: &str,
+        change: PartChange,
+    ) -> Result<Outcome, Refused> {
         let parked = &mut self.state.parked;
         if parked.covers(id, origin, &change) {
             return Ok(Outcome::Seen);
         }
-        if parked.len() >= self.settings.parked_max {
+        // What takes away something that waits comes in its place.
+        let has_place = change.is_deletion() && parked.has(id, change.part());
+        if parked.len() >= self.settings.parked_max && !has_place {
             return Err(Refused::UnknownCustomer(parked.len()));
         }
         let entry = Entry::Parked {
@@ -296,6 +266,22 @@ impl Replica {
         customer: &Customer,
         before: &[Claim],
     ) -> Result<Outcome, Refused> {
+        let recorded = self.recorded(origin, customer, before)?;
+        if self.moves(customer, &recorded.claims, before)
+            && let Some(outcome) = self.guarded(origin.stream)
+        {
+            return Ok(outcome);
+        }
+        self.store(&recorded)
+    }
+
+    /// The record that the next change makes of `customer`, which had the claims `before`.
+    pub(super) fn recorded(
+        &self,
+        origin: Origin<'_>,
+        customer: &Customer,
+        before: &[Claim],
+    ) -> Result<Recorded, Refused> {
         let seq = self.writer.seq() + 1;
         let since = |key: crate::number::Key| {
             before
@@ -303,19 +289,18 @@ impl Replica {
                 .find(|claim| claim.key == key.raw())
                 .map_or(seq, |claim| claim.since)
         };
-        let recorded = self
-            .intake_of(origin)
-            .record(customer, &self.state.schema, origin, since)?;
-        if self.moves(customer, &recorded.claims, before)
-            && let Some(outcome) = self.guarded(origin.stream)
-        {
-            return Ok(outcome);
-        }
+        let intake = self.intake_of(origin);
+        Ok(intake.record(customer, &self.state.schema, origin, since)?)
+    }
+
+    /// Writes `recorded` as the next change.
+    pub(super) fn store(&mut self, recorded: &Recorded) -> Result<Outcome, Refused> {
+        let seq = self.writer.seq() + 1;
         self.counters.numbers_unclaimed(recorded.unclaimed.len());
         let record = Record::open(&recorded.bytes).map_err(|_| Refused::Damaged)?;
         self.batch.push(seq, Entry::Customer(record.bytes()));
         self.writer.upsert(seq, &record);
-        self.state.graves.fill(&customer.id);
+        self.state.graves.fill(record.id());
         Ok(Outcome::Applied(seq))
     }
 
@@ -396,7 +381,7 @@ impl Replica {
         };
         let mut found = match self.known(&id) {
             Known::Customer(before) => Some(self.read_stored(&before.json)?),
-            Known::Nothing | Known::Deleted { .. } => None,
+            Known::Nothing | Known::Deleted(_) => None,
         };
         if let (Some(expected), Some(found)) = (&mut expected, &mut found) {
             // What the sample does not speak of is not compared.
@@ -424,39 +409,9 @@ impl Replica {
         Ok(Outcome::Noted)
     }
 
-    fn read_stored(&self, json: &[u8]) -> Result<Customer, Refused> {
+    pub(super) fn read_stored(&self, json: &[u8]) -> Result<Customer, Refused> {
         let json: Value = serde_json::from_slice(json).map_err(|_| Refused::Damaged)?;
         let limits = self.intake.limits();
         Ok(document::read(&json, &self.state.schema, Strictness::Feed, limits)?.customer)
     }
-
-    fn known(&self, id: &str) -> Known {
-        let deleted = |stream, position: &[u8]| Known::Deleted {
-            stream,
-            position: SmallVec::from_slice(position),
-        };
-        self.writer.current(id, |current| match current {
-            None => self
-                .state
-                .graves
-                .get(id)
-                .map_or(Known::Nothing, |grave| deleted(grave.stream, &grave.position)),
-            Some(Stored::Deleted { stream, position }) => deleted(stream, position),
-            Some(Stored::Customer(record)) => {
-                let origin = record.origin();
-                Known::Customer(Before {
-                    stream: origin.stream,
-                    position: SmallVec::from_slice(origin.position),
-                    marks: Marks::from_bytes(origin.marks),
-                    claims: record.claims().collect(),
-                    json: record.json().to_vec(),
-                })
-            }
-        })
-    }
-}
-
-/// Whether what came from `position` of `stream` is as new as `origin`: positions compare only within one stream.
-fn is_seen(stream: u16, position: &[u8], origin: Origin<'_>) -> bool {
-    stream == origin.stream && position >= origin.position
 }

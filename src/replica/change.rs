@@ -54,7 +54,7 @@ pub enum Change {
         /// What became of it.
         part: PartChange,
     },
-    /// A case or an interaction is gone whose customer the source does not name.
+    /// A case or an interaction is gone whose customer the source does not name: it is looked for with the batch.
     Gone(PartGone),
     /// Another schema.
     Schema {

@@ -14,11 +14,16 @@ const COMMIT_SECONDS: [f64; 12] = [
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0,
 ];
 
+/// Upper bounds of the time that it takes to read every customer, in seconds.
+const GONE_SECONDS: [f64; 9] = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
 /// What the replica counts.
 #[derive(Debug, Clone)]
 pub struct Counters {
     changes: IntCounterVec,
     samples: IntCounterVec,
+    gone: IntCounterVec,
+    gone_seconds: Histogram,
     attributes_left_out: IntCounter,
     numbers_unclaimed: IntCounter,
     parked: IntGauge,
@@ -65,9 +70,23 @@ impl Counters {
         for outcome in ["equal", "different"] {
             samples.with_label_values(&[outcome]);
         }
+        let gone = metrics.counters(
+            "ringside_replica_gone_total",
+            "Cases and interactions that were gone without a word whose they were, by what became of them.",
+            &["outcome"],
+        )?;
+        for outcome in ["taken", "parked", "nobody", "refused"] {
+            gone.with_label_values(&[outcome]);
+        }
         Ok(Counters {
             changes,
             samples,
+            gone,
+            gone_seconds: metrics.histogram(
+                "ringside_replica_gone_seconds",
+                "Time that it took to look for cases and interactions that were gone, for all of a batch at once.",
+                &GONE_SECONDS,
+            )?,
             attributes_left_out: metrics.counter(
                 "ringside_replica_attributes_left_out_total",
                 "Attribute values left out of a change because their type does not allow them.",
@@ -146,6 +165,14 @@ impl Counters {
         self.samples.with_label_values(&[outcome]).inc();
     }
 
+    pub(super) fn gone(&self, outcome: &str, count: usize) {
+        self.gone.with_label_values(&[outcome]).inc_by(count as u64);
+    }
+
+    pub(super) fn looked(&self, took: Duration) {
+        self.gone_seconds.observe(took.as_secs_f64());
+    }
+
     pub(super) fn attributes_left_out(&self, count: usize) {
         self.attributes_left_out.inc_by(count as u64);
     }
@@ -184,6 +211,14 @@ impl Counters {
 
     pub(super) fn samples(&self, outcome: &str) -> u64 {
         self.samples.with_label_values(&[outcome]).get()
+    }
+
+    pub(super) fn gone_as(&self, outcome: &str) -> u64 {
+        self.gone.with_label_values(&[outcome]).get()
+    }
+
+    pub(super) fn looks(&self) -> u64 {
+        self.gone_seconds.get_sample_count()
     }
 
     pub(super) fn left_out(&self) -> u64 {

@@ -73,6 +73,15 @@ pub struct Reading {
     pub stale: bool,
 }
 
+/// Feeds of which something waits for a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Troubles<'f> {
+    /// Those that are held.
+    pub held: Vec<&'f str>,
+    /// Those with a gap.
+    pub gaps: Vec<&'f str>,
+}
+
 impl Reading {
     /// Whether nothing but age can be what makes it stale.
     pub fn is_only_old(&self) -> bool {
@@ -213,6 +222,19 @@ impl Freshness {
         pulses.filter_map(|pulse| Some((pulse.name.as_str(), pulse.course.load_full()?)))
     }
 
+    /// Which feeds have a gap and which are held.
+    pub fn troubles(&self) -> Troubles<'_> {
+        let with = |told: fn(&Pulse) -> &AtomicBool| {
+            let pulses = self.pulses.iter();
+            let pulses = pulses.filter(|pulse| told(pulse).load(Ordering::Relaxed));
+            pulses.map(|pulse| pulse.name.as_str()).collect()
+        };
+        Troubles {
+            held: with(|pulse| &pulse.held),
+            gaps: with(|pulse| &pulse.gap),
+        }
+    }
+
     /// The feed `name` has lost its source.
     pub fn lost(&self, name: &str) {
         if let Some(pulse) = self.pulse(name) {
@@ -312,6 +334,23 @@ mod tests {
                 failed: false,
                 stale: false
             }
+        );
+    }
+
+    #[test]
+    fn troubles_are_told_by_name() {
+        let freshness = Freshness::new(["a", "b", "c"], 10, Instant::now());
+        assert_eq!(freshness.troubles(), Troubles::default());
+        freshness.set_troubles(["b", "c"].into_iter(), ["c"].into_iter(), false);
+        let expected = Troubles {
+            held: vec!["c"],
+            gaps: vec!["b", "c"],
+        };
+        assert_eq!(freshness.troubles(), expected);
+        freshness.set_troubles([].into_iter(), ["a"].into_iter(), false);
+        assert_eq!(
+            (freshness.troubles().held, freshness.troubles().gaps),
+            (vec!["a"], vec![])
         );
     }
 

@@ -10,10 +10,9 @@ use crate::customer::record::Origin;
 /// A deletion.
 #[derive(Debug)]
 pub(super) struct Grave {
-    /// As in a record's origin.
-    pub(super) stream: u16,
-    /// As in a record's origin.
-    pub(super) position: Box<[u8]>,
+    stream: u16,
+    position: Box<[u8]>,
+    marks: Box<[u8]>,
     seq: u64,
     at_ms: i64,
 }
@@ -24,8 +23,18 @@ impl Grave {
         Grave {
             stream: origin.stream,
             position: origin.position.into(),
+            marks: origin.marks.into(),
             seq,
             at_ms,
+        }
+    }
+
+    /// By which stream and where, and up to where others had delivered the customer.
+    pub(super) fn origin(&self) -> Origin<'_> {
+        Origin {
+            stream: self.stream,
+            position: &self.position,
+            marks: &self.marks,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::change::PartChange;
-use crate::customer::record::Origin;
+use crate::customer::record::{Origin, Part};
 
 /// A part that waits.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +60,25 @@ impl Parked {
         taken
     }
 
+    /// `customer` was deleted by `origin`: takes what waits for it, but for what the same stream has delivered from behind.
+    pub(super) fn end(&mut self, customer: &str, origin: Origin<'_>) -> Vec<Orphan> {
+        let is_later =
+            |orphan: &Orphan| orphan.stream == origin.stream && *orphan.position > *origin.position;
+        let (later, ended): (Vec<_>, Vec<_>) = self.take(customer).into_iter().partition(is_later);
+        self.count += later.len();
+        if !later.is_empty() {
+            self.orphans.insert(customer.into(), later);
+        }
+        ended
+    }
+
+    /// Whether something waits that is said of `part` of `customer`.
+    pub(super) fn has(&self, customer: &str, part: Part) -> bool {
+        self.of(customer)
+            .iter()
+            .any(|orphan| orphan.change.part() == part)
+    }
+
     /// Everything that waits, and for whom.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Orphan)> {
         self.orphans
@@ -77,10 +96,10 @@ impl Parked {
 mod tests {
     use super::*;
     use crate::customer::Case;
-    use crate::replica::change::Part;
+    use crate::replica::change::Part as Change;
 
     fn case(id: &str) -> PartChange {
-        PartChange::Case(Part::Put(Case {
+        PartChange::Case(Change::Put(Case {
             id: id.into(),
             ..Case::default()
         }))
@@ -100,7 +119,10 @@ mod tests {
         assert_eq!((parked.len(), parked.of("a").len()), (2, 2));
         assert!(parked.covers("a", at(b"3"), &case("k")) && !parked.covers("a", at(b"4"), &case("k")));
         assert!(!parked.covers("b", at(b"1"), &case("k")));
-        assert_eq!(parked.take("a").len(), 2);
+        assert!(parked.has("a", case("l").part()) && !parked.has("b", case("l").part()));
+        assert_eq!(parked.end("a", at(b"2")).len(), 1, "that of 3 came from behind");
+        assert_eq!((parked.len(), parked.of("a").len()), (1, 1));
+        assert_eq!(parked.take("a").len(), 1);
         assert_eq!((parked.len(), parked.iter().count()), (0, 0));
     }
 }

@@ -105,15 +105,11 @@ impl Recovery {
                 }
             }
             Entry::Deleted { origin, id } => {
-                self.state.parked.take(id);
+                self.state.parked.end(id, origin);
                 let grave = Grave::new(seq, origin, at_ms);
                 self.state.graves.dig(id, grave);
                 if is_over {
-                    let version = Version::Tombstone {
-                        stream: origin.stream,
-                        position: origin.position.into(),
-                    };
-                    self.put(seq, id, version, std::iter::empty());
+                    self.put(seq, id, Version::tombstone(origin), std::iter::empty());
                 }
             }
             Entry::Schema { origin, json } => {
@@ -135,8 +131,8 @@ impl Recovery {
                 // An import's own place is as its snapshot says.
                 let known = self.state.streams.len();
                 match self.state.streams.get_mut(place) {
-                    // A copy's place is in its snapshot alone: the log had nothing but its name.
-                    Some(known) if place > 0 && stream.token.is_empty() && is_same_life(known, &stream) => {}
+                    // A life is registered without a place; a copy's header may know of one.
+                    Some(known) if stream.token.is_empty() && is_same_life(known, &stream) => {}
                     Some(known) if place > 0 => *known = stream,
                     Some(_) => {}
                     None if place == known => self.state.streams.push(stream),
@@ -181,4 +177,56 @@ impl Recovery {
 
 fn is_same_life(one: &Stream, other: &Stream) -> bool {
     one.stream == other.stream && one.incarnation == other.incarnation
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::replica::state::json;
+    use crate::snapshot::layout::LogPlace;
+    use crate::snapshot::writer::{Facts, SnapshotWriter};
+
+    fn life(stream: &str, incarnation: &str, token: &str) -> Stream {
+        Stream {
+            stream: stream.into(),
+            incarnation: incarnation.into(),
+            token: token.into(),
+        }
+    }
+
+    /// Where to resume the life that a header knows `behind copy`, once a log has said `later` of its place in the list.
+    fn resumed(later: &[Stream]) -> Vec<String> {
+        let streams = [life("import", "", ""), life("crm", "one", "behind copy")];
+        let facts = Facts {
+            generation: 1,
+            seq: 0,
+            created_at_ms: 0,
+            schema: &Schema::default(),
+            streams: &streams,
+            log: LogPlace::default(),
+        };
+        let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
+        let bytes = writer.finish(&facts).unwrap().0.into_inner();
+        let snapshot = MappedSnapshot::in_memory(bytes).unwrap();
+        let mut recovery = Recovery::over(&snapshot, Overlay::new(), 0);
+        for stream in later {
+            let json = &json(stream);
+            recovery.entry(1, Entry::Stream { place: 1, json }, 0).unwrap();
+        }
+        let streams = recovery.state.streams.into_iter();
+        streams.map(|stream| stream.token).collect()
+    }
+
+    #[test]
+    fn a_life_that_is_registered_without_a_place_keeps_that_of_the_copy() {
+        assert_eq!(resumed(&[life("crm", "one", "")]), ["", "behind copy"]);
+        assert_eq!(resumed(&[life("crm", "one", "later")]), ["", "later"]);
+        // Another life has a beginning of its own.
+        assert_eq!(resumed(&[life("crm", "two", "")]), ["", ""]);
+        assert_eq!(resumed(&[life("tickets", "one", "")]), ["", ""]);
+    }
 }

@@ -3,14 +3,16 @@
 mod crash;
 mod deliveries;
 mod golden;
+mod gone;
 mod model;
+mod tombstones;
 
 use std::io::Cursor;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Change, Counters, Outcome, Replica, Settings, StreamId, guard};
+use super::{Change, Counters, Outcome, PartGone, Replica, Settings, StreamId, guard};
 use crate::customer::document::Limits;
 use crate::customer::{Record, Schema};
 use crate::index::{Found, Index, Ownership};

@@ -253,8 +253,17 @@ fn a_feed_that_deletes_masses_waits_for_somebody_and_answers_go_on() {
     );
     assert_eq!(wire::get(server.admin, "/electable").status, 200);
     let url = format!("http://{}", server.admin);
+    let status = wire::get(server.admin, "/status").json();
+    assert_eq!(
+        (&status["held_feeds"], &status["gap_feeds"]),
+        (&json!(["main"]), &json!([]))
+    );
     let said = run(&["status", "--admin", &url]);
-    assert!((said.out + &said.err).contains("accept --feed"));
+    let said = said.out + &said.err;
+    assert!(
+        said.contains("accept --feed") && said.contains("main: deletes"),
+        "{said}"
+    );
     assert_eq!(
         post_to(&server, "/v1/changes", upsert("new", 500).to_string().as_bytes()).status,
         409

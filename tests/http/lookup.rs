@@ -1,6 +1,7 @@
 //! The native lookup: what is read, what is answered.
 
 use ringside::callers::{Attestation, Flag, TreatmentRule};
+use ringside::customer::record::Origin;
 use ringside::customer::{Record, Schema};
 use ringside::index::Mode;
 use serde_json::json;
@@ -353,7 +354,7 @@ fn a_record_of_an_older_schema_is_told_in_the_present_order() {
 #[test]
 fn a_customer_who_is_deleted_is_gone() {
     let mut centre = centre(&Plan::default());
-    centre.writer.delete(101, "c-1842", 0, &[]);
+    centre.writer.delete(101, "c-1842", Origin::default());
     centre.writer.publish();
     let running = serve(&centre);
     assert_eq!(

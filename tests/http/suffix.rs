@@ -1,5 +1,6 @@
 //! Callers found by the last digits of their number.
 
+use ringside::customer::record::Origin;
 use ringside::customer::{Record, Schema};
 use ringside::index::Mode;
 use serde_json::{Value, json};
@@ -126,10 +127,10 @@ fn several_numbers_own_numbers_and_what_is_withheld_or_short_match_nobody() {
     assert_eq!(look("6754110")["match"], "suffix");
     centre.writer.publish();
     assert_eq!(look("6754110")["match"], "none");
-    centre.writer.delete(102, "c-9", 0, &[]);
+    centre.writer.delete(102, "c-9", Origin::default());
     centre.writer.publish();
     assert_eq!(look("6754110")["customer_id"], "c-1842");
-    centre.writer.delete(103, "c-1842", 0, &[]);
+    centre.writer.delete(103, "c-1842", Origin::default());
     centre.writer.publish();
     assert_eq!(look("6754110")["reason"], "invalid");
 }

@@ -118,3 +118,21 @@ fn last_digits_are_told_where_they_are_configured() {
         "suffixes: numbers that nobody has are found by their last 9 digits"
     );
 }
+
+#[test]
+fn feeds_that_wait_for_a_person_are_named() {
+    let mut status = status();
+    status["held"] = json!(true);
+    status["held_feeds"] = json!(["crm", "tickets"]);
+    status["gap"] = json!(true);
+    let lines = told(&status);
+    let starting = |start: &str| lines.iter().any(|line| line.starts_with(start));
+    assert!(starting("held: crm, tickets: deletes"), "{lines:#?}");
+    assert!(
+        starting("gaps: a feed: changes"),
+        "one of before names none: {lines:#?}"
+    );
+    status["held"] = json!(false);
+    status["gap"] = json!(false);
+    assert_eq!(told(&status), told(&self::status()));
+}

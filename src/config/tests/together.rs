@@ -10,6 +10,18 @@ fn values_that_do_not_fit_together_are_told() {
             "ringside.toml: `feed.cim.path`: expected the file to follow (kind is \"file\"), found \"\"",
         ),
         (
+            "[feed.cim]\nkind = 'debezium'\n[feed.cim.debezium]\ntransport = 'file'",
+            "`feed.cim.path`: expected the file to follow (debezium.transport is \"file\"), found \"\"",
+        ),
+        (
+            "[feed.cim]\nkind = 'debezium'\n[feed.cim.schema]\nfrom = 'attributes'",
+            "`feed.cim.schema.from`: expected \"\" (kind is \"debezium\": customers.attributes says what there is)",
+        ),
+        (
+            "[feed.cim]\nkind = 'debezium'\n[feed.cim.debezium]\nunavailable_value = ''",
+            "`feed.cim.debezium.unavailable_value`: expected 1 to 200 bytes, found \"\"",
+        ),
+        (
             "[listener.pbx]\nregion = 'GB'",
             "`listener.pbx.address`: expected an address of its own (listener.main.address has the same)",
         ),

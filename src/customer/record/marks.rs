@@ -26,7 +26,7 @@ const HEAD: usize = 11;
 const HASHED: u64 = 1 << 63;
 
 /// Something of a customer that is delivered by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Part(u64);
 
 impl Part {
@@ -133,6 +133,11 @@ impl Marks {
     /// Whether there is one of a single case or interaction.
     pub fn has_parts(&self) -> bool {
         self.0.iter().any(Mark::is_of_one_part)
+    }
+
+    /// Marks that all of it is gone.
+    pub fn end(&mut self) {
+        self.0.iter_mut().for_each(|mark| mark.gone = true);
     }
 
     /// Forgets the marks that `keep` does not hold on to.

@@ -10,7 +10,7 @@ use super::{Field, HEADER_LEN, Layout, MOST_BYTES, NO_CASE, SHARED, StoredClaim,
 use crate::customer::{Activity, Case, Claim, Customer, Interaction, Label, Phone, Schema};
 
 /// Where a record came from: the stream's place in the snapshot's list of streams, and the position in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Origin<'a> {
     /// Place in the list of streams; 0 is the import.
     pub stream: u16,

@@ -33,6 +33,9 @@ pub(super) struct Source {
     /// When the database made it, in milliseconds since 1970; 0 where that is not known.
     #[serde(default)]
     pub(super) ts_ms: Option<i64>,
+    /// Whether the change is one of a snapshot, and which: `first`, `true`, `last` and so on.
+    #[serde(default)]
+    snapshot: Value,
     #[serde(default)]
     pub(super) db: Option<String>,
     #[serde(default)]
@@ -59,6 +62,11 @@ impl Source {
         names.extend(db.map(|db| format!("{db}.{own}")));
         names.push(own);
         names
+    }
+
+    /// Whether a snapshot of everything begins with it.
+    pub(super) fn begins_snapshot(&self) -> bool {
+        self.snapshot == "first"
     }
 
     /// When the database made the change, in milliseconds since 1970.

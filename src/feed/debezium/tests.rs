@@ -75,6 +75,7 @@ fn items(value: &str) -> Vec<Item> {
 fn told(item: &Item) -> String {
     match item {
         Item::Nothing => "nothing".into(),
+        Item::Anew(what) => format!("anew: {what}"),
         Item::Truncated(what) => format!("truncated: {what}"),
         Item::Refused(refused) => format!("refused: {}", refused.reason),
         Item::Change { change, .. } => match change {

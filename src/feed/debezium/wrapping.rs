@@ -165,6 +165,7 @@ fn complete(payload: &mut Value, attributes: &Value) {
             "table": attribute("table"),
             "collection": attribute("collection"),
             "ts_ms": attribute("tsms").and_then(ms),
+            "snapshot": attribute("snapshot"),
         });
         envelope.insert("source".into(), source);
     }

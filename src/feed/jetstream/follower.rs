@@ -138,6 +138,7 @@ impl Follower {
                 }),
                 Item::Refused(unreadable) => out.push_back(Event::Refused(unreadable)),
                 Item::Truncated(why) => return Err(SourceError::Lost(why)),
+                Item::Anew(what) => tracing::warn!(what, "who was deleted meanwhile stays"),
                 Item::Nothing => {}
             }
         }

@@ -136,7 +136,7 @@ fn run_suffixes(digits: u8, on_conflict: OnConflict, moves: &[Move]) -> Result<(
             }
             Move::Step(Step::Delete { id }) => {
                 let id = format!("c{id}");
-                writer.delete(seq, &id, 0, &[]);
+                writer.delete(seq, &id, Origin::default());
                 written.remove(&id);
             }
             Move::Step(Step::Publish) => {
@@ -254,7 +254,7 @@ fn a_merge_writes_the_table_that_its_base_has_not() {
     assert_eq!(found(&index, 6_754_110), None);
     let merge = writer.seal().expect("something to merge");
     writer.install(merged(&merge, 3));
-    writer.delete(3, "bob", 0, &[]);
+    writer.delete(3, "bob", Origin::default());
     writer.publish();
     assert_eq!(found(&index, 6_754_110), None);
     let merge = writer.seal().expect("something to merge");
@@ -263,7 +263,7 @@ fn a_merge_writes_the_table_that_its_base_has_not() {
         found(&index, 6_754_110),
         Some((NUMBERS[0], vec!["ada".to_owned()]))
     );
-    writer.delete(4, "ada", 0, &[]);
+    writer.delete(4, "ada", Origin::default());
     writer.publish();
     assert_eq!(found(&index, 6_754_110), None, "gone");
 }

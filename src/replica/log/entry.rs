@@ -1,7 +1,7 @@
 //! The entries of a batch, byte by byte.
 //!
 //! ```text
-//! batch:  0  u8   version, 0       1  u8  1 = says anew all that earlier segments said beside customers
+//! batch:  0  u8   version, 1       1  u8  1 = says anew all that earlier segments said beside customers
 //!         2  i64  milliseconds since 1970 when it was written
 //!        10  …    entries
 //! entry:  0  u8   kind             1  u64 seq      9  u32  length      13  …  content
@@ -12,19 +12,22 @@
 //! | kind | entry | content |
 //! | --- | --- | --- |
 //! | 1 | customer | the record |
-//! | 2 | deleted | position; the customer's id |
+//! | 2 | deleted | position; `u16` length of the marks; marks as in a record; the customer's id |
 //! | 3 | schema | position; the schema as JSON |
 //! | 4 | stream | `u16` place in the list of streams; the stream as JSON, with where to resume it |
 //! | 5 | parked | position; `u16` length of the customer's id; the id; the part's change as JSON |
 //! | 6 | mark | the name of what is marked as JSON: a feed that is held, a gap |
 //! | 7 | line | `u64` which line of logs this is; `u64` the newest change ahead of it |
 //!
-//! The seq of kinds 4 to 7 is that of the change ahead of them.
+//! The seq of kinds 4 to 7 is that of the change ahead of them. Batches of version 0, in which a deletion has no marks nor
+//! their length, are read too.
 
 use super::LogError;
 use crate::customer::record::Origin;
 
-const VERSION: u8 = 0;
+const VERSION: u8 = 1;
+/// Deletions say by whom else their customers had been delivered from this version on.
+const MARKED: u8 = 1;
 const HEAD: usize = 10;
 const ENTRY_HEAD: usize = 13;
 
@@ -108,6 +111,10 @@ impl Batch {
             Entry::Customer(record) => self.bytes.extend_from_slice(record),
             Entry::Deleted { origin, id } => {
                 self.origin(origin);
+                // What marks take is bounded by how many there are.
+                let length = u16::try_from(origin.marks.len()).unwrap_or(0);
+                self.bytes.extend_from_slice(&length.to_le_bytes());
+                self.bytes.extend_from_slice(&origin.marks[..usize::from(length)]);
                 self.bytes.extend_from_slice(id.as_bytes());
             }
             Entry::Schema { origin, json } => {
@@ -157,13 +164,14 @@ pub(crate) struct Kept<'a> {
     pub(crate) anew: bool,
     /// Milliseconds since 1970.
     pub(crate) at_ms: i64,
+    version: u8,
     entries: &'a [u8],
 }
 
 impl<'a> Kept<'a> {
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Kept<'a>, LogError> {
         let head = bytes.get(..HEAD).ok_or(LogError::Batch("its head"))?;
-        if head[0] != VERSION {
+        if head[0] > VERSION {
             return Err(LogError::Version {
                 expected: VERSION,
                 found: head[0],
@@ -172,6 +180,7 @@ impl<'a> Kept<'a> {
         Ok(Kept {
             anew: head[1] != 0,
             at_ms: head[2..].try_into().map_or(0, i64::from_le_bytes),
+            version: head[0],
             entries: &bytes[HEAD..],
         })
     }
@@ -183,7 +192,7 @@ impl<'a> Kept<'a> {
             if rest.is_empty() {
                 return None;
             }
-            let read = take(&mut rest);
+            let read = take(&mut rest, self.version);
             if read.is_err() {
                 rest = &[];
             }
@@ -192,17 +201,24 @@ impl<'a> Kept<'a> {
     }
 }
 
-fn take<'a>(rest: &mut &'a [u8]) -> Result<(u64, Entry<'a>), LogError> {
+fn take<'a>(rest: &mut &'a [u8], version: u8) -> Result<(u64, Entry<'a>), LogError> {
     let kind = bytes(rest, 1)?[0];
     let seq = number(rest)?;
     let length = bytes(rest, 4)?.try_into().map_or(0, u32::from_le_bytes);
     let mut content = bytes(rest, usize::try_from(length).unwrap_or(usize::MAX))?;
     let entry = match kind {
         1 => Entry::Customer(content),
-        2 => Entry::Deleted {
-            origin: origin(&mut content)?,
-            id: text(content)?,
-        },
+        2 => {
+            let mut origin = origin(&mut content)?;
+            if version >= MARKED {
+                let length = usize::from(short(&mut content)?);
+                origin.marks = bytes(&mut content, length)?;
+            }
+            Entry::Deleted {
+                origin,
+                id: text(content)?,
+            }
+        }
         3 => Entry::Schema {
             origin: origin(&mut content)?,
             json: content,
@@ -276,7 +292,17 @@ mod tests {
         };
         let mut batch = Batch::new(true);
         batch.push(1, Entry::Customer(b"record"));
-        batch.push(2, Entry::Deleted { origin, id: "c-1" });
+        let by_others = Origin {
+            marks: b"marks",
+            ..origin
+        };
+        batch.push(
+            2,
+            Entry::Deleted {
+                origin: by_others,
+                id: "c-1",
+            },
+        );
         batch.push(3, Entry::Schema { origin, json: b"{}" });
         batch.push(
             3,

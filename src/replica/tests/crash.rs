@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::model::{Op, equals, line, model, op};
+use super::model::{Op, apply_op, equals, model, op};
 use super::*;
 use crate::durable::fault::{Disk, Fault, Lost};
 use crate::replica::{LOG, compaction};
@@ -57,10 +57,7 @@ impl Node {
     fn apply(&mut self, ops: &[Op], from: usize, to: usize) {
         let stream = self.replica.stream("main", "one").unwrap();
         for (nth, op) in ops.iter().enumerate().take(to).skip(from) {
-            let line = line(op, nth + 1).to_string();
-            let decoded = Change::decode(line.as_bytes()).unwrap();
-            let position = decoded.position.unwrap().to_be_bytes();
-            let outcome = self.replica.apply(stream, &position, decoded.change);
+            let outcome = apply_op(&mut self.replica, stream, op, nth + 1);
             assert!(
                 !matches!(outcome, Outcome::Refused(_) | Outcome::Held),
                 "{outcome:?}"
@@ -233,6 +230,7 @@ fn every_step_may_be_the_last() {
             open: true,
         },
         upsert(1, 2),
+        Op::Gone { case: 0 },
         Op::Delete { id: 0 },
         upsert(2, 3),
         Op::Upsert {
@@ -255,7 +253,7 @@ fn every_step_may_be_the_last() {
         Act::Merge,
         Act::Merge,
         Act::Reopen,
-        Act::Apply(1),
+        Act::Apply(2),
     ];
     let steps = run(&ops, &acts, &[]).unwrap();
     assert!(steps > 40, "{steps}");

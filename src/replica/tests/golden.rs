@@ -1,6 +1,8 @@
-//! A folder that this version wrote, kept for the tests of later ones: snapshot, change log, and what they come to.
+//! Folders that this version and those before wrote, kept for the tests of later ones: snapshot, change log, and what they
+//! come to.
 //!
-//! `RINGSIDE_WRITE_GOLDEN=1 cargo test --lib golden` writes it anew, which is right only where the format's version changes.
+//! `RINGSIDE_WRITE_GOLDEN=1 cargo test --lib golden` writes it anew, which is right only where the format's version changes,
+//! into a folder of another name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +10,13 @@ use std::path::{Path, PathBuf};
 use super::crash::Node;
 use super::*;
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden/node-0")
+/// What this version writes.
+const PRESENT: &str = "node-1";
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/golden")
+        .join(name)
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -51,7 +58,8 @@ fn case(position: u64, customer: &str, title: &str) -> Value {
     json!({"op": "case", "position": position, "customer_id": customer, "case": {"id": "k", "title": title}})
 }
 
-/// Two streams, a schema, a generation, and behind it a deletion, parts and a part that waits.
+/// Two streams, a schema, a generation, and behind it a deletion, parts, a part that waits, and a deletion by one stream
+/// of what the other had delivered.
 fn write(dir: &Path) {
     let mut node = Node::open(dir).unwrap();
     let schema =
@@ -80,18 +88,35 @@ fn write(dir: &Path) {
     apply_all(&mut node, "crm", &swapped);
     node.replica.gap("tickets");
     node.replica.commit().unwrap();
+    apply_all(&mut node, "tickets", &[upsert("d", 9, NUMBERS[3], "tin")]);
+    let gone = json!({"op": "delete", "position": 8, "id": "d"});
+    apply_all(&mut node, "crm", &[gone]);
 }
 
 #[test]
 fn what_this_version_wrote_is_read() {
     if std::env::var_os("RINGSIDE_WRITE_GOLDEN").is_some() {
-        let _none = fs::remove_dir_all(golden());
-        fs::create_dir_all(golden()).unwrap();
-        write(&golden());
-        let _lock = fs::remove_file(golden().join("LOCK"));
+        let _none = fs::remove_dir_all(golden(PRESENT));
+        fs::create_dir_all(golden(PRESENT)).unwrap();
+        write(&golden(PRESENT));
+        let _lock = fs::remove_file(golden(PRESENT).join("LOCK"));
     }
+    let mut node = is_read(PRESENT, ["", "behind 1", "behind 1"]);
+    assert_eq!(document(&node.index, "d"), None);
+    let tickets = node.replica.stream("tickets", "one").unwrap();
+    let again = upsert("d", 9, NUMBERS[3], "tin");
+    assert!(matches!(apply(&mut node.replica, tickets, &again), Outcome::Seen));
+}
+
+/// A deletion knew of its own stream alone then.
+#[test]
+fn what_version_0_wrote_is_read() {
+    is_read("node-0", ["", "behind 3", "behind 2"]);
+}
+
+fn is_read(name: &str, places: [&str; 3]) -> Node {
     let dir = tempfile::tempdir().unwrap();
-    copy(&golden(), dir.path());
+    copy(&golden(name), dir.path());
     let mut node = Node::open_with_gaps(dir.path()).unwrap();
     assert_eq!(node.index.snapshot().header().customers, 3);
     assert_eq!(owner(&node.index, NUMBERS[0]).as_deref(), Some("b"));
@@ -111,7 +136,7 @@ fn what_this_version_wrote_is_read() {
         .iter()
         .map(|stream| stream.token.as_str())
         .collect();
-    assert_eq!(tokens, ["", "behind 3", "behind 2"]);
+    assert_eq!(tokens, places);
     // What was seen is seen, by customer, by part, and of who is gone.
     for (stream, line) in [
         ("crm", upsert("a", 6, NUMBERS[3], "x")),
@@ -125,4 +150,5 @@ fn what_this_version_wrote_is_read() {
             "{line}"
         );
     }
+    node
 }

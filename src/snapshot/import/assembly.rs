@@ -187,7 +187,8 @@ impl<'a> Assembly<'a> {
             checkpoints.end()?;
         }
         let mut counts = self.manifest.counts;
-        if self.writer.customers() == 0 {
+        // A source may have nobody yet, or nobody any more; whether that may be served is judged.
+        if self.writer.customers() == 0 && self.target.copy_of.is_none() {
             return Err(ImportError::NoCustomers {
                 rows: counts.rows,
                 first: self.notes.first_refused()?,

@@ -1,7 +1,16 @@
 //! Real servers, and Ringside beside them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a failing step fails the test, and says so"
+)]
+
+pub mod debezium;
 pub mod mongod;
 pub mod nats;
+pub mod postgres;
 pub mod ringside;
 pub mod wait;
 

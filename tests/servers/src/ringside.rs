@@ -103,6 +103,11 @@ impl Ringside {
         Ringside::spawn(self.folder.clone(), self.config.clone())
     }
 
+    /// Where callers and feeds connect.
+    pub fn callers(&self) -> SocketAddr {
+        self.callers
+    }
+
     /// Its process.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)

@@ -143,6 +143,30 @@ fn whoever_had_the_id_or_the_part_has_it_no_more() {
 }
 
 #[test]
+fn a_snapshot_that_begins_is_told_whichever_table_it_begins_with() {
+    let of = |table: &str, snapshot: Value| {
+        let mut source = postgres(table);
+        source["snapshot"] = snapshot;
+        all_told(&event("r", source, json!(null), json!({"id": 1, "name": "Ada"})))
+    };
+    let told = of("customers", json!("first"));
+    assert!(
+        told[0].starts_with("anew") && told[1].starts_with("upsert"),
+        "{told:?}"
+    );
+    assert!(of("other", json!("first"))[0].starts_with("anew"));
+    for within in [
+        json!("true"),
+        json!("last"),
+        json!("incremental"),
+        json!(true),
+        json!(null),
+    ] {
+        assert_eq!(of("customers", within).len(), 1);
+    }
+}
+
+#[test]
 fn documents_are_read_in_either_extended_json() {
     let of = |after: &str| only(&event("c", mongodb(), json!(null), json!(after)));
     let canonical = r#"{"_id":{"$oid":"65f1a2b3c4d5e6f708192a3b"},"firstName":"Ada","createdAt":{"$date":{"$numberLong":"1772360430123"}}}"#;

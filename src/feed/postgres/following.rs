@@ -1,0 +1,388 @@
+//! Following: what arrives, what has to be asked for beside it, and how far behind we are.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use pgwire_replication::Lsn;
+use tokio::time::{Instant, sleep_until};
+
+use super::catalogue::{self, end_of_log, kinds};
+use super::changes::{Changes, Followed, Missing, Step, place};
+use super::checks;
+use super::copying::{attributes, select_one};
+use super::facts::{Facts, IdentityBy, Publication, Table};
+use super::identity::{fingerprint, read_columns};
+use super::pgoutput::Relation;
+use super::session::Session;
+use super::settings::Settings;
+use super::stream::{Arrival, Streaming};
+use super::wanted::found_by;
+use crate::feed::mapping::Mapping;
+use crate::feed::source::{Event, SourceError};
+
+/// How often it is said that there is nothing more.
+const TICK: Duration = Duration::from_secs(1);
+/// How often it is looked whether the tables and the publication are still what they were.
+const CHECK: Duration = Duration::from_secs(60);
+
+/// What is followed, and how it was when that began.
+pub(super) struct Subject<'a> {
+    pub(super) session: &'a Session,
+    pub(super) facts: &'a Facts,
+    pub(super) settings: &'a Settings,
+    pub(super) mapping: &'a Mapping,
+    pub(super) fingerprint: u64,
+}
+
+pub(super) struct Following {
+    streaming: Streaming,
+    changes: Changes,
+    publication: Publication,
+    ready: VecDeque<Event>,
+    /// What is being done; it begins anew where whoever waited for it stopped.
+    work: Option<Work>,
+    /// Everything ahead of this has arrived.
+    reached: Lsn,
+    /// Where one can go on, as was said last.
+    placed: Lsn,
+    lag: Lag,
+    tick: Instant,
+    check: Instant,
+}
+
+enum Work {
+    Read(Missing),
+    Kinds(Relation),
+    Schema(Lsn),
+    Tick,
+    Check,
+}
+
+/// How far behind we are: the time since which not everything has arrived that the server had.
+#[derive(Debug)]
+struct Lag {
+    /// As of when everything has arrived.
+    as_of: Instant,
+    /// Where the log ended at a time, and whether it has arrived is not known.
+    asked: Option<(Instant, Lsn)>,
+}
+
+impl Lag {
+    /// The log ended at `end`.
+    fn ask(&mut self, now: Instant, end: Lsn) {
+        self.asked.get_or_insert((now, end));
+    }
+
+    /// Everything ahead of `reached` has arrived. Whether that is news.
+    fn reach(&mut self, reached: Lsn) -> bool {
+        match self.asked {
+            Some((at, end)) if reached >= end => {
+                self.as_of = at;
+                self.asked = None;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn ms(&self, now: Instant) -> u64 {
+        if self.asked.is_none() {
+            return 0;
+        }
+        let behind = now.saturating_duration_since(self.as_of);
+        u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Following {
+    pub(super) async fn new(
+        streaming: Streaming,
+        from: Lsn,
+        publication: Publication,
+        subject: &Subject<'_>,
+    ) -> Result<Following, SourceError> {
+        let mut tables = HashMap::new();
+        for (target, table) in &subject.facts.tables {
+            let Some(table) = table else { continue };
+            let followed = Followed {
+                entity: target.entity,
+                schema: target.schema.clone(),
+                name: target.name.clone(),
+                columns: read_columns(&publication, table, target, subject.mapping)
+                    .map(|column| (column.name.clone(), column.type_oid))
+                    .collect(),
+                key: key(table, subject.mapping.id_paths(target.entity)),
+            };
+            tables.insert(table.oid, followed);
+        }
+        let now = Instant::now();
+        let kinds = kinds(subject.session).await?;
+        Ok(Following {
+            streaming,
+            changes: Changes::new(subject.mapping.clone(), tables, kinds),
+            publication,
+            ready: VecDeque::new(),
+            work: None,
+            reached: from,
+            placed: from,
+            lag: Lag {
+                as_of: now,
+                asked: None,
+            },
+            tick: now,
+            check: now + CHECK,
+        })
+    }
+
+    /// What comes next. Whoever waits may stop.
+    pub(super) async fn next(&mut self, subject: &Subject<'_>) -> Result<Event, SourceError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
+            if self.work.is_some() {
+                self.work(subject).await?;
+                continue;
+            }
+            if Instant::now() >= self.check {
+                self.work = Some(Work::Check);
+                continue;
+            }
+            tokio::select! {
+                biased;
+                arrival = self.streaming.next() => self.take(arrival?)?,
+                () = sleep_until(self.tick.min(self.check)) => {
+                    if Instant::now() >= self.tick {
+                        self.work = Some(Work::Tick);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everything ahead of `place` is durable.
+    pub(super) fn confirm(&self, place: Lsn) {
+        self.streaming.confirm(place);
+    }
+
+    pub(super) async fn close(self) {
+        self.streaming.close().await;
+    }
+
+    fn take(&mut self, arrival: Arrival) -> Result<(), SourceError> {
+        match arrival {
+            Arrival::Message(message) => {
+                self.tick = Instant::now() + TICK;
+                match self.changes.take(message)? {
+                    Step::Events(events) => self.deliver(events),
+                    Step::Read(missing) => self.work = Some(Work::Read(missing)),
+                    Step::Kinds(relation) => self.work = Some(Work::Kinds(relation)),
+                    Step::Schema(end) => self.work = Some(Work::Schema(end)),
+                }
+            }
+            // In the middle of a transaction the server is ahead of what it has sent.
+            Arrival::Reached(lsn) if !self.changes.is_within() => self.reach(lsn),
+            Arrival::Reached(_) => {}
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, events: Vec<Event>) {
+        for event in events {
+            if let Event::Place { token, .. } = &event
+                && let Ok(lsn) = token.parse()
+            {
+                self.placed = lsn;
+                self.reach(lsn);
+            }
+            self.ready.push_back(event);
+        }
+    }
+
+    fn reach(&mut self, lsn: Lsn) {
+        self.reached = self.reached.max(lsn);
+        if self.lag.reach(self.reached) {
+            let idle = self.idle();
+            self.ready.extend(idle);
+        }
+    }
+
+    /// That there is nothing more, and where one can go on.
+    fn idle(&mut self) -> Vec<Event> {
+        let lag_ms = Some(self.lag.ms(Instant::now()));
+        let mut events = Vec::new();
+        if self.changes.is_within() {
+            return events;
+        }
+        if self.reached > self.placed {
+            self.placed = self.reached;
+            events.push(place(self.reached));
+        }
+        events.push(Event::Idle { lag_ms });
+        events
+    }
+
+    async fn work(&mut self, subject: &Subject<'_>) -> Result<(), SourceError> {
+        match &self.work {
+            Some(Work::Read(missing)) => {
+                let document = self.read(missing, subject).await?;
+                if let Some(Work::Read(missing)) = self.work.take() {
+                    let events = self.changes.found(missing, document);
+                    self.deliver(events);
+                }
+            }
+            Some(Work::Kinds(_)) => {
+                let kinds = kinds(subject.session).await?;
+                if let Some(Work::Kinds(relation)) = self.work.take() {
+                    self.changes.learn(kinds);
+                    self.changes.describe(relation)?;
+                }
+            }
+            Some(Work::Schema(end)) => {
+                let end = *end;
+                let kinds = kinds(subject.session).await?;
+                let facts = subject.facts;
+                let documents =
+                    attributes(subject.session, facts, &self.publication, subject.mapping, &kinds).await?;
+                self.work = None;
+                let events = self.changes.schema(&documents, end);
+                self.deliver(events);
+            }
+            Some(Work::Tick) => {
+                let now = Instant::now();
+                let end = end_of_log(subject.session).await?;
+                self.work = None;
+                self.tick = now + TICK;
+                let was_behind = self.lag.asked.is_some();
+                self.lag.ask(now, end);
+                // What has just been asked may be on its way; what was asked a while ago is late.
+                if self.lag.reach(self.reached) || was_behind {
+                    let idle = self.idle();
+                    self.ready.extend(idle);
+                }
+            }
+            Some(Work::Check) => {
+                self.check(subject).await?;
+                self.work = None;
+                self.check = Instant::now() + CHECK;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The row of which something did not come, as it is now.
+    async fn read(
+        &self,
+        missing: &Missing,
+        subject: &Subject<'_>,
+    ) -> Result<Option<serde_json::Value>, SourceError> {
+        let tables = &subject.facts.tables;
+        let found = tables.iter().find_map(|(target, table)| {
+            let table = table.as_ref().filter(|table| table.oid == missing.relation)?;
+            Some((target, table))
+        });
+        let Some((target, table)) = found.filter(|_| !missing.key.is_empty()) else {
+            return Err(SourceError::Lost(
+                "a row came of which something did not, and without a key to read it by".into(),
+            ));
+        };
+        let columns = self.changes.read_columns(missing.relation);
+        let sql = select_one(target, table, &columns, &missing.key);
+        let rows = subject.session.rows("reading a row again", &sql).await?;
+        let texts = rows.into_iter().next();
+        Ok(texts.map(|texts| self.changes.document_of(missing.relation, &texts)))
+    }
+
+    /// Whether everything is still what it was: a table that is no longer published changes without a word.
+    async fn check(&self, subject: &Subject<'_>) -> Result<(), SourceError> {
+        let settings = subject.settings;
+        let targets: Vec<_> = subject
+            .facts
+            .tables
+            .iter()
+            .map(|(target, _)| target.clone())
+            .collect();
+        let facts =
+            catalogue::facts(subject.session, &targets, &settings.publication, &settings.slot).await?;
+        checks::check(&facts, settings, subject.mapping)?;
+        let now = facts
+            .publication
+            .as_ref()
+            .map(|publication| fingerprint(&facts, publication, settings, subject.mapping));
+        if now == Some(subject.fingerprint) {
+            return Ok(());
+        }
+        Err(SourceError::Lost(
+            "the publication, or a followed table or its columns, was altered, and changes may be missing"
+                .into(),
+        ))
+    }
+}
+
+/// The columns by which a row of `table` is read again.
+fn key(table: &Table, id_paths: &[String]) -> Vec<String> {
+    let mut key: Vec<String> = Vec::new();
+    for identity in &table.identities {
+        if let IdentityBy::Columns(columns) = &identity.by {
+            key.extend(
+                columns
+                    .iter()
+                    .filter(|column| !key.contains(column))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+        }
+    }
+    if key.is_empty() {
+        key = found_by(table, id_paths)
+            .into_iter()
+            .map(|column| column.name.clone())
+            .collect();
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::tests::table;
+    use super::*;
+
+    #[test]
+    fn behind_is_what_has_not_arrived_of_what_was_there() {
+        let start = Instant::now();
+        let after = |ms: u64| start + Duration::from_millis(ms);
+        let mut lag = Lag {
+            as_of: start,
+            asked: None,
+        };
+        assert_eq!(lag.ms(after(5000)), 0, "nobody has asked");
+        lag.ask(after(1000), Lsn(100));
+        assert!(!lag.reach(Lsn(99)));
+        assert_eq!(lag.ms(after(3000)), 3000);
+        lag.ask(after(3000), Lsn(500));
+        assert!(
+            lag.reach(Lsn(100)),
+            "the first question counts until it is answered"
+        );
+        assert_eq!(lag.ms(after(3000)), 0);
+        lag.ask(after(4000), Lsn(600));
+        assert_eq!(
+            lag.ms(after(4500)),
+            3500,
+            "everything has arrived as of the first question"
+        );
+        assert!(lag.reach(Lsn(700)) && !lag.reach(Lsn(700)));
+    }
+
+    #[test]
+    fn a_row_is_read_again_by_its_identity() {
+        let mut table = table(&["id", "name"]);
+        let paths = ["id".to_owned()];
+        assert_eq!(key(&table, &paths), ["id"]);
+        table.identities[0].by = IdentityBy::Full;
+        assert_eq!(key(&table, &paths), ["id"]);
+        table.identities[0].by = IdentityBy::Columns(["a", "b"].map(str::to_owned).into());
+        assert_eq!(key(&table, &paths), ["a", "b"]);
+    }
+}
