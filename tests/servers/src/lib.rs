@@ -8,6 +8,7 @@
 )]
 
 pub mod debezium;
+pub mod mongod;
 pub mod nats;
 pub mod postgres;
 pub mod ringside;
