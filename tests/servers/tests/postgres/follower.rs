@@ -188,8 +188,7 @@ impl Follower {
                 Err(other) => {
                     self.following = false;
                     self.away.push(other.to_string());
-                    let moment = Duration::from_millis(20);
-                    self.runtime.block_on(async { tokio::time::sleep(moment).await });
+                    self.runtime.block_on(servers::wait::moment());
                 }
             }
         }
