@@ -19,6 +19,7 @@ mod output;
 mod pin;
 mod program;
 mod progress;
+mod relay;
 mod reload;
 mod rollback;
 mod serve;
@@ -57,6 +58,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
     match command {
         Command::Demo(arguments) => demo::run(&arguments, out),
         Command::Serve(arguments) => serve::run(&arguments, out),
+        Command::Relay(arguments) => relay::run(&arguments),
         Command::Snapshot(command) => match command {
             SnapshotCommand::Copy(arguments) => snapshot::copy::run(&arguments, out),
             SnapshotCommand::Build(arguments) => snapshot::build::run(&arguments, out),

@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::callers::{Answers, TreatmentRule};
+use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
-use crate::{feed, http, index, number, telemetry};
+use crate::{feed, http, index, number, relay, telemetry};
 
 pub use changes::{Change, Uptake};
 pub use error::{ConfigError, Origin};
@@ -63,6 +64,8 @@ pub struct Config {
     pub phones: index::Ownership,
     /// Where changes come from.
     pub feed: Named<feed::Settings>,
+    /// What publishes a feed's source to a stream.
+    pub relay: relay::Settings,
     /// What an answer holds.
     pub answers: Answers,
     /// How callers are treated; the first rule whose conditions hold decides.
@@ -111,6 +114,19 @@ impl Config {
             sources.push((format!("feed.{name}.numbers"), feed.numbers.clone()));
         }
         sources
+    }
+
+    /// The same where who owns a number has been decided by the feeds, if it was left to them: nodes that follow one system
+    /// of record have another history each, and what it says of its customers in common.
+    fn with_owner(mut self) -> Config {
+        if self.phones.owner == Owner::Auto {
+            self.phones.owner = if self.feed.values().any(feed::Settings::copies) {
+                Owner::NewestCustomer
+            } else {
+                Owner::NewestClaim
+            };
+        }
+        self
     }
 
     /// The file of keys.

@@ -22,6 +22,7 @@ mod rejects;
 mod runner;
 mod secret;
 pub mod secure;
+mod signals;
 pub mod source;
 pub(crate) mod sources;
 mod streamed;
@@ -39,8 +40,9 @@ pub use debezium::Debezium;
 pub use decode::{Decode, Item, Message, Native};
 pub use mapping::Mapping;
 pub use push::{PushRefused, Pushed, Pushes};
-pub use runner::{Compaction, FeedError, Feeds, Installer, Places, Running};
+pub use runner::{Compaction, FeedError, Feeds};
 pub use secret::Secret;
+pub use signals::{Installer, Places, Running};
 
 /// One feed: `[feed.NAME]` of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -130,6 +132,11 @@ impl Settings {
             interactions: self.interactions.clone(),
             schema: self.schema.clone(),
         }
+    }
+
+    /// Whether its source is copied as a whole where it is met for the first time, or has lost its history.
+    pub fn copies(&self) -> bool {
+        matches!(self.kind, Kind::Mongodb | Kind::Postgres | Kind::Jetstream)
     }
 
     /// Whether cases or interactions are in collections or tables of their own.

@@ -13,7 +13,7 @@ mod source;
 use source::{tokens, used_modules};
 
 /// The modules, line by line: a module may use those on lines below its own, and none beside it.
-const LINES: [&[&str]; 16] = [
+const LINES: [&[&str]; 17] = [
     &["main"],
     &["cli"],
     &["app"],
@@ -21,6 +21,7 @@ const LINES: [&[&str]; 16] = [
     &["http"],
     &["callers", "pop"],
     &["tenant"],
+    &["relay"],
     &["feed"],
     &["replica"],
     &["index"],

@@ -201,7 +201,7 @@ impl Rules {
                 Mode::Shared => "shared",
             },
             owner: match ownership.owner {
-                Owner::NewestClaim => "newest_claim",
+                Owner::NewestClaim | Owner::Auto => "newest_claim",
                 Owner::NewestCustomer => "newest_customer",
             },
             on_conflict: match ownership.on_conflict {
@@ -295,7 +295,7 @@ fn why(
             format!("{why}: all claimants answer")
         }
         (Verdict::Owner, _) => match ownership.owner {
-            Owner::NewestClaim => "the newest claim of those that stand".to_owned(),
+            Owner::NewestClaim | Owner::Auto => "the newest claim of those that stand".to_owned(),
             Owner::NewestCustomer => "the customer created last of those that stand".to_owned(),
         },
         (Verdict::Outranked, Some(owner)) => {
@@ -323,13 +323,13 @@ fn why(
 fn compared(loser: &Record<'_>, owner: &Record<'_>, key: Key, ownership: Ownership) -> String {
     let since = |record: &Record<'_>| record.claim(key.raw()).map_or(0, |claim| claim.since);
     match ownership.owner {
-        Owner::NewestClaim if since(owner) == since(loser) => {
+        Owner::NewestClaim | Owner::Auto if since(owner) == since(loser) => {
             format!(
                 "has claimed it as long (seq {}), and the greater id decides",
                 since(owner)
             )
         }
-        Owner::NewestClaim => format!(
+        Owner::NewestClaim | Owner::Auto => format!(
             "has the newer claim (seq {}, this one {})",
             since(owner),
             since(loser)

@@ -25,6 +25,8 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Run the service
     Serve(ServeArguments),
+    /// Read a feed's source once, and publish it to a NATS stream that any number of servers follow
+    Relay(RelayArguments),
     /// Build, look at, check, export and compare snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -69,6 +71,15 @@ pub(super) struct ConfigFile {
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RelayArguments {
+    /// The feed whose source is read; without it that of relay.feed
+    #[arg(long, value_name = "NAME")]
+    pub(super) feed: Option<String>,
     #[command(flatten)]
     pub(super) config: ConfigFile,
 }

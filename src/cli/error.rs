@@ -35,6 +35,12 @@ pub(super) enum CliError {
     /// The configuration, by which a server that runs is looked for.
     #[error("{0}\nA server that runs goes on with the configuration that it had; ask it with --admin URL.")]
     Whom(ConfigError),
+    /// A relay.
+    #[error(transparent)]
+    Relay(#[from] crate::relay::RelayError),
+    /// A relay of a feed that it cannot read.
+    #[error("{0}")]
+    NotRelayed(String),
     /// The log's settings.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),

@@ -10,7 +10,7 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 30] = [
+const TOLD: [&str; 31] = [
     "age_ms",
     "bodies",
     "candidate",
@@ -20,6 +20,7 @@ const TOLD: [&str; 30] = [
     "created_at_ms",
     "customers",
     "damaged",
+    "feeds",
     "gap",
     "gap_feeds",
     "generation",
@@ -122,6 +123,14 @@ fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
             .into_iter()
             .map(|line| ("listener".to_owned(), line)),
     );
+    for (name, course) in status
+        .get("feeds")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        rows.push((format!("feed {name}"), doing(course)));
+    }
     rows.push(("reload".to_owned(), reload(status, now_ms).unwrap_or_default()));
     for (name, value) in status.iter().filter(|(name, _)| !TOLD.contains(&name.as_str())) {
         flatten(&name.replace('_', " "), value, &mut rows);
@@ -219,6 +228,15 @@ fn held(status: &Map<String, Value>) -> Option<String> {
     Some(format!(
         "{names}: deletes or moves too many customers; look at its source, then `ringside accept --feed NAME`"
     ))
+}
+
+/// What a feed does, and why where there is something to be said.
+fn doing(course: &Value) -> String {
+    let said = |key: &str| course.get(key).and_then(Value::as_str).unwrap_or_default();
+    match (said("state"), said("message")) {
+        (state, "") => state.to_owned(),
+        (state, message) => format!("{state}: {message}"),
+    }
 }
 
 /// Feeds of which changes may be missing; nothing where there are none.

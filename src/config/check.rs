@@ -1,5 +1,6 @@
 //! What types cannot say: ranges, and keys that need or exclude one another.
 
+mod sources;
 mod streams;
 
 use std::ops::RangeInclusive;
@@ -37,6 +38,7 @@ impl Unfit {
 pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     listeners(config)?;
     feeds(config)?;
+    streams::relay(&config.relay)?;
     within(
         "data.scrub_interval_s",
         config.data.scrub_interval_s,
@@ -212,8 +214,10 @@ fn feeds(config: &Config) -> Result<(), Unfit> {
         if feed.kind == Kind::Postgres {
             postgres(name, feed)?;
         }
+        sources::source(name, feed)?;
         within(&format!("feed.{name}.poll_ms"), feed.poll_ms, 10..=60_000)
-    })
+    })?;
+    sources::together(config)
 }
 
 fn debezium(name: &str, feed: &feed::Settings) -> Result<(), Unfit> {

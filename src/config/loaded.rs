@@ -71,6 +71,7 @@ impl Loaded {
             expected: unfit.expected,
             found: unfit.found,
         })?;
+        let config = config.with_owner();
         Ok(Loaded {
             config,
             file,

@@ -167,7 +167,7 @@ fn wrong_values_are_told_with_line_expected_and_found() {
         (
             "[feed.main]\nkind = 'kafka'",
             "ringside.toml:2: `feed.main.kind`: expected in this version one of \"none\", \"file\", \"http\", \
-             \"jetstream\", found \"kafka\"",
+             \"debezium\", \"mongodb\", \"postgres\", \"jetstream\", found \"kafka\"",
         ),
         (
             "[listener.main]\nsources = ['::1', '10.1.2.3/8']",
@@ -470,4 +470,25 @@ fn what_is_particular_to_a_source_may_be_said_by_the_environment() {
     assert_eq!(codes, ["480", "415", "212", "020"]);
     assert_eq!(main.numbers.extension_lengths, Some(vec![4]));
     assert_eq!(feed.double_zero_is_plus, Some(true));
+}
+
+#[test]
+fn who_owns_a_number_follows_from_the_feeds_where_nobody_says() {
+    use crate::index::Owner;
+    let owner = |text: &str| load(text, &[]).unwrap().phones.owner;
+    let mongodb = "[feed.main]\nkind = 'mongodb'\n[feed.main.mongodb]\nuri = 'mongodb://a'\ndatabase = 'd'\n";
+    assert_eq!(owner(""), Owner::NewestClaim);
+    assert_eq!(owner("[feed.main]\nkind = 'http'"), Owner::NewestClaim);
+    assert_eq!(owner(mongodb), Owner::NewestCustomer);
+    let said = format!("{mongodb}[phones]\nowner = 'newest_claim'");
+    assert_eq!(owner(&said), Owner::NewestClaim);
+    let other = mongodb.replace("feed.main", "feed.other");
+    let two = format!("{mongodb}{other}");
+    let refused = fault(&two, &[]);
+    assert!(
+        refused.contains("`feed.other.kind`") && refused.contains("feed.main copies"),
+        "{refused}"
+    );
+    let nobody = mongodb.replace("database = 'd'", "");
+    assert!(fault(&nobody, &[]).contains("feed.main.mongodb.database"));
 }

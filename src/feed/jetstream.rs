@@ -22,6 +22,7 @@ use super::source::{Event, Life, Rows, Source, SourceError, Standing};
 pub use connection::{ANSWER, Connection, Login, places};
 use follower::Follower;
 use place::Era;
+use seen::Lost;
 pub use seen::{Seen, Whole, message, place};
 use tail::Tail;
 
@@ -67,6 +68,10 @@ pub struct JetStream {
     reading: u64,
     connection: Option<Connection>,
     copy: Option<Whole>,
+    /// What a relay says up to this message of changes that are missing was told.
+    told: u64,
+    /// A number for what the stream is since it gave sequences away; 0: it did not.
+    rewritten: u64,
     follower: Option<Follower>,
     tail: Option<Tail>,
     ready: VecDeque<Event>,
@@ -94,6 +99,8 @@ impl JetStream {
             decode,
             connection: None,
             copy: None,
+            told: 0,
+            rewritten: 0,
             follower: None,
             tail: None,
             ready: VecDeque::new(),
@@ -129,7 +136,12 @@ impl JetStream {
             ));
         }
         match seen.lost(last) {
-            Some(lost) => Err(SourceError::Lost(lost)),
+            Some(Lost { why, is_rewritten }) => {
+                if is_rewritten {
+                    self.rewritten = seen.rewritten();
+                }
+                Err(SourceError::Lost(why))
+            }
             None => Ok(()),
         }
     }
@@ -164,7 +176,8 @@ impl Source for JetStream {
         let at = known.last().and_then(Era::parse).map(|(_, place)| place);
         let seen = Seen::look(&connection, &self.settings.stream, at).await?;
         self.connection = Some(connection);
-        Ok(seen.judge(self.reading, known))
+        self.told = seen.gap.as_ref().map_or(0, |(at, _)| *at);
+        Ok(seen.judge(self.reading, known, self.rewritten))
     }
 
     async fn begin_copy(&mut self) -> Result<Life, SourceError> {
@@ -211,7 +224,7 @@ impl Source for JetStream {
                 "what is known is of another stream, or was read under another configuration".into(),
             ));
         };
-        self.follower = Some(Follower::new(era, place, std::time::Instant::now()));
+        self.follower = Some(Follower::new(era, place, self.told, std::time::Instant::now()));
         self.quiet = Instant::now();
         self.look_behind().await
     }

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::rejects::Rejects;
-use super::runner::{Compaction, Signal, now_ms};
+use super::runner::{Compaction, now_ms};
+use super::signals::Signal;
 use crate::replica::Replica;
 use crate::replica::compaction::{self, Choice, CompactionError, Erasure, Load};
 use crate::snapshot::MappedSnapshot;

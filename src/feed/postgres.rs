@@ -21,6 +21,7 @@ mod types;
 mod wanted;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgwire_replication::Lsn;
@@ -58,8 +59,8 @@ pub struct Postgres {
 
 struct Connected {
     endpoint: Endpoint,
-    session: Session,
-    facts: Facts,
+    session: Arc<Session>,
+    facts: Arc<Facts>,
     /// Of the publication, tables and mapping; `None` where there is no publication yet.
     fingerprint: Option<u64>,
 }
@@ -156,8 +157,8 @@ impl Source for Postgres {
         let standing = identity::standing(&facts, known, fingerprint, &self.settings.slot);
         self.connected = Some(Connected {
             endpoint,
-            session,
-            facts,
+            session: Arc::new(session),
+            facts: Arc::new(facts),
             fingerprint,
         });
         Ok(standing)
@@ -176,7 +177,7 @@ impl Source for Postgres {
                 )));
             }
             created?;
-            connected.facts = self.look(&connected.session).await?;
+            connected.facts = Arc::new(self.look(&connected.session).await?);
             connected.fingerprint = self.fingerprint(&connected.facts);
         }
         let exists = connected.facts.slot.is_some();
@@ -227,28 +228,22 @@ impl Source for Postgres {
         wire.start(&start).await?;
         let streaming = Streaming::new(wire, place, connected.endpoint.silence);
         let subject = Subject {
-            session: &connected.session,
-            facts: &connected.facts,
-            settings: &self.settings,
-            mapping: &self.mapping,
+            session: Arc::clone(&connected.session),
+            facts: Arc::clone(&connected.facts),
+            publication: publication.clone(),
+            settings: self.settings.clone(),
+            mapping: self.mapping.clone(),
             fingerprint,
         };
-        self.following = Some(Following::new(streaming, place, publication.clone(), &subject).await?);
+        self.following = Some(Following::new(streaming, place, subject).await?);
         Ok(())
     }
 
     async fn next(&mut self) -> Result<Event, SourceError> {
-        let (Some(connected), Some(following)) = (&self.connected, &mut self.following) else {
-            return Err(not_connected());
-        };
-        let subject = Subject {
-            session: &connected.session,
-            facts: &connected.facts,
-            settings: &self.settings,
-            mapping: &self.mapping,
-            fingerprint: connected.fingerprint.ok_or_else(not_connected)?,
-        };
-        following.next(&subject).await
+        match &mut self.following {
+            Some(following) => following.next().await,
+            None => Err(not_connected()),
+        }
     }
 
     fn confirm(&mut self, token: &str) {

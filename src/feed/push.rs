@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::delivery::{Course, Delivered, Format, Sink};
-use super::runner::Signal;
+use super::signals::Signal;
 use crate::replica::{BATCH_BYTES, Replica};
 
 /// Posts that wait to be applied at once; more are refused.

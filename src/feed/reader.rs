@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use super::copies::{Copies, Copy, Published};
 use super::link::{Delivery, Known, Question, Word, Words};
 use super::pilot::{Act, Outcome, Patience, Pilot};
-use super::runner::{FeedError, Signal};
+use super::runner::FeedError;
+use super::signals::Signal;
 use super::source::{Event, Life, Source, SourceError, Standing};
 use crate::replica::Freshness;
 

@@ -1,5 +1,7 @@
 //! The thread that runs the feeds, and with them the replica and its compaction.
 
+mod network;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -11,17 +13,16 @@ use super::Settings;
 use super::copies::Copies;
 use super::delivery::{Format, Sink};
 use super::followed::Followed;
-use super::link::{Delivery, Question, Words};
+use super::link::Words;
 use super::merging::Merging;
 use super::push::{self, Post, PushRefused, Pushed, Pushes};
 use super::rejects::Rejects;
+use super::signals::{Installer, Places, Running, Signal};
 use super::sources::{self, Reading};
 use super::streamed::Streamed;
-use crate::replica::compaction::CompactionError;
-use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, Settings as Bounds, Word};
+use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica};
+use crate::snapshot::MappedSnapshot;
 use crate::snapshot::folder::Held;
-use crate::snapshot::layout::LogPlace;
-use crate::snapshot::{MappedSnapshot, Stream};
 
 /// How long the change log is left alone after a write that failed and may be tried again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
@@ -74,120 +75,6 @@ pub struct Feeds {
     received: Receiver<Signal>,
     /// The change log could not be written: nothing is applied ahead of this moment.
     blocked_until: Option<Instant>,
-}
-
-/// How far the feeds are.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// The newest change that was applied.
-    pub seq: u64,
-    /// The streams behind that of imports, each with where to resume it.
-    pub streams: Vec<Stream>,
-    /// Where the change log is.
-    pub log: LogPlace,
-}
-
-/// What the thread is told.
-#[derive(Debug)]
-pub(super) enum Signal {
-    Stop,
-    /// Another snapshot is the present one, and to be taken up in place of everything.
-    Replace {
-        snapshot: Arc<MappedSnapshot>,
-        cures: bool,
-        done: Sender<bool>,
-    },
-    /// Somebody wants to know how far the feeds are.
-    Places(Sender<Places>),
-    /// Somebody wants to know whether the change log goes on over a snapshot.
-    GoesOnOver {
-        place: LogPlace,
-        told: Sender<bool>,
-    },
-    Merged(Result<Arc<MappedSnapshot>, CompactionError>),
-    Post(Post),
-    /// The reader of a network feed has read something.
-    Delivered(Delivery),
-    /// It asks something.
-    Ask(Arc<str>, Question),
-    /// A person has looked at a feed that is held.
-    Release {
-        feed: String,
-        word: Word,
-        released: Sender<bool>,
-    },
-    /// The configuration has changed.
-    Set(Bounds),
-}
-
-/// Running feeds.
-#[derive(Debug)]
-pub struct Running {
-    signals: Sender<Signal>,
-    thread: JoinHandle<()>,
-    readers: Vec<JoinHandle<()>>,
-}
-
-/// Hands snapshots to the feeds' thread, which alone may take them up.
-#[derive(Debug, Clone)]
-pub struct Installer {
-    signals: Sender<Signal>,
-}
-
-impl Installer {
-    /// Has `snapshot`, which is the folder's present one, taken up in place of everything that is served, and waits for
-    /// it. Changes that it does not have are applied over it, and feeds go on where they are; `cures` where it is a whole
-    /// copy of the source. False where the feeds have stopped.
-    pub fn replace(&self, snapshot: Arc<MappedSnapshot>, cures: bool) -> bool {
-        let (done, taken_up) = channel();
-        let told = self.signals.send(Signal::Replace {
-            snapshot,
-            cures,
-            done,
-        });
-        told.is_ok() && taken_up.recv() == Ok(true)
-    }
-
-    /// Whether every change over a snapshot whose header says `place` is in the change log; `None` where the feeds have
-    /// stopped.
-    pub fn goes_on_over(&self, place: LogPlace) -> Option<bool> {
-        let (told, goes_on) = channel();
-        self.signals.send(Signal::GoesOnOver { place, told }).ok()?;
-        goes_on.recv().ok()
-    }
-
-    /// How far the feeds are; `None` where they have stopped.
-    pub fn places(&self) -> Option<Places> {
-        let (told, places) = channel();
-        self.signals.send(Signal::Places(told)).ok()?;
-        places.recv().ok()
-    }
-
-    /// Has the feed `name` go on, which is held; whether it was.
-    pub fn release(&self, name: &str, word: Word) -> Option<bool> {
-        let (released, told) = channel();
-        let feed = name.to_owned();
-        self.signals.send(Signal::Release { feed, word, released }).ok()?;
-        told.recv().ok()
-    }
-
-    /// Bounds the replica by `bounds` from now on.
-    pub fn set(&self, bounds: Bounds) {
-        // Where the feeds have stopped there is nothing to bound.
-        let _stopped = self.signals.send(Signal::Set(bounds));
-    }
-}
-
-impl Running {
-    /// Stops following, and waits until a merge that is under way is done.
-    pub fn stop(self) {
-        // Where the thread is gone already there is nobody to tell.
-        let _gone = self.signals.send(Signal::Stop);
-        let _panicked = self.thread.join();
-        for reader in self.readers {
-            let _panicked = reader.join();
-        }
-    }
 }
 
 impl Feeds {
@@ -368,80 +255,12 @@ impl Feeds {
         }
     }
 
-    /// Applies what readers have delivered, and makes all of it durable at once.
-    fn apply_streamed(&mut self) -> Result<(), LogError> {
-        if self.streamed.iter().all(|streamed| !streamed.has_work()) {
-            return Ok(());
-        }
-        let now_ms = now_ms();
-        let mut sink = Sink {
-            replica: &mut self.replica,
-            rejects: &mut self.rejects,
-            now_ms,
-        };
-        let applied = self
-            .streamed
-            .iter_mut()
-            .try_for_each(|streamed| streamed.apply(&mut sink))
-            .and_then(|()| self.replica.commit());
-        self.note(applied)?;
-        for streamed in &mut self.streamed {
-            streamed.committed(&self.freshness, now_ms);
-        }
-        Ok(())
-    }
-
-    /// Takes `delivery` and those that wait behind it; they are applied with the next look.
-    fn deliver(&mut self, delivery: Delivery) {
-        let mut next = Some(delivery);
-        while let Some(delivery) = next.take() {
-            if let Some(streamed) = self.streamed_of(&delivery.feed.clone()) {
-                streamed.take(delivery);
-            }
-            match self.received.try_recv() {
-                Ok(Signal::Delivered(delivery)) => next = Some(delivery),
-                // What came ahead of it is applied ahead of it.
-                Ok(other) => {
-                    let _noted = self.apply_streamed();
-                    self.again(other);
-                }
-                Err(_) => {}
-            }
-        }
-    }
-
     /// Receives `signal` out of turn.
     fn again(&mut self, signal: Signal) {
         if matches!(signal, Signal::Stop) {
             let _self_sent = self.signals.send(Signal::Stop);
         } else {
             self.receive(signal);
-        }
-    }
-
-    fn streamed_of(&mut self, feed: &str) -> Option<&mut Streamed> {
-        self.streamed.iter_mut().find(|streamed| *streamed.name == *feed)
-    }
-
-    fn answer_reader(&mut self, feed: &str, question: Question) {
-        // A reader that is gone needs no answer.
-        match question {
-            Question::Begin(told) => {
-                if let Some(nth) = self.streamed.iter().position(|streamed| *streamed.name == *feed) {
-                    let _gone = told.send(self.streamed[nth].begin(&self.replica));
-                }
-            }
-            Question::Gap(told) => {
-                self.replica.gap(feed);
-                let committed = self.replica.commit();
-                let _noted = self.note(committed);
-                let _gone = told.send(());
-            }
-            Question::Copy(incarnation, told) => {
-                let is_known = self.replica.stream(feed, &incarnation).is_ok();
-                let committed = self.replica.commit();
-                let _gone = told.send(self.note(committed).is_ok() && is_known);
-            }
         }
     }
 

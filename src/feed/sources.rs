@@ -10,7 +10,8 @@ use super::link::Words;
 use super::mongodb::MongoDb;
 use super::postgres::Postgres;
 use super::reader::Reader;
-use super::runner::{FeedError, Signal};
+use super::runner::FeedError;
+use super::signals::Signal;
 use super::source::Source;
 use super::{Kind, Settings};
 use crate::replica::Freshness;
@@ -26,36 +27,51 @@ pub(crate) struct Reading {
     pub(super) memory: usize,
 }
 
+/// What somebody does with a source, whichever it is.
+pub(crate) trait Take {
+    /// What comes of it.
+    type Taken;
+
+    /// Takes `source`; `has_parts` where a copy of it has customers and their parts apart.
+    fn take<S: Source + Send + 'static>(self, source: S, has_parts: bool) -> Self::Taken;
+}
+
+/// Hands the source of the feed `name` to `take`; `None` where it has none of the network.
+pub(crate) fn open<T: Take>(name: &str, settings: &Settings, take: T) -> Option<T::Taken> {
+    let (tls, mapping) = (settings.tls.clone(), settings.mapping());
+    if settings.is_jetstream() {
+        let (decode, fingerprint) = (settings.decoder(), mapping.fingerprint());
+        let source = JetStream::new(name, settings.jetstream.clone(), tls, decode, fingerprint);
+        // Rows of a relay's copy come as its source had them.
+        return Some(take.take(source, true));
+    }
+    Some(match settings.kind {
+        Kind::Postgres => take.take(
+            Postgres::new(settings.postgres.clone(), tls, mapping),
+            settings.has_parts(),
+        ),
+        Kind::Mongodb => take.take(
+            MongoDb::new(settings.mongodb.clone(), tls, mapping),
+            settings.has_parts(),
+        ),
+        _ => return None,
+    })
+}
+
 /// Has the source of a feed read; `None` where it has none of the network.
 ///
 /// # Errors
 /// No thread is to be had.
 pub(super) fn read(settings: &Settings, reading: Reading) -> Result<Option<JoinHandle<()>>, FeedError> {
-    if settings.is_jetstream() {
-        let source = JetStream::new(
-            &reading.feed,
-            settings.jetstream.clone(),
-            settings.tls.clone(),
-            settings.decoder(),
-            settings.mapping().fingerprint(),
-        );
-        // Rows of a relay's copy come as its source had them.
-        return reading.by(source, true);
-    }
-    match settings.kind {
-        Kind::Postgres => {
-            let source = Postgres::new(
-                settings.postgres.clone(),
-                settings.tls.clone(),
-                settings.mapping(),
-            );
-            reading.by(source, settings.has_parts())
-        }
-        Kind::Mongodb => {
-            let source = MongoDb::new(settings.mongodb.clone(), settings.tls.clone(), settings.mapping());
-            reading.by(source, settings.has_parts())
-        }
-        _ => Ok(None),
+    let feed = Arc::clone(&reading.feed);
+    open(&feed, settings, reading).unwrap_or(Ok(None))
+}
+
+impl Take for Reading {
+    type Taken = Result<Option<JoinHandle<()>>, FeedError>;
+
+    fn take<S: Source + Send + 'static>(self, source: S, has_parts: bool) -> Self::Taken {
+        self.by(source, has_parts)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::Histogram;
 use prometheus::core::Metric;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::bodies::Bodies;
 use super::door::Door;
@@ -72,6 +72,15 @@ impl Status<'_> {
         format!("{:.0}", (self.counted)(name)?).parse().ok()
     }
 
+    /// What each feed does that says so.
+    fn courses(&self) -> Value {
+        let courses = self.tenant.freshness.courses();
+        courses
+            .map(|(name, course)| (name.to_owned(), json!(*course)))
+            .collect::<Map<String, Value>>()
+            .into()
+    }
+
     pub(super) fn to_json(&self, rates: &Rates) -> Value {
         let index = &self.tenant.index;
         let snapshot = index.snapshot();
@@ -110,6 +119,7 @@ impl Status<'_> {
             "gap_feeds": self.troubles.gaps,
             "held": self.freshness.held,
             "held_feeds": self.troubles.held,
+            "feeds": self.courses(),
             "log": {
                 "bytes": self.count("ringside_replica_log_bytes"),
                 "failed": self.freshness.failed,

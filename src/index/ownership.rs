@@ -22,6 +22,9 @@ pub enum Mode {
 pub enum Owner {
     /// Greatest (seq at which the customer's present unbroken claim began, id).
     NewestClaim,
+    /// [`Owner::NewestCustomer`] where a feed copies and follows a system of record, else [`Owner::NewestClaim`]; whoever
+    /// reads the configuration decides.
+    Auto,
     /// Greatest (creation time in the source, id): nodes agree on it whatever their history.
     NewestCustomer,
 }
@@ -149,7 +152,7 @@ impl Ownership {
     /// In which order claimants of a number answer.
     pub fn order(self) -> Order {
         match self.owner {
-            Owner::NewestClaim => Order::NewestClaim,
+            Owner::NewestClaim | Owner::Auto => Order::NewestClaim,
             Owner::NewestCustomer => Order::NewestCustomer,
         }
     }
@@ -158,7 +161,7 @@ impl Ownership {
     pub(crate) fn rank<'a>(self, record: &Record<'a>, key: u64) -> Option<Rank<'a>> {
         let claim = record.claim(key)?;
         let first = match self.owner {
-            Owner::NewestClaim => i128::from(claim.since),
+            Owner::NewestClaim | Owner::Auto => i128::from(claim.since),
             // A customer of unknown age is older than any of known age.
             Owner::NewestCustomer => record.created_ms().map_or(i128::MIN, i128::from),
         };

@@ -134,7 +134,7 @@ impl<'a> Model<'a> {
 
     fn strength(&self, person: &Person, key: u64) -> u64 {
         match self.ownership.owner {
-            Owner::NewestClaim => person.claims[&key].since,
+            Owner::NewestClaim | Owner::Auto => person.claims[&key].since,
             Owner::NewestCustomer => person.created,
         }
     }

@@ -1,8 +1,9 @@
 //! What names a stream and lets one in there.
 
-use super::Unfit;
+use super::{Unfit, within};
 use crate::feed::Secret;
 use crate::feed::jetstream::Login;
+use crate::relay::Settings;
 
 /// The most servers of one cluster.
 const SERVERS_MAX: usize = 16;
@@ -43,4 +44,30 @@ pub(super) fn stream(path: &str, servers: &[Secret], stream: &str, login: &Login
         ));
     }
     Ok(())
+}
+
+/// Checks what a relay is told.
+pub(super) fn relay(relay: &Settings) -> Result<(), Unfit> {
+    stream("relay", &relay.servers, &relay.stream, &relay.login)?;
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    if relay.prefix.len() > 100 || !relay.prefix.split('.').all(is_word) {
+        return Err(Unfit::new(
+            "relay.prefix",
+            "words of a-z A-Z 0-9 - _, joined by dots, 1 to 100 bytes",
+            format!("{:?}", relay.prefix),
+        ));
+    }
+    within("relay.replicas", relay.replicas, 1..=5)?;
+    within("relay.max_bytes", relay.max_bytes, 0..=1 << 50)?;
+    if relay.max_age_s != 0 {
+        within("relay.max_age_s", relay.max_age_s, 3600..=31_536_000)?;
+    }
+    within("relay.lease_ms", relay.lease_ms, 2000..=600_000)?;
+    within("relay.in_flight", relay.in_flight, 1..=4096)?;
+    within("relay.confirm_after_s", relay.confirm_after_s, 0..=86_400)
 }

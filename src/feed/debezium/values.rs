@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::{Date, Time};
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{Span, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -129,15 +129,16 @@ fn moment(at: Result<Timestamp, jiff::Error>) -> Option<Value> {
 }
 
 fn date(days: i64) -> Option<Value> {
-    let days = i32::try_from(days).ok()?.days();
+    let days = Span::new().try_days(days).ok()?;
     let date = Date::constant(1970, 1, 1).checked_add(days).ok()?;
     Some(date.to_string().into())
 }
 
 fn time(nanoseconds: i64) -> Option<Value> {
-    let within_a_day = (0..86_400_000_000_000).contains(&nanoseconds);
-    let time = Time::midnight().checked_add(nanoseconds.nanoseconds());
-    Some(time.ok().filter(|_| within_a_day)?.to_string().into())
+    // A span has bounds of its own, and 24:00 is no time of a clock.
+    let span = Span::new().try_nanoseconds(nanoseconds).ok()?;
+    let time = Time::midnight().checked_add(span).ok()?;
+    Some(time.to_string().into())
 }
 
 /// What `{"scale": …, "value": …}` says, with which Debezium writes decimals of which the table does not say the scale.
@@ -237,9 +238,31 @@ mod tests {
         for (name, value, expected) in expected {
             assert_eq!(read_as(name, value), expected, "{name}");
         }
-        let beyond = json!(i64::MAX);
-        assert_eq!(read_as("io.debezium.time.Date", beyond.clone()), beyond);
-        assert_eq!(read_as("io.debezium.time.MicroTime", beyond.clone()), beyond);
+        for beyond in [
+            json!(i64::MAX),
+            json!(i64::MIN),
+            json!(i32::MAX),
+            json!(-1_i64 << 40),
+            json!("x"),
+        ] {
+            for name in [
+                "Date",
+                "Timestamp",
+                "MicroTimestamp",
+                "NanoTimestamp",
+                "Time",
+                "MicroTime",
+                "NanoTime",
+            ] {
+                let name = format!("io.debezium.time.{name}");
+                let read = read_as(&name, beyond.clone());
+                assert!(read == beyond || read.is_string(), "{name} of {beyond}: {read}");
+            }
+        }
+        assert_eq!(
+            read_as("io.debezium.time.NanoTime", json!(86_400_000_000_000_i64)),
+            86_400_000_000_000_i64
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
 use crate::feed::secure::Tls;
@@ -51,7 +52,11 @@ impl Login {
         files + usize::from(!self.user.is_empty())
     }
 
-    fn apply(&self, options: ConnectOptions) -> Result<ConnectOptions, SourceError> {
+    fn apply(
+        &self,
+        options: ConnectOptions,
+        addresses: &[ServerAddr],
+    ) -> Result<ConnectOptions, SourceError> {
         let named = |path: &Path| !path.as_os_str().is_empty();
         if named(&self.credentials_file) {
             let text = whole("credentials_file", &self.credentials_file)?;
@@ -66,7 +71,7 @@ impl Login {
             return Ok(options.token(line("token_file", &self.token_file)?));
         }
         if self.user.is_empty() {
-            return Ok(options);
+            return Ok(apply_address(options, addresses));
         }
         let password = if named(&self.password_file) {
             line("password_file", &self.password_file)?
@@ -74,6 +79,19 @@ impl Login {
             self.password.reveal().to_owned()
         };
         Ok(options.user_and_password(self.user.clone(), password))
+    }
+}
+
+/// Says who one is as the first of `addresses` that does, which the library itself does not: NAME:PASSWORD, or a token.
+fn apply_address(options: ConnectOptions, addresses: &[ServerAddr]) -> ConnectOptions {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut named = addresses
+        .iter()
+        .filter_map(|address| Some((decoded(address.username()?), address.password().map(decoded))));
+    match named.next() {
+        Some((user, Some(password))) => options.user_and_password(user, password),
+        Some((token, None)) => options.token(token),
+        None => options,
     }
 }
 
@@ -121,7 +139,7 @@ impl Connection {
                 .tls_client_config(config.as_ref().clone())
                 .require_tls(true);
         }
-        let connecting = login.apply(options)?.connect(addresses);
+        let connecting = login.apply(options, &addresses)?.connect(addresses);
         let client = connecting.await.map_err(|error| told(servers, &error))?;
         let jetstream = jetstream::ContextBuilder::new()
             .timeout(ANSWER)
@@ -244,7 +262,7 @@ mod tests {
             token_file: "/nonexistent/token".into(),
             ..Login::default()
         };
-        let Err(SourceError::Unfit(why)) = login.apply(ConnectOptions::new()) else {
+        let Err(SourceError::Unfit(why)) = login.apply(ConnectOptions::new(), &[]) else {
             panic!("a missing file was taken")
         };
         assert!(

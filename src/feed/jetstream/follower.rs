@@ -21,19 +21,22 @@ pub(super) struct Follower {
     is_open: bool,
     /// A relay fills the stream.
     is_relayed: bool,
+    /// What is missing up to this message was told.
+    told: u64,
     /// When something was last heard that proves that the source was there.
     heard: Instant,
     lag_ms: Option<u64>,
 }
 
 impl Follower {
-    /// Behind `last`.
-    pub(super) fn new(era: Era, last: Place, now: Instant) -> Follower {
+    /// Behind `last`; what a relay says up to the message `told` of changes that are missing is known.
+    pub(super) fn new(era: Era, last: Place, told: u64, now: Instant) -> Follower {
         Follower {
             era,
             last,
             is_open: false,
             is_relayed: false,
+            told,
             heard: now,
             lag_ms: None,
         }
@@ -89,13 +92,13 @@ impl Follower {
             Some(Mark::Copied { .. }) => {
                 return Err(SourceError::Lost("the relay has made a new copy".into()));
             }
-            Some(Mark::Gap { why }) => {
+            Some(Mark::Gap { why }) if message.place.sequence > self.told => {
                 return Err(SourceError::Lost(format!(
                     "the relay has lost its place in the source: {why}"
                 )));
             }
             Some(Mark::Refused(unreadable)) => out.push_back(Event::Refused(unreadable)),
-            Some(Mark::Begin { .. } | Mark::Epoch { .. } | Mark::Alive | Mark::Left) => {}
+            Some(Mark::Begin { .. } | Mark::Gap { .. } | Mark::Epoch { .. } | Mark::Alive | Mark::Left) => {}
             None if stamp.as_ref().is_some_and(|stamp| stamp.copy.is_some()) => {}
             None => {
                 let decode: &dyn Decode = if stamp.is_some() { &Native } else { decode };
@@ -157,7 +160,7 @@ mod tests {
             created_ns: 2,
             copy: 0,
         };
-        Follower::new(era, Place::default(), Instant::now())
+        Follower::new(era, Place::default(), 1, Instant::now())
     }
 
     fn arrived(sequence: u64, subject: &str, payload: &[u8], stamp: Option<Stamp>) -> Arrived {
@@ -255,6 +258,23 @@ mod tests {
             take(&mut follower, &posing).as_deref(),
             Ok([Event::Refused(_), Event::Place { .. }])
         ));
+    }
+
+    #[test]
+    fn changes_that_are_missing_are_told_once() {
+        let mut follower = follower();
+        let stamp = Some(Stamp {
+            epoch: 1,
+            ..Stamp::default()
+        });
+        let gap = Mark::Gap {
+            why: "trimmed".into(),
+        }
+        .to_json();
+        let told = arrived(1, "r.control.gap", &gap, stamp.clone());
+        assert_eq!(take(&mut follower, &told), Ok(vec![place(1)]));
+        let news = take(&mut follower, &arrived(2, "r.control.gap", &gap, stamp));
+        assert!(matches!(news, Err(SourceError::Lost(why)) if why.contains("trimmed")));
     }
 
     #[test]

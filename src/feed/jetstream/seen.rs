@@ -25,6 +25,15 @@ pub struct Whole {
     pub place: Place,
 }
 
+/// Something that a stream no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// What.
+    pub why: String,
+    /// Whether its sequences are, or will be, those of other messages.
+    pub is_rewritten: bool,
+}
+
 /// A stream at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -42,8 +51,8 @@ pub struct Seen {
     pub begun: Option<u64>,
     /// The message at the place that was asked for, where it is still there.
     pub anchor: Option<Place>,
-    /// What is said behind that place of changes that are missing.
-    pub gap: Option<(Place, String)>,
+    /// Where a relay last said that changes are missing, and why.
+    pub gap: Option<(u64, String)>,
 }
 
 impl Seen {
@@ -67,6 +76,12 @@ impl Seen {
         };
         if let Some(prefix) = &seen.prefix {
             let newest = async |subject: &str| newest(&stream, &format!("{prefix}.{subject}")).await;
+            seen.gap = newest(subject::GAP)
+                .await?
+                .and_then(|message| match Mark::read(&message.payload)? {
+                    Mark::Gap { why } => Some((message.sequence, why)),
+                    _ => None,
+                });
             let copied = newest(subject::COPIED).await?;
             let begun = newest(subject::BEGIN).await?;
             seen.begun = begun.map(|message| message.sequence);
@@ -84,12 +99,6 @@ impl Seen {
         if let Some(at) = at {
             let anchor = message(&stream, at.sequence).await?;
             seen.anchor = anchor.as_ref().map(place);
-            if let Some(next) = message(&stream, at.sequence.saturating_add(1)).await?
-                && next.subject.ends_with(subject::GAP)
-                && let Some(Mark::Gap { why }) = Mark::read(&next.payload)
-            {
-                seen.gap = Some((place(&next), why));
-            }
         }
         Ok(seen)
     }
@@ -100,12 +109,13 @@ impl Seen {
         self.begun.is_some_and(|begun| begun > whole)
     }
 
-    /// Where somebody can go on who knows `known` and reads the stream as `reading`.
-    pub fn judge(&self, reading: u64, known: &[Life]) -> Standing {
+    /// Where somebody can go on who knows `known` and reads the stream as `reading`. `rewritten` is another number where
+    /// sequences were found to have been given to other messages than before, otherwise 0.
+    pub fn judge(&self, reading: u64, known: &[Life], rewritten: u64) -> Standing {
         let era = Era {
             reading,
             created_ns: self.created_ns,
-            copy: 0,
+            copy: rewritten,
         };
         let ours = known
             .last()
@@ -123,7 +133,7 @@ impl Seen {
                 era,
                 "what is known is of another stream, or was read under another configuration",
             ),
-            None if self.first <= 1 => Standing::GoesOn(era.life(Place::default())),
+            None if self.first <= 1 => self.behind(era, Place::default()),
             None => self.without(
                 era,
                 &format!("the stream begins at message {}, not at 1", self.first),
@@ -137,39 +147,59 @@ impl Seen {
                 why: "the relay has made a new copy".into(),
             };
         }
-        if let Some(lost) = self.lost(place) {
-            return self.without(era, &lost);
-        }
-        match &self.gap {
-            Some((at, why)) => Standing::Gap {
-                from: era.life(*at),
-                why: format!("the relay has lost its place in the source: {why}; {ADVICE}"),
-            },
-            None => Standing::GoesOn(era.life(place)),
+        match self.lost(place) {
+            Some(Lost { why, is_rewritten }) => {
+                let copy = if is_rewritten { self.rewritten() } else { era.copy };
+                self.without(Era { copy, ..era }, &why)
+            }
+            None => self.behind(era, place),
         }
     }
 
+    /// Behind `place`, whatever a relay says of what follows.
+    fn behind(&self, era: Era, place: Place) -> Standing {
+        let from = era.life(place);
+        match &self.gap {
+            Some((at, why)) if *at > place.sequence.max(era.copy) => Standing::Gap {
+                from,
+                why: format!("the relay has lost its place in the source: {why}; {ADVICE}"),
+            },
+            _ => Standing::GoesOn(from),
+        }
+    }
+
+    /// A number for what the stream is now, which lost messages and gave their sequences away.
+    pub fn rewritten(&self) -> u64 {
+        self.last.max(1)
+    }
+
     /// What is lost behind `place`, where something is.
-    pub fn lost(&self, place: Place) -> Option<String> {
+    pub fn lost(&self, place: Place) -> Option<Lost> {
+        let lost = |why: String, is_rewritten| Some(Lost { why, is_rewritten });
         let expected = place.sequence.saturating_add(1);
         if self.last < place.sequence {
-            return Some(format!(
+            let why = format!(
                 "expected message {} in the stream, found that its last is {}: the broker has lost what it had not written",
                 place.sequence, self.last
-            ));
+            );
+            return lost(why, true);
         }
         if self.first > expected {
-            return Some(format!(
+            let why = format!(
                 "expected message {expected} in the stream, found that its first is {}: it was trimmed or purged",
                 self.first
-            ));
+            );
+            return lost(why, false);
         }
         match self.anchor {
-            Some(anchor) if place.stored_ns != 0 && anchor.stored_ns != place.stored_ns => Some(format!(
-                "message {} of the stream is another one than it was: the broker has lost what it had not written, and gave \
+            Some(anchor) if place.stored_ns != 0 && anchor.stored_ns != place.stored_ns => lost(
+                format!(
+                    "message {} of the stream is another one than it was: the broker has lost what it had not written, and gave \
                  its place away",
-                place.sequence
-            )),
+                    place.sequence
+                ),
+                true,
+            ),
             _ => None,
         }
     }
@@ -290,14 +320,14 @@ mod tests {
     #[test]
     fn a_foreign_stream_is_followed_from_its_first_message_or_not_without_a_word() {
         assert_eq!(
-            seen(1, 9).judge(READING, &[]),
+            seen(1, 9).judge(READING, &[], 0),
             Standing::GoesOn(era(0).life(Place::default()))
         );
         assert_eq!(
-            seen(0, 0).judge(READING, &[]),
+            seen(0, 0).judge(READING, &[], 0),
             Standing::GoesOn(era(0).life(Place::default()))
         );
-        let Standing::Gap { from, why } = seen(4, 9).judge(READING, &[]) else {
+        let Standing::Gap { from, why } = seen(4, 9).judge(READING, &[], 0) else {
             panic!("a trimmed stream was followed")
         };
         assert_eq!(Era::parse(&from).unwrap().1.sequence, 3);
@@ -311,26 +341,26 @@ mod tests {
             begun: Some(2),
             ..seen(1, 9)
         };
-        assert!(copies(&first.judge(READING, &[])));
+        assert!(copies(&first.judge(READING, &[], 0)));
         let known = era(2).life(place(6));
         assert_eq!(
-            first.judge(READING, std::slice::from_ref(&known)),
+            first.judge(READING, std::slice::from_ref(&known), 0),
             Standing::GoesOn(known.clone())
         );
         let again = Seen {
             whole: whole(7),
             ..first
         };
-        assert!(copies(&again.judge(READING, &[known])));
+        assert!(copies(&again.judge(READING, &[known], 0)));
         let under_way = Seen {
             begun: Some(3),
             ..seen(1, 9)
         };
-        assert!(copies(&under_way.judge(READING, &[])));
+        assert!(copies(&under_way.judge(READING, &[], 0)));
         // Whoever has everything up to the copy goes on until it is whole.
         let known = era(0).life(place(2));
         assert_eq!(
-            under_way.judge(READING, std::slice::from_ref(&known)),
+            under_way.judge(READING, std::slice::from_ref(&known), 0),
             Standing::GoesOn(known)
         );
     }
@@ -338,7 +368,10 @@ mod tests {
     #[test]
     fn what_was_trimmed_lost_or_replaced_is_told() {
         let known = [era(0).life(place(6))];
-        assert!(matches!(seen(7, 9).judge(READING, &known), Standing::GoesOn(_)));
+        assert!(matches!(
+            seen(7, 9).judge(READING, &known, 0),
+            Standing::GoesOn(_)
+        ));
         let cases = [
             (seen(8, 9), "trimmed or purged"),
             (seen(1, 5), "lost what it had not written"),
@@ -361,7 +394,7 @@ mod tests {
             ),
         ];
         for (seen, expected) in cases {
-            let Standing::Gap { why, from } = seen.judge(READING, &known) else {
+            let Standing::Gap { why, from } = seen.judge(READING, &known, 0) else {
                 panic!("{expected}: not seen")
             };
             assert!(why.contains(expected), "{why}");
@@ -370,23 +403,40 @@ mod tests {
                 whole: whole(3),
                 ..seen
             };
-            assert!(copies(&copied.judge(READING, &known)), "{expected}");
+            assert!(copies(&copied.judge(READING, &known, 0)), "{expected}");
         }
         let other = [era(0).life(place(6))];
-        assert!(matches!(seen(1, 9).judge(8, &other), Standing::Gap { .. }));
+        assert!(matches!(seen(1, 9).judge(8, &other, 0), Standing::Gap { .. }));
     }
 
     #[test]
-    fn a_gap_that_the_relay_tells_of_is_passed_on_and_gone_on_behind() {
+    fn a_gap_that_the_relay_tells_of_is_passed_on_once() {
         let gap = Seen {
-            gap: Some((place(7), "slot dropped".into())),
+            gap: Some((7, "slot dropped".into())),
             anchor: Some(place(6)),
             ..seen(1, 9)
         };
-        let Standing::Gap { from, why } = gap.judge(READING, &[era(0).life(place(6))]) else {
+        let Standing::Gap { from, why } = gap.judge(READING, &[era(0).life(place(6))], 0) else {
             panic!("not told")
         };
-        assert_eq!(from, era(0).life(place(7)));
+        assert_eq!(from, era(0).life(place(6)));
         assert!(why.contains("slot dropped"), "{why}");
+        assert!(matches!(gap.judge(READING, &[], 0), Standing::Gap { .. }));
+        let behind = [era(0).life(place(8))];
+        let told = Seen { anchor: None, ..gap };
+        assert!(matches!(told.judge(READING, &behind, 0), Standing::GoesOn(_)));
+    }
+
+    #[test]
+    fn sequences_that_were_given_away_are_of_another_life() {
+        let known = era(0).life(place(6));
+        let Standing::Gap { from, .. } = seen(1, 5).judge(READING, std::slice::from_ref(&known), 0) else {
+            panic!("not seen")
+        };
+        assert_ne!(from.incarnation, known.incarnation);
+        let Standing::GoesOn(anew) = seen(1, 5).judge(READING, &[], seen(1, 5).rewritten()) else {
+            panic!("not followed")
+        };
+        assert_eq!(anew.incarnation, from.incarnation);
     }
 }

@@ -14,7 +14,7 @@ const MOST_LABELS: usize = 100;
 /// The most activities of an interaction.
 const MOST_ACTIVITIES: usize = 200;
 /// Numbers below this are seconds since 1970, others milliseconds: this is the year 5138 in the one, 1973 in the other.
-const SECONDS_BELOW: i64 = 100_000_000_000;
+const SECONDS_BELOW: u64 = 100_000_000_000;
 
 /// A document that is read.
 #[derive(Debug, Clone, Copy)]
@@ -275,7 +275,7 @@ fn moment(value: &Value) -> Option<String> {
         }
         Value::Number(number) => {
             let number = number.as_i64()?;
-            of_ms(if number.abs() < SECONDS_BELOW {
+            of_ms(if number.unsigned_abs() < SECONDS_BELOW {
                 number.checked_mul(1000)?
             } else {
                 number

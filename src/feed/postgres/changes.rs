@@ -33,7 +33,7 @@ pub(super) enum Step {
     /// These, in this order; often none.
     Events(Vec<Event>),
     /// A row has to be read first: what did not change of it did not come.
-    Read(Missing),
+    Read(Box<Missing>),
     /// Types have to be asked for first, and then the table be taken again.
     Kinds(Relation),
     /// The schema has to be read: the transaction changed it, and ends here.
@@ -334,7 +334,7 @@ impl Changes {
             return Ok(Step::Events(gone.into_iter().chain([put]).collect()));
         }
         let (id, owner) = now;
-        Ok(Step::Read(Missing {
+        Ok(Step::Read(Box::new(Missing {
             relation,
             key: known.key(&new),
             before: gone,
@@ -343,7 +343,7 @@ impl Changes {
             owner,
             position: second,
             at_ms,
-        }))
+        })))
     }
 }
 

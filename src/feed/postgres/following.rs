@@ -1,9 +1,13 @@
 //! Following: what arrives, what has to be asked for beside it, and how far behind we are.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgwire_replication::Lsn;
+use serde_json::Value;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::catalogue::{self, end_of_log, kinds};
@@ -16,6 +20,7 @@ use super::pgoutput::Relation;
 use super::session::Session;
 use super::settings::Settings;
 use super::stream::{Arrival, Streaming};
+use super::types::Kinds;
 use super::wanted::found_by;
 use crate::feed::mapping::Mapping;
 use crate::feed::source::{Event, SourceError};
@@ -26,21 +31,25 @@ const TICK: Duration = Duration::from_secs(1);
 const CHECK: Duration = Duration::from_secs(60);
 
 /// What is followed, and how it was when that began.
-pub(super) struct Subject<'a> {
-    pub(super) session: &'a Session,
-    pub(super) facts: &'a Facts,
-    pub(super) settings: &'a Settings,
-    pub(super) mapping: &'a Mapping,
+#[derive(Clone)]
+pub(super) struct Subject {
+    pub(super) session: Arc<Session>,
+    pub(super) facts: Arc<Facts>,
+    pub(super) publication: Publication,
+    pub(super) settings: Settings,
+    pub(super) mapping: Mapping,
     pub(super) fingerprint: u64,
 }
 
 pub(super) struct Following {
+    subject: Arc<Subject>,
     streaming: Streaming,
     changes: Changes,
-    publication: Publication,
     ready: VecDeque<Event>,
-    /// What is being done; it begins anew where whoever waited for it stopped.
+    /// What has to be known ahead of the next message.
     work: Option<Work>,
+    /// What is asked beside the stream.
+    look: Option<Task<Look>>,
     /// Everything ahead of this has arrived.
     reached: Lsn,
     /// Where one can go on, as was said last.
@@ -51,11 +60,40 @@ pub(super) struct Following {
 }
 
 enum Work {
-    Read(Missing),
-    Kinds(Relation),
-    Schema(Lsn),
-    Tick,
-    Check,
+    Read(Box<Missing>, Task<Option<Vec<Option<String>>>>),
+    Kinds(Relation, Task<Kinds>),
+    Schema(Lsn, Task<Vec<Value>>),
+}
+
+enum Look {
+    /// Where the log ended, and when that was asked.
+    End(Instant, Lsn),
+    /// Everything is what it was.
+    Same,
+}
+
+/// A question to the server. It goes on when whoever waits for the answer stops waiting, and comes back.
+struct Task<T>(JoinHandle<Result<T, SourceError>>);
+
+impl<T: Send + 'static> Task<T> {
+    fn new(question: impl Future<Output = Result<T, SourceError>> + Send + 'static) -> Task<T> {
+        Task(tokio::spawn(question))
+    }
+
+    async fn answer(&mut self) -> Result<T, SourceError> {
+        let failed = |error| {
+            Err(SourceError::Away(format!(
+                "PostgreSQL: a question ended: {error}"
+            )))
+        };
+        (&mut self.0).await.unwrap_or_else(failed)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// How far behind we are: the time since which not everything has arrived that the server had.
@@ -98,8 +136,7 @@ impl Following {
     pub(super) async fn new(
         streaming: Streaming,
         from: Lsn,
-        publication: Publication,
-        subject: &Subject<'_>,
+        subject: Subject,
     ) -> Result<Following, SourceError> {
         let mut tables = HashMap::new();
         for (target, table) in &subject.facts.tables {
@@ -108,7 +145,7 @@ impl Following {
                 entity: target.entity,
                 schema: target.schema.clone(),
                 name: target.name.clone(),
-                columns: read_columns(&publication, table, target, subject.mapping)
+                columns: read_columns(&subject.publication, table, target, &subject.mapping)
                     .map(|column| (column.name.clone(), column.type_oid))
                     .collect(),
                 key: key(table, subject.mapping.id_paths(target.entity)),
@@ -116,13 +153,14 @@ impl Following {
             tables.insert(table.oid, followed);
         }
         let now = Instant::now();
-        let kinds = kinds(subject.session).await?;
+        let kinds = kinds(&subject.session).await?;
         Ok(Following {
-            streaming,
             changes: Changes::new(subject.mapping.clone(), tables, kinds),
-            publication,
+            subject: Arc::new(subject),
+            streaming,
             ready: VecDeque::new(),
             work: None,
+            look: None,
             reached: from,
             placed: from,
             lag: Lag {
@@ -135,27 +173,57 @@ impl Following {
     }
 
     /// What comes next. Whoever waits may stop.
-    pub(super) async fn next(&mut self, subject: &Subject<'_>) -> Result<Event, SourceError> {
+    pub(super) async fn next(&mut self) -> Result<Event, SourceError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(event);
             }
             if self.work.is_some() {
-                self.work(subject).await?;
+                self.work().await?;
                 continue;
             }
-            if Instant::now() >= self.check {
-                self.work = Some(Work::Check);
-                continue;
-            }
+            self.look_aside();
+            let wake = self.tick.min(self.check);
             tokio::select! {
                 biased;
                 arrival = self.streaming.next() => self.take(arrival?)?,
-                () = sleep_until(self.tick.min(self.check)) => {
-                    if Instant::now() >= self.tick {
-                        self.work = Some(Work::Tick);
-                    }
+                look = answer_of(&mut self.look) => {
+                    self.look = None;
+                    self.looked(look?);
                 }
+                () = sleep_until(wake), if self.look.is_none() => {}
+            }
+        }
+    }
+
+    /// Asks beside the stream what is to be asked by now.
+    fn look_aside(&mut self) {
+        let now = Instant::now();
+        if self.look.is_some() || now < self.tick.min(self.check) {
+            return;
+        }
+        let subject = Arc::clone(&self.subject);
+        if now >= self.check {
+            self.check = now + CHECK;
+            self.look = Some(Task::new(
+                async move { check(&subject).await.map(|()| Look::Same) },
+            ));
+        } else {
+            self.tick = now + TICK;
+            self.look = Some(Task::new(async move {
+                end_of_log(&subject.session).await.map(|end| Look::End(now, end))
+            }));
+        }
+    }
+
+    fn looked(&mut self, look: Look) {
+        if let Look::End(at, end) = look {
+            let was_behind = self.lag.asked.is_some();
+            self.lag.ask(at, end);
+            // What has just been asked may be on its way; what was asked a while ago is late.
+            if self.lag.reach(self.reached) || was_behind {
+                let idle = self.idle();
+                self.ready.extend(idle);
             }
         }
     }
@@ -175,9 +243,25 @@ impl Following {
                 self.tick = Instant::now() + TICK;
                 match self.changes.take(message)? {
                     Step::Events(events) => self.deliver(events),
-                    Step::Read(missing) => self.work = Some(Work::Read(missing)),
-                    Step::Kinds(relation) => self.work = Some(Work::Kinds(relation)),
-                    Step::Schema(end) => self.work = Some(Work::Schema(end)),
+                    Step::Read(missing) => {
+                        let sql = self.select(&missing)?;
+                        let subject = Arc::clone(&self.subject);
+                        let reading = Task::new(async move {
+                            let rows = subject.session.rows("reading a row again", &sql).await?;
+                            Ok(rows.into_iter().next())
+                        });
+                        self.work = Some(Work::Read(missing, reading));
+                    }
+                    Step::Kinds(relation) => {
+                        let subject = Arc::clone(&self.subject);
+                        let asking = Task::new(async move { kinds(&subject.session).await });
+                        self.work = Some(Work::Kinds(relation, asking));
+                    }
+                    Step::Schema(end) => {
+                        let subject = Arc::clone(&self.subject);
+                        let reading = Task::new(async move { schema(&subject).await });
+                        self.work = Some(Work::Schema(end, reading));
+                    }
                 }
             }
             // In the middle of a transaction the server is ahead of what it has sent.
@@ -222,63 +306,39 @@ impl Following {
         events
     }
 
-    async fn work(&mut self, subject: &Subject<'_>) -> Result<(), SourceError> {
-        match &self.work {
-            Some(Work::Read(missing)) => {
-                let document = self.read(missing, subject).await?;
-                if let Some(Work::Read(missing)) = self.work.take() {
-                    let events = self.changes.found(missing, document);
+    /// Waits for what has to be known, and goes on with it.
+    async fn work(&mut self) -> Result<(), SourceError> {
+        match &mut self.work {
+            Some(Work::Read(_, reading)) => {
+                let texts = reading.answer().await?;
+                if let Some(Work::Read(missing, _)) = self.work.take() {
+                    let document = texts.map(|texts| self.changes.document_of(missing.relation, &texts));
+                    let events = self.changes.found(*missing, document);
                     self.deliver(events);
                 }
             }
-            Some(Work::Kinds(_)) => {
-                let kinds = kinds(subject.session).await?;
-                if let Some(Work::Kinds(relation)) = self.work.take() {
+            Some(Work::Kinds(_, asking)) => {
+                let kinds = asking.answer().await?;
+                if let Some(Work::Kinds(relation, _)) = self.work.take() {
                     self.changes.learn(kinds);
                     self.changes.describe(relation)?;
                 }
             }
-            Some(Work::Schema(end)) => {
-                let end = *end;
-                let kinds = kinds(subject.session).await?;
-                let facts = subject.facts;
-                let documents =
-                    attributes(subject.session, facts, &self.publication, subject.mapping, &kinds).await?;
-                self.work = None;
-                let events = self.changes.schema(&documents, end);
-                self.deliver(events);
-            }
-            Some(Work::Tick) => {
-                let now = Instant::now();
-                let end = end_of_log(subject.session).await?;
-                self.work = None;
-                self.tick = now + TICK;
-                let was_behind = self.lag.asked.is_some();
-                self.lag.ask(now, end);
-                // What has just been asked may be on its way; what was asked a while ago is late.
-                if self.lag.reach(self.reached) || was_behind {
-                    let idle = self.idle();
-                    self.ready.extend(idle);
+            Some(Work::Schema(_, reading)) => {
+                let documents = reading.answer().await?;
+                if let Some(Work::Schema(end, _)) = self.work.take() {
+                    let events = self.changes.schema(&documents, end);
+                    self.deliver(events);
                 }
-            }
-            Some(Work::Check) => {
-                self.check(subject).await?;
-                self.work = None;
-                self.check = Instant::now() + CHECK;
             }
             None => {}
         }
         Ok(())
     }
 
-    /// The row of which something did not come, as it is now.
-    async fn read(
-        &self,
-        missing: &Missing,
-        subject: &Subject<'_>,
-    ) -> Result<Option<serde_json::Value>, SourceError> {
-        let tables = &subject.facts.tables;
-        let found = tables.iter().find_map(|(target, table)| {
+    /// The statement that reads the row of which something did not come.
+    fn select(&self, missing: &Missing) -> Result<String, SourceError> {
+        let found = self.subject.facts.tables.iter().find_map(|(target, table)| {
             let table = table.as_ref().filter(|table| table.oid == missing.relation)?;
             Some((target, table))
         });
@@ -288,36 +348,52 @@ impl Following {
             ));
         };
         let columns = self.changes.read_columns(missing.relation);
-        let sql = select_one(target, table, &columns, &missing.key);
-        let rows = subject.session.rows("reading a row again", &sql).await?;
-        let texts = rows.into_iter().next();
-        Ok(texts.map(|texts| self.changes.document_of(missing.relation, &texts)))
+        Ok(select_one(target, table, &columns, &missing.key))
     }
+}
 
-    /// Whether everything is still what it was: a table that is no longer published changes without a word.
-    async fn check(&self, subject: &Subject<'_>) -> Result<(), SourceError> {
-        let settings = subject.settings;
-        let targets: Vec<_> = subject
-            .facts
-            .tables
-            .iter()
-            .map(|(target, _)| target.clone())
-            .collect();
-        let facts =
-            catalogue::facts(subject.session, &targets, &settings.publication, &settings.slot).await?;
-        checks::check(&facts, settings, subject.mapping)?;
-        let now = facts
-            .publication
-            .as_ref()
-            .map(|publication| fingerprint(&facts, publication, settings, subject.mapping));
-        if now == Some(subject.fingerprint) {
-            return Ok(());
-        }
-        Err(SourceError::Lost(
-            "the publication, or a followed table or its columns, was altered, and changes may be missing"
-                .into(),
-        ))
+/// The answer, as soon as there is one; without a question there never is.
+async fn answer_of(look: &mut Option<Task<Look>>) -> Result<Look, SourceError> {
+    match look {
+        Some(task) => task.answer().await,
+        None => pending().await,
     }
+}
+
+/// The documents of the schema's attributes.
+async fn schema(subject: &Subject) -> Result<Vec<Value>, SourceError> {
+    let Subject {
+        session,
+        facts,
+        publication,
+        mapping,
+        ..
+    } = subject;
+    let kinds = kinds(session).await?;
+    attributes(session, facts, publication, mapping, &kinds).await
+}
+
+/// Whether everything is still what it was: a table that is no longer published changes without a word.
+async fn check(subject: &Subject) -> Result<(), SourceError> {
+    let settings = &subject.settings;
+    let targets: Vec<_> = subject
+        .facts
+        .tables
+        .iter()
+        .map(|(target, _)| target.clone())
+        .collect();
+    let facts = catalogue::facts(&subject.session, &targets, &settings.publication, &settings.slot).await?;
+    checks::check(&facts, settings, &subject.mapping)?;
+    let now = facts
+        .publication
+        .as_ref()
+        .map(|publication| fingerprint(&facts, publication, settings, &subject.mapping));
+    if now == Some(subject.fingerprint) {
+        return Ok(());
+    }
+    Err(SourceError::Lost(
+        "the publication, or a followed table or its columns, was altered, and changes may be missing".into(),
+    ))
 }
 
 /// The columns by which a row of `table` is read again.

@@ -48,9 +48,11 @@ async fn open_socket(endpoint: &Endpoint) -> Result<Box<dyn Stream>, SourceError
         .map_err(away)?;
     socket.set_nodelay(true).map_err(away)?;
     // An ordinary connection waits for answers only, and has nobody who notices that the server is gone.
+    // The system counts whole seconds, and from one on.
+    let seconds = |time: Duration| time.max(Duration::from_secs(1));
     let keepalive = TcpKeepalive::new()
-        .with_time(endpoint.silence / 2)
-        .with_interval(endpoint.silence / 6)
+        .with_time(seconds(endpoint.silence / 2))
+        .with_interval(seconds(endpoint.silence / 6))
         .with_retries(3);
     let socket_of_system = SockRef::from(&socket);
     socket_of_system.set_tcp_keepalive(&keepalive).map_err(away)?;

@@ -287,7 +287,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_said_by_its_key() {
-        let faults: [(&str, fn(&mut Settings)); 8] = [
+        type Spoil = fn(&mut Settings);
+        let faults: [(&str, Spoil); 8] = [
             ("host", |settings| settings.host.clear()),
             ("user", |settings| settings.user.clear()),
             ("database", |settings| settings.database.clear()),

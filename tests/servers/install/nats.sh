@@ -9,5 +9,6 @@ for path in "${NATS_SERVER:-}" /usr/sbin/nats-server /usr/bin/nats-server; do
 done
 sudo=""
 [ "$(id -u)" = 0 ] || sudo=sudo
+$sudo apt-get update -qq >&2
 $sudo apt-get install --yes --no-install-recommends nats-server >&2
 echo /usr/sbin/nats-server

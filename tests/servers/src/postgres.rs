@@ -63,6 +63,18 @@ fn command(program: &str) -> Command {
     }
 }
 
+/// What its `stat` says behind its name, which may hold anything: state, parent.
+fn stat(process: &str) -> Vec<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    rest.split_whitespace().map(str::to_owned).collect()
+}
+
+fn is_alive(process: Pid) -> bool {
+    let stat = stat(&process.as_raw_nonzero().to_string());
+    stat.first().is_some_and(|state| state != "Z")
+}
+
 fn give_to_server(path: &Path) {
     if is_root() {
         let id = |flag: &str| -> u32 {
@@ -168,17 +180,31 @@ impl Postgres {
         };
         // Children of the server make groups of their own; it is asked for them first.
         let all = self.processes();
-        for process in all {
-            let _gone = kill_process(process, Signal::KILL);
+        for process in &all {
+            let _gone = kill_process(*process, Signal::KILL);
         }
         let _gone = kill_process_group(Pid::from_child(&child), Signal::KILL);
         let _reaped = child.wait();
+        // A process that goes takes its shared memory with it, and not at once.
+        until("all of its processes are gone", PATIENCE, || {
+            let left: Vec<_> = all.iter().filter(|process| is_alive(**process)).collect();
+            if left.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{left:?}"))
+            }
+        });
         let _stale = fs::remove_file(self.folder.path().join("data/postmaster.pid"));
     }
 
     /// Kills it and starts it again.
     pub fn kill_and_start(&mut self) {
         self.kill();
+        self.start_again();
+    }
+
+    /// Starts it again after a kill; a standby where `standby.signal` is in its data.
+    pub fn start_again(&mut self) {
         self.run();
     }
 
@@ -196,14 +222,13 @@ impl Postgres {
         let Some(parent) = file.lines().next().and_then(|line| line.parse::<i32>().ok()) else {
             return Vec::new();
         };
-        let children = format!("/proc/{parent}/task/{parent}/children");
-        let children = fs::read_to_string(children).unwrap_or_default();
         let mut all = vec![parent];
-        all.extend(
-            children
-                .split_whitespace()
-                .filter_map(|pid| pid.parse::<i32>().ok()),
-        );
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let process = entry.file_name();
+            if stat(&process.to_string_lossy()).get(1) == Some(&parent.to_string()) {
+                all.extend(process.to_string_lossy().parse::<i32>());
+            }
+        }
         all.into_iter().filter_map(Pid::from_raw).collect()
     }
 

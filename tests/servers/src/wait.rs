@@ -13,3 +13,9 @@ pub fn until(what: &str, within: Duration, mut holds: impl FnMut() -> Result<(),
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }
+
+/// Lets others go on for a moment, on a runtime; for loops that look again and again under a deadline of their own.
+pub async fn moment() {
+    // Nothing comes: only the time passes.
+    let _passed = tokio::time::timeout(Duration::from_millis(50), std::future::pending::<()>()).await;
+}

@@ -167,6 +167,15 @@ fn a_snapshot_that_begins_is_told_whichever_table_it_begins_with() {
 }
 
 #[test]
+fn a_moment_beyond_all_time_costs_the_moment_alone() {
+    for beyond in [i64::MIN, i64::MAX] {
+        let row = json!({"id": 1, "name": "Ada", "created_at": beyond});
+        let told = only(&event("c", postgres("customers"), json!(null), row));
+        assert_eq!(told, r#"upsert {"id":"1","name":"Ada"}"#);
+    }
+}
+
+#[test]
 fn documents_are_read_in_either_extended_json() {
     let of = |after: &str| only(&event("c", mongodb(), json!(null), json!(after)));
     let canonical = r#"{"_id":{"$oid":"65f1a2b3c4d5e6f708192a3b"},"firstName":"Ada","createdAt":{"$date":{"$numberLong":"1772360430123"}}}"#;

@@ -199,6 +199,7 @@ fn what_did_not_come_is_read_and_never_left_out() {
     let Ok(Step::Read(missing)) = changes.take(partial.clone()) else {
         panic!("a row to be read");
     };
+    let missing = *missing;
     assert_eq!(missing.key, [("id".to_owned(), "1".to_owned())]);
     assert_eq!(changes.read_columns(CUSTOMERS), ["id", "name", "phones"]);
     let texts = ["1", "Ada", r#"["+1"]"#].map(|text| Some(text.to_owned()));

@@ -63,15 +63,14 @@ fn a_token_and_a_key_let_in() {
             "login",
         );
 
-        // A pair made for this test.
-        let (seed, public) = (
-            "SUAEL6GG2L2HIF7DUGZJGMRUFKXELGGYFMHF76UO2AYBG3K4YLWR3FKC2Q",
-            "UDDMYSH6JU5JGGWYQ6YRNQCJNBIPEMLUYUFIUYF5BE2LFXSWBAGRMFPN",
+        let known = nkeys::KeyPair::new_user();
+        let users = format!(
+            "authorization {{ users: [ {{ nkey: {} }} ] }}",
+            known.public_key()
         );
-        let _ = public;
-        let pair = Nats::start("").unwrap();
+        let pair = Nats::start(&users).unwrap();
         let file = pair.folder().join("seed");
-        fs::write(&file, seed).unwrap();
+        fs::write(&file, known.seed().unwrap()).unwrap();
         let login = Login {
             nkey_file: file,
             ..Login::default()

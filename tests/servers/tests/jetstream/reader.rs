@@ -71,7 +71,7 @@ pub(crate) async fn publish(publisher: &async_nats::jetstream::Context, numbers:
 pub(crate) async fn connect(source: &mut JetStream, known: &[Life]) -> Result<Standing, SourceError> {
     loop {
         match source.connect(known).await {
-            Err(SourceError::Away(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(SourceError::Away(_)) => servers::wait::moment().await,
             other => return other,
         }
     }
