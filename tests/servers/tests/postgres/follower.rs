@@ -1,6 +1,7 @@
 //! A replica as simple as it can be, which follows a source as the service does.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::time::{Duration, Instant};
 
 use ringside::feed::mapping::Mapping;
@@ -188,7 +189,10 @@ impl Follower {
                 Err(other) => {
                     self.following = false;
                     self.away.push(other.to_string());
-                    self.runtime.block_on(servers::wait::moment());
+                    let moment = Duration::from_millis(20);
+                    let _waited = self
+                        .runtime
+                        .block_on(async { timeout(moment, pending::<()>()).await });
                 }
             }
         }
