@@ -46,12 +46,14 @@ fn two_nodes_with_other_histories_agree_on_every_owner() {
     let first = node(folders[0].path(), &set);
     for revision in 1..4 {
         (0..CUSTOMERS)
-            .filter(|n| n.is_multiple_of(*revision))
+            .filter(|n| n.is_multiple_of(revision))
             .for_each(|n| put(n, revision));
     }
     // The second one copies what the first one has followed, in another order.
     let second = node(folders[1].path(), &set);
-    (0..CUSTOMERS).filter(|n| n.is_multiple_of(5)).for_each(|n| put(n, 4));
+    (0..CUSTOMERS)
+        .filter(|n| n.is_multiple_of(5))
+        .for_each(|n| put(n, 4));
     put(CUSTOMERS, 0);
     let numbers: Vec<String> = (0..NUMBERS).map(number).collect();
     let expected = |number: &String| {
@@ -62,7 +64,10 @@ fn two_nodes_with_other_histories_agree_on_every_owner() {
             if n.is_multiple_of(5) {
                 4
             } else {
-                (1..4).rev().find(|revision| n.is_multiple_of(*revision)).unwrap_or(0)
+                (1..4)
+                    .rev()
+                    .find(|revision| n.is_multiple_of(*revision))
+                    .unwrap_or(0)
             }
         };
         let claims = |n: &u32| {
