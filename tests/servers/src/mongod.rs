@@ -51,10 +51,16 @@ impl Version {
         if let (Version::V6_0, Some(program)) = (self, std::env::var_os("MONGOD")) {
             return program.into();
         }
-        let deps = std::env::current_exe().unwrap();
-        let target = deps.ancestors().nth(3).unwrap();
-        target
-            .join("servers")
+        // Tests are one folder deeper below the folder of all that is built than programs are.
+        let asking = std::env::current_exe().unwrap();
+        let mut above = asking
+            .ancestors()
+            .skip(2)
+            .take(2)
+            .map(|folder| folder.join("servers"));
+        above
+            .find(|folder| folder.is_dir())
+            .unwrap_or_else(|| PathBuf::from("target/servers"))
             .join(format!("mongod-{}", self.name()))
             .join("mongod")
     }

@@ -27,16 +27,21 @@ pub struct Ringside {
     admin: SocketAddr,
 }
 
-/// The program that was built with these tests.
+/// The program that was built with whoever asks: beside it, or beside the folder that it is in.
 pub fn program() -> PathBuf {
-    let deps = std::env::current_exe().unwrap();
-    let program = deps.ancestors().nth(2).unwrap().join("ringside");
-    assert!(
-        program.exists(),
-        "build it first: cargo build (expected {})",
-        program.display()
-    );
-    program
+    let asking = std::env::current_exe().unwrap();
+    let beside = asking
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("ringside"));
+    let mut built = beside.filter(|program| program.exists());
+    built.next().unwrap_or_else(|| {
+        panic!(
+            "build it first: cargo build (expected ringside beside {})",
+            asking.display()
+        )
+    })
 }
 
 impl Ringside {
@@ -96,6 +101,11 @@ impl Ringside {
             callers: addresses[0],
             admin: addresses[1],
         }
+    }
+
+    /// Starts what was started in `folder` before, and has ended.
+    pub fn start_again(folder: &Path) -> Ringside {
+        Ringside::spawn(folder.to_owned(), folder.join("ringside.toml"), Vec::new())
     }
 
     /// Kills it as a power cut would, and starts it again over what is there.
