@@ -5,5 +5,11 @@
 
 #[path = "mongodb/centre.rs"]
 mod centre;
+#[path = "mongodb/crashes.rs"]
+mod crashes;
+#[path = "mongodb/documents.rs"]
+mod documents;
 #[path = "mongodb/handover.rs"]
 mod handover;
+#[path = "mongodb/lost.rs"]
+mod lost;

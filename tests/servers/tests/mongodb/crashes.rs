@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use mongodb::bson::doc;
 use servers::mongod::{ReplicaSet, Store};
 use servers::ringside::{PATIENCE, Ringside};
 use servers::wait::until;
@@ -55,35 +54,6 @@ fn what_changes_while_nobody_follows_is_followed_up_and_not_copied_again() {
     until_here(&ringside, &store, "stopped");
     compare(&ringside, &store, 0..CUSTOMERS);
     assert_eq!(ringside.status()["generation"], generation);
-    assert_eq!(ringside.log().matches("everything is to be copied").count(), 1);
-}
-
-#[test]
-fn a_place_is_kept_where_nothing_followed_changes() {
-    let set = ReplicaSet::single();
-    let store = set.store();
-    fill(&store);
-    let folder = tempfile::tempdir().unwrap();
-    let ringside = follow(folder.path(), &set.uri(), "");
-    ringside.until_fresh();
-    let position = |ringside: &Ringside| {
-        let position = ringside.status()["position"].as_str().unwrap_or_default().to_owned();
-        let seconds = position.split('.').next().unwrap_or_default();
-        seconds.parse::<u64>().unwrap_or(0)
-    };
-    let before = position(&ringside);
-    // Of no collection that is followed.
-    until("the place is behind what else was written", PATIENCE, || {
-        store.put("others", &doc! {"_id": 1, "at": i64::try_from(before).unwrap()});
-        match position(&ringside) {
-            now if now > before + 1 => Ok(()),
-            now => Err(format!("{now} is not behind {before}")),
-        }
-    });
-    let kept = position(&ringside);
-    let ringside = ringside.kill_and_start();
-    assert!(position(&ringside) + 1 >= kept, "{} of {kept}", position(&ringside));
-    ringside.until_fresh();
     assert_eq!(ringside.log().matches("everything is to be copied").count(), 1);
 }
 

@@ -37,13 +37,45 @@ fn roll_over(store: &Store) {
     });
 }
 
-#[test]
-fn an_oplog_that_is_rolled_over_is_copied_again() {
-    let set = ReplicaSet::single_with(&Options {
+/// A server whose oplog is soon rolled over.
+fn forgetful() -> ReplicaSet {
+    ReplicaSet::single_with(&Options {
         oplog_mib: 1,
         arguments: vec!["--syncdelay".into(), "1".into()],
         ..Options::default()
+    })
+}
+
+#[test]
+fn a_place_is_kept_where_nothing_followed_changes() {
+    let set = forgetful();
+    let store = set.store();
+    fill(&store, CUSTOMERS);
+    let folder = tempfile::tempdir().unwrap();
+    let ringside = follow(folder.path(), &set.uri(), "");
+    ringside.until_fresh();
+    roll_over(&store);
+    until("the place is one that the oplog has", PATIENCE, || {
+        let status = ringside.status();
+        let position = status["position"].as_str().unwrap_or_default();
+        let (seconds, nth) = position.split_once('.').unwrap_or_default();
+        let place = (seconds.parse().unwrap_or(0), nth.parse().unwrap_or(0));
+        let oldest = store.oldest_in_oplog();
+        if place > oldest {
+            Ok(())
+        } else {
+            Err(format!("{place:?}, but the oldest is {oldest:?}\n{}", ringside.log()))
+        }
     });
+    let ringside = ringside.kill_and_start();
+    until_here(&ringside, &store, "idle");
+    compare(&ringside, &store, 0..CUSTOMERS);
+    assert_eq!(ringside.log().matches("everything is to be copied").count(), 1);
+}
+
+#[test]
+fn an_oplog_that_is_rolled_over_is_copied_again() {
+    let set = forgetful();
     let store = set.store();
     fill(&store, CUSTOMERS);
     let folder = tempfile::tempdir().unwrap();
