@@ -1,15 +1,16 @@
 //! The stream: a task that reads it, keeps the server's time-out from passing, and notices when the server is gone.
 //!
-//! What was received and what is durable are told apart: a server that learns of the second alone asks again and again,
-//! as fast as it is answered.
+//! A server says on its own what it has sent, but not how far it has looked through its log with nothing to send: whoever
+//! wants to know asks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pgwire_replication::Lsn;
 use pgwire_replication::protocol::framing::BackendMessage;
 use pgwire_replication::protocol::replication::{PG_EPOCH_MICROS, ReplicationCopyData, parse_copy_data};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -37,6 +38,7 @@ pub(super) struct Streaming {
     arrivals: mpsc::Receiver<Result<Arrival, SourceError>>,
     durable: watch::Sender<Lsn>,
     ending: watch::Sender<bool>,
+    asking: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -52,8 +54,10 @@ impl Streaming {
         let (sender, arrivals) = mpsc::channel(WAITING);
         let (durable, confirmed) = watch::channel(from);
         let (ending, ends) = watch::channel(false);
+        let asking = Arc::new(Notify::new());
         let pump = Pump {
             wire,
+            asking: Arc::clone(&asking),
             sender,
             confirmed,
             ends,
@@ -67,6 +71,7 @@ impl Streaming {
             arrivals,
             durable,
             ending,
+            asking,
             task: tokio::spawn(pump.run()),
         }
     }
@@ -88,6 +93,11 @@ impl Streaming {
         });
     }
 
+    /// Has the server say how far it is, once it comes to it.
+    pub(super) fn ask(&self) {
+        self.asking.notify_one();
+    }
+
     /// Tells the server what is durable and ends the stream, so that its slot is free at once.
     pub(super) async fn close(mut self) {
         let _running = self.ending.send(true);
@@ -101,6 +111,8 @@ enum Next {
     End,
     /// More is durable.
     Confirmed,
+    /// Somebody wants to know how far the server is.
+    Asked,
     /// What was held has found its place.
     Handed,
     Message(BackendMessage),
@@ -113,6 +125,7 @@ struct Pump {
     sender: mpsc::Sender<Result<Arrival, SourceError>>,
     confirmed: watch::Receiver<Lsn>,
     ends: watch::Receiver<bool>,
+    asking: Arc<Notify>,
     /// What the server has sent everything ahead of.
     received: Lsn,
     silence: Duration,
@@ -150,6 +163,7 @@ impl Pump {
                 sender,
                 confirmed,
                 ends,
+                asking,
                 held,
                 ..
             } = self;
@@ -165,11 +179,13 @@ impl Pump {
                     _ => return Ok(()),
                 },
                 message = wire.read(), if held.is_none() => Next::Message(message?),
+                () = asking.notified() => Next::Asked,
                 () = sleep_until(next_word) => Next::Word,
             };
             match next {
                 Next::End => return self.end().await,
                 Next::Confirmed => self.say(false),
+                Next::Asked => self.say(true),
                 // What waited to be read meanwhile is no silence.
                 Next::Handed => self.heard = Instant::now(),
                 Next::Message(message) => {
