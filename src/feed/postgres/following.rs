@@ -220,12 +220,8 @@ impl Following {
         if let Look::End(at, end) = look {
             let was_behind = self.lag.asked.is_some();
             self.lag.ask(at, end);
-            let is_reached = self.lag.reach(self.reached);
-            if !is_reached {
-                self.streaming.ask();
-            }
             // What has just been asked may be on its way; what was asked a while ago is late.
-            if is_reached || was_behind {
+            if self.lag.reach(self.reached) || was_behind {
                 let idle = self.idle();
                 self.ready.extend(idle);
             }

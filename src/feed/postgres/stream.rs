@@ -1,16 +1,14 @@
 //! The stream: a task that reads it, keeps the server's time-out from passing, and notices when the server is gone.
 //!
-//! A server says on its own what it has sent, but not how far it has looked through its log with nothing to send: whoever
-//! wants to know asks.
+//! What was received and what is durable are told apart: the second alone frees the server's log.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use pgwire_replication::Lsn;
 use pgwire_replication::protocol::framing::BackendMessage;
 use pgwire_replication::protocol::replication::{PG_EPOCH_MICROS, ReplicationCopyData, parse_copy_data};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -38,7 +36,6 @@ pub(super) struct Streaming {
     arrivals: mpsc::Receiver<Result<Arrival, SourceError>>,
     durable: watch::Sender<Lsn>,
     ending: watch::Sender<bool>,
-    asking: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -54,10 +51,8 @@ impl Streaming {
         let (sender, arrivals) = mpsc::channel(WAITING);
         let (durable, confirmed) = watch::channel(from);
         let (ending, ends) = watch::channel(false);
-        let asking = Arc::new(Notify::new());
         let pump = Pump {
             wire,
-            asking: Arc::clone(&asking),
             sender,
             confirmed,
             ends,
@@ -71,7 +66,6 @@ impl Streaming {
             arrivals,
             durable,
             ending,
-            asking,
             task: tokio::spawn(pump.run()),
         }
     }
@@ -93,11 +87,6 @@ impl Streaming {
         });
     }
 
-    /// Has the server say how far it is, once it comes to it.
-    pub(super) fn ask(&self) {
-        self.asking.notify_one();
-    }
-
     /// Tells the server what is durable and ends the stream, so that its slot is free at once.
     pub(super) async fn close(mut self) {
         let _running = self.ending.send(true);
@@ -111,8 +100,6 @@ enum Next {
     End,
     /// More is durable.
     Confirmed,
-    /// Somebody wants to know how far the server is.
-    Asked,
     /// What was held has found its place.
     Handed,
     Message(BackendMessage),
@@ -125,7 +112,6 @@ struct Pump {
     sender: mpsc::Sender<Result<Arrival, SourceError>>,
     confirmed: watch::Receiver<Lsn>,
     ends: watch::Receiver<bool>,
-    asking: Arc<Notify>,
     /// What the server has sent everything ahead of.
     received: Lsn,
     silence: Duration,
@@ -163,7 +149,6 @@ impl Pump {
                 sender,
                 confirmed,
                 ends,
-                asking,
                 held,
                 ..
             } = self;
@@ -179,13 +164,11 @@ impl Pump {
                     _ => return Ok(()),
                 },
                 message = wire.read(), if held.is_none() => Next::Message(message?),
-                () = asking.notified() => Next::Asked,
                 () = sleep_until(next_word) => Next::Word,
             };
             match next {
                 Next::End => return self.end().await,
                 Next::Confirmed => self.say(false),
-                Next::Asked => self.say(true),
                 // What waited to be read meanwhile is no silence.
                 Next::Handed => self.heard = Instant::now(),
                 Next::Message(message) => {

@@ -65,10 +65,10 @@ fn an_idle_slot_holds_nothing_back() {
 }
 
 #[test]
-fn how_far_the_server_is_is_asked_and_not_waited_for() {
+fn how_far_the_server_is_is_known_though_it_has_nothing_to_send() {
     let (server, mut sql) = centre();
     sql.run("CREATE TABLE elsewhere (text text)");
-    // By itself it would say so long after this test has given up.
+    // Nobody asks whether the other is still there until long after this test has given up.
     let taciturn = Settings {
         silence_timeout_ms: 600_000,
         ..settings(&server)
