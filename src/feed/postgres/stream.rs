@@ -1,7 +1,6 @@
 //! The stream: a task that reads it, keeps the server's time-out from passing, and notices when the server is gone.
 //!
-//! What was received and what is durable are told apart: a server that learns of the second alone asks again and again,
-//! as fast as it is answered.
+//! What was received and what is durable are told apart: the second alone frees the server's log.
 
 use std::time::Duration;
 
