@@ -13,6 +13,7 @@ pub mod nats;
 pub mod postgres;
 pub mod ringside;
 pub mod wait;
+pub mod wire;
 
 use std::net::TcpListener;
 

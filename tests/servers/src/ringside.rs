@@ -22,6 +22,7 @@ pub struct Ringside {
     child: Child,
     folder: PathBuf,
     config: PathBuf,
+    environment: Vec<(String, String)>,
     callers: SocketAddr,
     admin: SocketAddr,
 }
@@ -41,16 +42,23 @@ pub fn program() -> PathBuf {
 impl Ringside {
     /// Starts it in `folder` under `config`, which says nothing of addresses and of the data folder.
     pub fn start(folder: &Path, config: &str) -> Ringside {
+        Ringside::start_with(folder, config, &[])
+    }
+
+    /// As [`Ringside::start`], with these variables in its environment.
+    pub fn start_with(folder: &Path, config: &str, environment: &[(&str, String)]) -> Ringside {
         let file = folder.join("ringside.toml");
         let text = format!(
             "[listener.main]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[data]\ndir = {:?}\n{config}",
             folder.join("data")
         );
         fs::write(&file, text).unwrap();
-        Ringside::spawn(folder.to_owned(), file)
+        let variables = environment.iter();
+        let environment = variables.map(|(name, value)| ((*name).to_owned(), value.clone()));
+        Ringside::spawn(folder.to_owned(), file, environment.collect())
     }
 
-    fn spawn(folder: PathBuf, config: PathBuf) -> Ringside {
+    fn spawn(folder: PathBuf, config: PathBuf, environment: Vec<(String, String)>) -> Ringside {
         let log = File::options()
             .create(true)
             .append(true)
@@ -60,6 +68,7 @@ impl Ringside {
             .arg("serve")
             .arg("--config")
             .arg(&config)
+            .envs(environment.clone())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -83,6 +92,7 @@ impl Ringside {
             child,
             folder,
             config,
+            environment,
             callers: addresses[0],
             admin: addresses[1],
         }
@@ -91,8 +101,9 @@ impl Ringside {
     /// Kills it as a power cut would, and starts it again over what is there.
     pub fn kill_and_start(self) -> Ringside {
         let (folder, config) = (self.folder.clone(), self.config.clone());
+        let environment = self.environment.clone();
         drop(self);
-        Ringside::spawn(folder, config)
+        Ringside::spawn(folder, config, environment)
     }
 
     /// Ends it as a person would, and starts it again.
@@ -100,7 +111,7 @@ impl Ringside {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).unwrap();
         self.child.wait().unwrap();
-        Ringside::spawn(self.folder.clone(), self.config.clone())
+        Ringside::spawn(self.folder.clone(), self.config.clone(), self.environment.clone())
     }
 
     /// Where callers and feeds connect.

@@ -1,6 +1,7 @@
 //! A replica as simple as it can be, which follows a source as the service does.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::time::{Duration, Instant};
 
 use ringside::feed::mapping::Mapping;
@@ -189,7 +190,9 @@ impl Follower {
                     self.following = false;
                     self.away.push(other.to_string());
                     let moment = Duration::from_millis(20);
-                    self.runtime.block_on(async { tokio::time::sleep(moment).await });
+                    let _waited = self
+                        .runtime
+                        .block_on(async { timeout(moment, pending::<()>()).await });
                 }
             }
         }
