@@ -77,3 +77,24 @@ impl Take for Relayed {
         Box::new(move |relay, stopped| relay::run(relay, move || source, stopped))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::Kind;
+
+    #[test]
+    fn what_is_followed_over_the_network_can_be_relayed_and_nothing_else() {
+        let feed = |kind| feed::Settings {
+            kind,
+            ..feed::Settings::default()
+        };
+        for kind in [Kind::Jetstream, Kind::Mongodb, Kind::Postgres] {
+            assert!(job("main", &feed(kind)).is_ok(), "{kind:?}");
+        }
+        for kind in [Kind::None, Kind::File, Kind::Http] {
+            let refused = job("main", &feed(kind)).err().unwrap().to_string();
+            assert!(refused.contains("feed.main.kind"), "{refused}");
+        }
+    }
+}

@@ -8,3 +8,5 @@ mod edge;
 mod made;
 #[path = "relay/pair.rs"]
 mod pair;
+#[path = "relay/served.rs"]
+mod served;

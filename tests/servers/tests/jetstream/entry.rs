@@ -7,7 +7,7 @@ use ringside::feed::secure::Tls;
 use ringside::feed::source::{SourceError, Standing};
 use servers::nats::Nats;
 
-use crate::reader::{STREAM, connect, run, source_at};
+use crate::reader::{STREAM, connect, create, deletions, follow, ids, publish, run, source_at};
 
 fn unfit(found: Result<Standing, SourceError>, expected: &str) {
     let Err(SourceError::Unfit(why)) = found else {
@@ -79,6 +79,31 @@ fn a_token_and_a_key_let_in() {
             connect(&mut source_at(&pair.url(), login, Tls::default()), &[]).await,
             STREAM,
         );
+    });
+}
+
+/// What `docs/feeds/jetstream.md` says that a reader needs.
+const PERMISSIONS: &str = r#"{ publish: ["$JS.API.STREAM.INFO.CUSTOMERS", "$JS.API.STREAM.MSG.GET.CUSTOMERS",
+    "$JS.API.CONSUMER.CREATE.CUSTOMERS", "$JS.API.CONSUMER.CREATE.CUSTOMERS.>",
+    "$JS.API.CONSUMER.MSG.NEXT.CUSTOMERS.>"], subscribe: ["_INBOX.>"] }"#;
+
+#[test]
+fn the_permissions_of_the_guide_are_enough() {
+    run(async {
+        let users = format!(
+            "authorization {{ users: [ {{ user: admin, password: a }}, {{ user: reader, password: r, permissions: {PERMISSIONS} }} ] }}"
+        );
+        let nats = Nats::start(&users).unwrap();
+        let admin = async_nats::ConnectOptions::new().user_and_password("admin".into(), "a".into());
+        let broker = async_nats::jetstream::new(admin.connect(nats.url()).await.unwrap());
+        create(&broker).await;
+        publish(&broker, 0..5).await;
+        let url = nats.url().replace("nats://", "nats://reader:r@");
+        let mut source = source_at(&url, Login::default(), Tls::default());
+        let life = follow(&mut source, &[]).await;
+        let (found, life) = deletions(&mut source, &life, 5).await.unwrap();
+        assert_eq!(found, ids(0..5));
+        follow(&mut source, &[life]).await;
     });
 }
 

@@ -133,3 +133,35 @@ fn a_stream_that_is_purged_trimmed_or_deleted_is_copied_into_again() {
         assert_eq!((edge.rows, origin.copies()), (20, 4));
     });
 }
+
+#[test]
+fn the_broker_verifies_what_relays_rely_on() {
+    run(async {
+        let nats = Nats::start("").unwrap();
+        let broker = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+        let config = async_nats::jetstream::stream::Config {
+            name: "S".to_owned(),
+            subjects: vec!["s".to_owned()],
+            ..Default::default()
+        };
+        broker.create_stream(config).await.unwrap();
+        let publish = async |id: &str, last: u64, after: Option<&str>| {
+            let mut message = async_nats::jetstream::message::PublishMessage::build()
+                .message_id(id)
+                .expected_last_sequence(last);
+            if let Some(after) = after {
+                message = message.expected_last_message_id(after);
+            }
+            let sent = broker.send_publish("s", message).await.unwrap();
+            sent.await
+                .map(|stored| stored.sequence)
+                .map_err(|error| error.kind())
+        };
+        use async_nats::jetstream::context::PublishErrorKind::{WrongLastMessageId, WrongLastSequence};
+        assert_eq!(publish("a", 0, None).await, Ok(1));
+        assert_eq!(publish("b", 0, None).await, Err(WrongLastSequence));
+        assert_eq!(publish("b", 1, Some("x")).await, Err(WrongLastMessageId));
+        assert_eq!(publish("b", 1, Some("a")).await, Ok(2));
+        assert_eq!(publish("c", 1, Some("a")).await, Err(WrongLastSequence));
+    });
+}

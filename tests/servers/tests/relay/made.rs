@@ -80,12 +80,17 @@ impl Source for Made {
     }
 
     async fn copy(&mut self, rows: &mut dyn Rows) -> Result<(), SourceError> {
-        let count = self.origin.0.lock().unwrap().rows;
+        let (count, changes) = {
+            let held = self.origin.0.lock().unwrap();
+            (held.rows, held.changes.clone())
+        };
         rows.expect(count as u64);
         for row in 0..count {
-            rows.put(Row::Customer(
-                json!({"id": format!("c-{row}"), "name": format!("Customer {row}")}),
-            ))?;
+            let name = match changes.iter().rposition(|changed| *changed == row) {
+                Some(change) => format!("Change {change}"),
+                None => format!("Customer {row}"),
+            };
+            rows.put(Row::Customer(json!({"id": format!("c-{row}"), "name": name})))?;
         }
         Ok(())
     }
