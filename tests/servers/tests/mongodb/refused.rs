@@ -66,8 +66,10 @@ fn who_is_not_let_in_is_told_and_who_is_follows() {
     let key = folder.path().join("key");
     fs::write(&key, "a".repeat(64)).unwrap();
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
-    let mut options = Options::default();
-    options.arguments = vec!["--keyFile".into(), key.to_str().unwrap().into()];
+    let options = Options {
+        arguments: vec!["--keyFile".into(), key.to_str().unwrap().into()],
+        ..Options::default()
+    };
     let set = ReplicaSet::single_with(&options);
     // Whoever is on its machine may make the first user, who makes the others.
     let first = doc! {"createUser": "root", "pwd": "root", "roles": ["root"]};
