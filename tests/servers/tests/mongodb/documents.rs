@@ -85,7 +85,10 @@ fn odd_documents_are_read_or_refused_whether_copied_or_followed() {
         store.put("customers", &document);
     }
     store.put("customers", &doc! {"_id": object, "name": "Object"});
-    store.put("cases", &doc! {"_id": object, "customerId": object, "title": "Of an object"});
+    store.put(
+        "cases",
+        &doc! {"_id": object, "customerId": object, "title": "Of an object"},
+    );
     store.put("cases", &doc! {"_id": "nobody's", "title": "Nobody's"});
     let folder = tempfile::tempdir().unwrap();
     let ringside = follow(folder.path(), &set.uri(), "");
@@ -97,7 +100,10 @@ fn odd_documents_are_read_or_refused_whether_copied_or_followed() {
     assert!(customer["created_at"].is_string(), "made at {made}: {customer}");
 
     for (document, _) in odd() {
-        store.put("customers", &doc! {"_id": document.get("_id").unwrap(), "name": "Nobody in particular"});
+        store.put(
+            "customers",
+            &doc! {"_id": document.get("_id").unwrap(), "name": "Nobody in particular"},
+        );
     }
     until_here(&ringside, &store, "between");
     assert_eq!(ringside.lookup("+14806759001")["found"], false);
@@ -155,7 +161,9 @@ fn parts_move(has_pre_images: bool) {
     let cases = store.collection("cases");
     let set_owner = |k: u32, n: u32| {
         let set = doc! {"$set": {"customerId": format!("c-{n}")}};
-        store.wait(cases.update_one(doc! {"_id": format!("k-{k}")}, set)).unwrap();
+        store
+            .wait(cases.update_one(doc! {"_id": format!("k-{k}")}, set))
+            .unwrap();
     };
     set_owner(0, 1);
     store.put("cases", &case(2, 3, 1));

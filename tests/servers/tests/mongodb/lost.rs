@@ -25,7 +25,10 @@ fn roll_over(store: &Store) {
     let mut written = 0_u32;
     until("the oplog is rolled over", PATIENCE * 2, || {
         for _ in 0..8 {
-            store.put("others", &doc! {"_id": written % 16, "block": format!("{written}{block}")});
+            store.put(
+                "others",
+                &doc! {"_id": written % 16, "block": format!("{written}{block}")},
+            );
             written += 1;
         }
         let oldest = store.oldest_in_oplog();
@@ -64,7 +67,10 @@ fn a_place_is_kept_where_nothing_followed_changes() {
         if place > oldest {
             Ok(())
         } else {
-            Err(format!("{place:?}, but the oldest is {oldest:?}\n{}", ringside.log()))
+            Err(format!(
+                "{place:?}, but the oldest is {oldest:?}\n{}",
+                ringside.log()
+            ))
         }
     });
     let ringside = ringside.kill_and_start();
@@ -142,7 +148,10 @@ fn a_large_collection_that_is_dropped_waits_for_somebody_and_stays_served() {
     store.put("customers", &customer(1, 1));
     until_logged(&ringside, "the copy waits for somebody's word");
     assert_eq!(ringside.status()["stale"], true);
-    assert_eq!(ringside.customer("c-149").unwrap()["name"], "Customer 149 Revision 0");
+    assert_eq!(
+        ringside.customer("c-149").unwrap()["name"],
+        "Customer 149 Revision 0"
+    );
 }
 
 #[test]
