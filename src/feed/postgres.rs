@@ -18,6 +18,7 @@ mod settings;
 mod sql;
 mod stream;
 mod types;
+mod visible;
 mod wanted;
 mod wire;
 
@@ -234,6 +235,7 @@ impl Source for Postgres {
             settings: self.settings.clone(),
             mapping: self.mapping.clone(),
             fingerprint,
+            patience: connected.endpoint.silence,
         };
         self.following = Some(Following::new(streaming, place, subject).await?);
         Ok(())

@@ -37,7 +37,12 @@ pub(super) enum Step {
     /// Types have to be asked for first, and then the table be taken again.
     Kinds(Relation),
     /// The schema has to be read: the transaction changed it, and ends here.
-    Schema(Lsn),
+    Schema {
+        /// Where it ends.
+        end: Lsn,
+        /// Its number.
+        xid: u32,
+    },
 }
 
 /// A row of which some columns did not come.
@@ -47,6 +52,8 @@ pub(super) struct Missing {
     pub(super) relation: u32,
     /// The columns that name it, with their texts.
     pub(super) key: Vec<(String, String)>,
+    /// The transaction that it has to be read behind.
+    pub(super) xid: u32,
     /// What is said first: what it was is gone.
     before: Option<Event>,
     entity: Entity,
@@ -81,6 +88,7 @@ struct Column {
 struct Transaction {
     commit: u64,
     at_ms: i64,
+    xid: u32,
     rows: u64,
     /// Whether a row of the schema changed.
     schema: bool,
@@ -113,17 +121,23 @@ impl Changes {
     pub(super) fn take(&mut self, message: Message) -> Result<Step, SourceError> {
         let nothing = Ok(Step::Events(Vec::new()));
         match message {
-            Message::Begin { commit, at_us } => {
+            Message::Begin { commit, at_us, xid } => {
                 self.transaction = Some(Transaction {
                     commit,
                     at_ms: at_us.div_euclid(1000).saturating_add(FROM_1970_TO_2000_MS),
+                    xid,
                     rows: 0,
                     schema: false,
                 });
                 nothing
             }
             Message::Commit { end } => match &self.transaction {
-                Some(Transaction { schema: true, .. }) => Ok(Step::Schema(Lsn(end))),
+                Some(Transaction {
+                    schema: true, xid, ..
+                }) => Ok(Step::Schema {
+                    end: Lsn(end),
+                    xid: *xid,
+                }),
                 _ => Ok(Step::Events(vec![self.commit(Lsn(end))])),
             },
             Message::Relation(relation) => {
@@ -296,7 +310,7 @@ impl Changes {
             transaction.schema = true;
             return Ok(Step::Events(Vec::new()));
         }
-        let at_ms = transaction.at_ms;
+        let (at_ms, xid) = (transaction.at_ms, transaction.xid);
         let (first, second) = (transaction.position(false), transaction.position(true));
         let before = match &old {
             Some(Old::Full(row)) => Some(known.document(row, false)),
@@ -337,6 +351,7 @@ impl Changes {
         Ok(Step::Read(Box::new(Missing {
             relation,
             key: known.key(&new),
+            xid,
             before: gone,
             entity,
             id,

@@ -21,6 +21,7 @@ use super::session::Session;
 use super::settings::Settings;
 use super::stream::{Arrival, Streaming};
 use super::types::Kinds;
+use super::visible::until_visible;
 use super::wanted::found_by;
 use crate::feed::mapping::Mapping;
 use crate::feed::source::{Event, SourceError};
@@ -39,6 +40,14 @@ pub(super) struct Subject {
     pub(super) settings: Settings,
     pub(super) mapping: Mapping,
     pub(super) fingerprint: u64,
+    /// The longest that the server may take for anything.
+    pub(super) patience: Duration,
+}
+
+impl Subject {
+    async fn until_visible(&self, xid: u32) -> Result<(), SourceError> {
+        until_visible(&self.session, xid, self.patience).await
+    }
 }
 
 pub(super) struct Following {
@@ -246,7 +255,9 @@ impl Following {
                     Step::Read(missing) => {
                         let sql = self.select(&missing)?;
                         let subject = Arc::clone(&self.subject);
+                        let xid = missing.xid;
                         let reading = Task::new(async move {
+                            subject.until_visible(xid).await?;
                             let rows = subject.session.rows("reading a row again", &sql).await?;
                             Ok(rows.into_iter().next())
                         });
@@ -257,9 +268,12 @@ impl Following {
                         let asking = Task::new(async move { kinds(&subject.session).await });
                         self.work = Some(Work::Kinds(relation, asking));
                     }
-                    Step::Schema(end) => {
+                    Step::Schema { end, xid } => {
                         let subject = Arc::clone(&self.subject);
-                        let reading = Task::new(async move { schema(&subject).await });
+                        let reading = Task::new(async move {
+                            subject.until_visible(xid).await?;
+                            schema(&subject).await
+                        });
                         self.work = Some(Work::Schema(end, reading));
                     }
                 }

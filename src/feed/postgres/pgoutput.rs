@@ -11,6 +11,8 @@ pub(super) enum Message {
         commit: u64,
         /// When it was committed, in microseconds since 2000.
         at_us: i64,
+        /// The low half of its number.
+        xid: u32,
     },
     /// It ends.
     Commit {
@@ -88,6 +90,7 @@ impl Message {
             b'B' => Message::Begin {
                 commit: u64(from)?,
                 at_us: i64::from_be_bytes(u64(from)?.to_be_bytes()),
+                xid: u32(from)?,
             },
             b'C' => {
                 let (_flags, _commit) = (byte(from, "flags")?, u64(from)?);

@@ -58,6 +58,7 @@ fn changes() -> Changes {
     let begin = Message::Begin {
         commit: 100,
         at_us: 1_500,
+        xid: 7,
     };
     for message in [
         begin,
@@ -200,6 +201,7 @@ fn what_did_not_come_is_read_and_never_left_out() {
         panic!("a row to be read");
     };
     let missing = *missing;
+    assert_eq!(missing.xid, 7);
     assert_eq!(missing.key, [("id".to_owned(), "1".to_owned())]);
     assert_eq!(changes.read_columns(CUSTOMERS), ["id", "name", "phones"]);
     let texts = ["1", "Ada", r#"["+1"]"#].map(|text| Some(text.to_owned()));
@@ -257,6 +259,7 @@ fn a_schema_is_read_where_its_transaction_ends() {
     let begin = Message::Begin {
         commit: 100,
         at_us: 1_500,
+        xid: 7,
     };
     changes.take(begin).unwrap();
     changes
@@ -269,7 +272,10 @@ fn a_schema_is_read_where_its_transaction_ends() {
     assert_eq!(inserted, Ok(Step::Events(Vec::new())));
     assert_eq!(
         changes.take(Message::Commit { end: 120 }),
-        Ok(Step::Schema(Lsn(120)))
+        Ok(Step::Schema {
+            end: Lsn(120),
+            xid: 7
+        })
     );
     let ended = changes.schema(&[json!({"key": "email"})], Lsn(120));
     let kinds: Vec<_> = ended

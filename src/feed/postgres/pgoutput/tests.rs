@@ -26,7 +26,8 @@ fn a_transaction_has_its_place_and_time() {
         Message::read(begin.freeze()),
         Ok(Message::Begin {
             commit: 0x16_B374_D848,
-            at_us: -5
+            at_us: -5,
+            xid: 700
         })
     );
     let mut commit = BytesMut::new();

@@ -79,6 +79,35 @@ fn what_is_not_sent_again_is_read_again() {
 }
 
 #[test]
+fn a_row_is_not_read_again_before_its_transaction_is_visible() {
+    let (server, mut sql) = centre();
+    let big = "jsonb_build_object('company', 'Acme', 'more', (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 500)))";
+    sql.run(&format!("INSERT INTO customers VALUES (1, 'Ada', NULL, {big})"));
+    let mut follower = Follower::new(settings(&server), mapping());
+    follower.until_following();
+    // A commit that waits for a standby is in the log, and nobody sees it.
+    sql.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    sql.run("SELECT pg_reload_conf()");
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.sql().run("UPDATE customers SET name = 'Bo' WHERE id = 1"));
+        let mut looks = 0;
+        follower.until("the commit has waited for a while", |follower| {
+            let waits = sql.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+            looks += i32::from(waits == "1");
+            assert_eq!(
+                follower.replica.changes, 0,
+                "what was read is older than what has come"
+            );
+            looks > 30
+        });
+        sql.run("ALTER SYSTEM RESET synchronous_standby_names");
+        sql.run("SELECT pg_reload_conf()");
+    });
+    follower.until("the change has come", |follower| follower.replica.changes == 1);
+    assert_eq!(follower.replica.state.customers["1"], "Bo||Acme");
+}
+
+#[test]
 fn a_truncated_table_is_copied_again() {
     let (server, mut sql) = centre();
     sql.run("INSERT INTO customers VALUES (1, 'Ada'); INSERT INTO cases VALUES (7, 1, 'Late')");
