@@ -96,6 +96,7 @@ impl Edge {
             Event::Idle { lag_ms } => self.lag_ms = lag_ms,
             Event::Change { .. } => {}
             Event::Refused(refused) => panic!("{refused:?}"),
+            Event::Gap(why) => panic!("{why}"),
         }
         Ok(())
     }
