@@ -72,6 +72,8 @@ pub struct Feeds {
     rejects: Rejects,
     signals: Sender<Signal>,
     received: Receiver<Signal>,
+    /// What was received and comes next.
+    next: Option<Signal>,
     /// The change log could not be written: nothing is applied ahead of this moment.
     blocked_until: Option<Instant>,
 }
@@ -232,6 +234,7 @@ impl Feeds {
             merging: Merging::new(compaction, signals.clone()),
             signals,
             received,
+            next: None,
             replica,
             freshness,
             rejects,
@@ -322,7 +325,11 @@ impl Feeds {
             }
             self.tell_troubles();
             let next = next.min(merge_at).saturating_duration_since(Instant::now());
-            match self.received.recv_timeout(next) {
+            let received = match self.next.take() {
+                Some(signal) => Ok(signal),
+                None => self.received.recv_timeout(next),
+            };
+            match received {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(signal) => self.receive(signal),
@@ -400,22 +407,11 @@ impl Feeds {
             }
             match self.received.try_recv() {
                 Ok(Signal::Delivered(delivery)) => next = Some(delivery),
-                // What came ahead of it is applied ahead of it.
-                Ok(other) => {
-                    let _noted = self.apply_streamed();
-                    self.again(other);
-                }
+                // What came ahead of it is applied ahead of it. Received from here, signals of two kinds that take turns would
+                // go deeper and deeper.
+                Ok(other) => self.next = Some(other),
                 Err(_) => {}
             }
-        }
-    }
-
-    /// Receives `signal` out of turn.
-    fn again(&mut self, signal: Signal) {
-        if matches!(signal, Signal::Stop) {
-            let _self_sent = self.signals.send(Signal::Stop);
-        } else {
-            self.receive(signal);
         }
     }
 
@@ -438,9 +434,21 @@ impl Feeds {
                 let _gone = told.send(());
             }
             Question::Copy(incarnation, told) => {
-                let is_known = self.replica.stream(feed, &incarnation).is_ok();
+                let is_known = self.replica.copies(feed, &incarnation).is_ok();
                 let committed = self.replica.commit();
                 let _gone = told.send(self.note(committed).is_ok() && is_known);
+            }
+            Question::Left(left, told) => {
+                let mut sink = Sink {
+                    replica: &mut self.replica,
+                    rejects: &mut self.rejects,
+                    now_ms: now_ms(),
+                };
+                if let Some(streamed) = self.streamed.iter_mut().find(|streamed| *streamed.name == *feed) {
+                    streamed.keep(&mut sink, &left);
+                }
+                let committed = self.replica.commit();
+                let _gone = told.send(self.note(committed).is_ok());
             }
         }
     }
@@ -530,11 +538,7 @@ impl Feeds {
             match self.received.try_recv() {
                 Ok(Signal::Post(post)) => next = Some(post),
                 // What else there is comes behind; the order of posts among themselves is all that counts.
-                Ok(other) => {
-                    self.answer(std::mem::take(&mut applied));
-                    self.again(other);
-                    return;
-                }
+                Ok(other) => self.next = Some(other),
                 Err(_) => {}
             }
         }
@@ -597,8 +601,14 @@ impl Feeds {
 
     fn replace(&mut self, snapshot: &Arc<MappedSnapshot>, cures: bool) -> bool {
         let generation = snapshot.header().generation;
+        let line = self.replica.log_place().line;
         match self.replica.replace(snapshot, cures) {
             Ok(is_whole) => {
+                if self.replica.log_place().line != line {
+                    // Places are the generation's own now, however old that is: what was reached before is not.
+                    let sought = self.settings.iter().filter(|(_, feed)| !feed.is_posted());
+                    sought.for_each(|(name, _)| self.freshness.begins_anew(name));
+                }
                 self.followed = follow(&self.settings, &self.replica);
                 self.streamed.iter_mut().for_each(Streamed::renew);
                 if !is_whole {
@@ -630,3 +640,6 @@ fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Follo
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
+
+#[cfg(test)]
+mod tests;

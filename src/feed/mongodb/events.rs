@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mongodb::bson::{RawDocument, RawDocumentBuf, Timestamp};
+use mongodb::bson::{RawArray, RawDocument, RawDocumentBuf, Timestamp};
 use serde_json::Value;
 
 use super::{bson, types};
@@ -16,8 +16,10 @@ use crate::replica::Change;
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) mapping: Arc<Mapping>,
-    /// As the copy had it.
+    /// As it was when one connected.
     pub(super) schema: Option<Value>,
+    /// Whether the schema was told: it may have changed while nobody was connected, and one who goes on is told once.
+    pub(super) is_told: bool,
 }
 
 /// What is to be done about an event.
@@ -38,6 +40,7 @@ struct Told<'a> {
     now: Option<&'a RawDocument>,
     before: Option<&'a RawDocument>,
     updated: Option<&'a RawDocument>,
+    removed: Option<&'a RawArray>,
 }
 
 impl Reader {
@@ -99,12 +102,19 @@ impl Reader {
             }
         };
         let mut ordinal = 0;
-        if entity != Entity::Customer && told.operation != "insert" {
-            let owner = self.mapping.owner(entity, &now);
+        if told.operation != "insert" {
+            let name = |document: &Value| {
+                (
+                    self.mapping.id(entity, document).ok(),
+                    self.mapping.owner(entity, document),
+                )
+            };
             let gone = match told.before.map(bson::document) {
-                Some(Ok(before)) if self.mapping.owner(entity, &before) == owner => None,
-                Some(Ok(before)) => Some(self.mapping.delete(entity, &before)),
-                _ if self.may_have_moved(entity, told) => self
+                Some(Ok(before)) => {
+                    let was = name(&before);
+                    (was.0.is_some() && was != name(&now)).then(|| self.mapping.delete(entity, &before))
+                }
+                _ if entity != Entity::Customer && self.may_have_moved(entity, told) => self
                     .mapping
                     .id(entity, &now)
                     .ok()
@@ -127,10 +137,12 @@ impl Reader {
         };
         let paths = self.mapping.owner_paths(entity);
         let first = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
+        let is_owner = |key: &str| paths.iter().any(|path| first(path) == first(key));
+        let mut removed = told.removed.into_iter().flatten();
         updated.into_iter().any(|element| match element {
-            Ok((key, _)) => paths.iter().any(|path| first(path) == first(key.as_str())),
+            Ok((key, _)) => is_owner(key.as_str()),
             Err(_) => true,
-        })
+        }) || removed.any(|key| key.ok().and_then(|key| key.as_str()).is_none_or(is_owner))
     }
 
     /// The collection of the schema's attributes holds `documents` now.
@@ -144,7 +156,7 @@ impl Reader {
         out: &mut VecDeque<Event>,
     ) -> Result<(), SourceError> {
         let schema = self.mapping.schema(documents);
-        if schema == self.schema {
+        if schema == self.schema && self.is_told {
             return Ok(());
         }
         let of = |schema: &Option<Value>| schema.as_ref().map(types).unwrap_or_default();
@@ -161,6 +173,7 @@ impl Reader {
             });
         }
         self.schema = schema;
+        self.is_told = true;
         Ok(())
     }
 
@@ -184,6 +197,7 @@ impl<'a> Told<'a> {
             now: event.get_document("fullDocument").ok(),
             before: event.get_document("fullDocumentBeforeChange").ok(),
             updated: description.and_then(|description| description.get_document("updatedFields").ok()),
+            removed: description.and_then(|description| description.get_array("removedFields").ok()),
         })
     }
 }
