@@ -167,6 +167,7 @@ impl Replica {
             // Ahead of the first change: what a segment begins with must not be ahead of what was applied.
             self.begin_segment()?;
         }
+        self.miss_copies(&snapshot);
         self.commit()?;
         self.counters.log(&self.log);
         self.counters.remembered(&self.state);
@@ -392,8 +393,24 @@ impl Replica {
         if !is_whole {
             self.gap_everywhere();
         }
+        self.miss_copies(snapshot);
         self.begin_segment()?;
         Ok(is_whole)
+    }
+
+    /// Where a feed goes on behind a copy that `snapshot` is from ahead of, what the copy brought is missing: the log has
+    /// only what came behind it.
+    fn miss_copies(&mut self, snapshot: &MappedSnapshot) {
+        for name in self.without_copies(snapshot.streams()) {
+            if !self.state.gaps.contains_key(&name) {
+                tracing::error!(
+                    feed = name,
+                    "the generation is from ahead of a copy behind which the feed goes on: it is stale until everything has \
+                     been copied"
+                );
+                self.gap(&name);
+            }
+        }
     }
 
     fn mark(&mut self, mark: Mark) {

@@ -71,7 +71,7 @@ pub struct Generations {
     live: Option<Live>,
     line: Mutex<Line>,
     busy: Busy,
-    ending: AtomicBool,
+    ending: Arc<AtomicBool>,
 }
 
 /// What was published by an act, as opposed to a merge, and what is being built over it.
@@ -98,7 +98,7 @@ impl Generations {
                 builds: BTreeMap::new(),
             }),
             busy: Busy::default(),
-            ending: AtomicBool::new(false),
+            ending: Arc::default(),
             held,
         }
     }
@@ -232,6 +232,25 @@ impl Generations {
             let message = "it was built so long ago that the change log no longer holds everything that came since: \
                            changes will be missing; build it again";
             Reason::new("behind", message.to_owned())
+        }))
+    }
+
+    /// What speaks against a copy of the source of `feed` where other feeds have brought something: it has nothing of that.
+    fn others(&self, feed: &str) -> Result<Option<Reason>, ActError> {
+        let Some(live) = &self.live else { return Ok(None) };
+        let places = live.installer.places().ok_or(ActError::Ended)?;
+        let brought = places.streams.iter().filter(|stream| !stream.token.is_empty());
+        let mut others: Vec<&str> = brought.map(|stream| stream.stream.as_str()).collect();
+        others.retain(|other| *other != feed && self.feeds.iter().any(|configured| configured == other));
+        others.sort_unstable();
+        others.dedup();
+        Ok((!others.is_empty()).then(|| {
+            let others = others.join(", ");
+            let message = format!(
+                "it is a copy of the source of feed {feed} alone, and takes the place of what feed {others} brought too, \
+                 which has to be delivered again"
+            );
+            Reason::new("others", message)
         }))
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::source::{Event, Life, Row, Rows, SourceError, Unreadable};
+use super::source::{Life, Row, Rows, SourceError, Unreadable};
 use crate::intake::Intake;
 use crate::replica::Change;
 use crate::snapshot::folder::Held;
@@ -16,8 +16,8 @@ use crate::snapshot::import::{self, Built, ImportError, Input, Mapping, Target};
 use join::{Join, Orphan};
 use lines::Lines;
 
-/// Unreadable documents of a copy that are kept to be looked at.
-const MOST_REFUSED: usize = 10_000;
+/// Bytes of unreadable documents of a copy that are kept to be looked at.
+const MOST_REFUSED: usize = 16 << 20;
 /// How often a copy says how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
@@ -73,6 +73,7 @@ pub(super) struct Copy {
     schema: Vec<Value>,
     building: Option<Building>,
     refused: Vec<Unreadable>,
+    refused_bytes: usize,
     rows: u64,
     expected: Option<u64>,
     told_at: Instant,
@@ -95,6 +96,7 @@ impl Copy {
             schema: Vec::new(),
             building: None,
             refused: Vec::new(),
+            refused_bytes: 0,
             rows: 0,
             expected: None,
             told_at: Instant::now(),
@@ -105,7 +107,7 @@ impl Copy {
     ///
     /// # Errors
     /// It cannot be built.
-    pub(super) fn finish(mut self) -> Result<(Built, Vec<Event>), SourceError> {
+    pub(super) fn finish(mut self) -> Result<(Built, Vec<Change>), SourceError> {
         let orphans = match self.join.take() {
             Some(join) => join.finish(&mut |line| self.line(line))?,
             None => Vec::new(),
@@ -218,7 +220,9 @@ impl Rows for Copy {
                 Ok(())
             }
             (Row::Refused(unreadable), _) => {
-                if self.refused.len() < MOST_REFUSED {
+                let bytes = size_of::<Unreadable>() + unreadable.reason.len() + unreadable.found.len();
+                if self.refused_bytes + bytes <= MOST_REFUSED {
+                    self.refused_bytes += bytes;
                     self.refused.push(unreadable);
                 }
                 Ok(())
@@ -243,20 +247,15 @@ impl Rows for Copy {
     }
 }
 
-/// The change by which a part waits for its customer. It stands ahead of everything that is followed.
-fn late(orphan: Orphan) -> Option<Event> {
+/// The change by which a part waits for its customer.
+fn late(orphan: Orphan) -> Option<Change> {
     let op = if orphan.list == "cases" {
         "case"
     } else {
         "interaction"
     };
     let line = serde_json::json!({"op": op, "customer_id": orphan.customer_id, op: orphan.part});
-    let decoded = Change::decode_value(line).ok()?;
-    Some(Event::Change {
-        position: Vec::new(),
-        at_ms: None,
-        change: decoded.change,
-    })
+    Some(Change::decode_value(line).ok()?.change)
 }
 
 fn spill(error: std::io::Error) -> SourceError {

@@ -1,10 +1,12 @@
 //! What a reader of a network source and the feeds' thread say to each other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::source::{Event, Life};
+use super::source::{Event, Life, Unreadable};
+use crate::replica::Change;
 
 /// What has been read, on its way to the feeds' thread.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(super) struct Delivery {
     /// Of which session it is; what is of one that was ended is of no use.
     pub(super) session: u64,
     pub(super) incarnation: Arc<str>,
+    /// When it was read: it may wait for long until it is applied.
+    pub(super) at: Instant,
     pub(super) events: Vec<Event>,
 }
 
@@ -25,6 +29,19 @@ pub(super) enum Question {
     Gap(oneshot::Sender<()>),
     /// A copy of this life of the stream is to be made; `true` once its place among the streams is durable.
     Copy(String, oneshot::Sender<bool>),
+    /// This is left of a copy; `true` once it is durable.
+    Left(Left, oneshot::Sender<bool>),
+}
+
+/// What a copy does not have of its source.
+#[derive(Debug)]
+pub(super) struct Left {
+    /// The life of the stream that begins with the copy.
+    pub(super) incarnation: String,
+    /// Parts whose customers were not copied, and may come.
+    pub(super) late: Vec<Change>,
+    /// What could not be read.
+    pub(super) refused: Vec<Unreadable>,
 }
 
 /// What is kept of a stream.

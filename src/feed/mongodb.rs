@@ -203,6 +203,7 @@ impl Source for MongoDb {
         let reader = Reader {
             mapping: Arc::clone(&self.mapping),
             schema: self.schema.clone(),
+            is_told: false,
         };
         self.tail = Some(Tail::new(stream, reader, server.clone(), self.settings.silence));
         Ok(())

@@ -160,9 +160,10 @@ impl Pilot {
     }
 
     /// What is kept of the source is another: everything begins with connecting, at once.
+    /// Failures count on until something is delivered: a copy behind which nothing can be followed is not made again and
+    /// again without a pause.
     pub fn begin_anew(&mut self) {
         self.lost = None;
-        self.failures = 0;
         self.state = State::Away { until: None };
     }
 

@@ -10,15 +10,17 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::copies::{Copies, Copy, Published};
-use super::link::{Delivery, Known, Question, Word, Words};
+use super::link::{Delivery, Known, Left, Question, Word, Words};
 use super::pilot::{Act, Outcome, Patience, Pilot};
 use super::runner::FeedError;
 use super::signals::Signal;
-use super::source::{Event, Life, Source, SourceError, Standing};
+use super::source::{Life, Source, SourceError, Standing};
 use crate::replica::Freshness;
 
 /// Events that are handed over at once.
 const MOST_EVENTS: usize = 1024;
+/// About how many bytes of them, one more event at the most.
+const MOST_BYTES: usize = 4 << 20;
 /// Deliveries that are not durable yet; the source waits then.
 const MOST_DELIVERIES: usize = 8;
 /// The longest time that connecting may take; sources have shorter ones of their own.
@@ -63,6 +65,10 @@ impl<S: Source + Send + 'static> Reader<S> {
         std::thread::Builder::new()
             .name(format!("feed-{}", self.feed).chars().take(15).collect())
             .spawn(move || {
+                let _watch = Watch {
+                    feed: Arc::clone(&self.feed),
+                    freshness: Arc::clone(&self.freshness),
+                };
                 runtime.block_on(self.run());
                 // What a library left behind may wait for its server for long.
                 runtime.shutdown_timeout(Duration::from_millis(200));
@@ -157,7 +163,7 @@ impl<S: Source + Send + 'static> Reader<S> {
 
     async fn copy(&mut self, pilot: &mut Pilot, voyage: &mut Voyage, why: &str) -> Result<(), Interrupted> {
         self.freshness.set_course(&self.feed, "copying", why);
-        match self.try_copy(voyage).await? {
+        match self.try_copy().await? {
             Ok(Published::Served) => pilot.saw(Instant::now(), Outcome::Copied),
             Ok(Published::Held { generation, reasons }) => {
                 tracing::error!(
@@ -176,7 +182,7 @@ impl<S: Source + Send + 'static> Reader<S> {
         Ok(())
     }
 
-    async fn try_copy(&mut self, voyage: &mut Voyage) -> Result<Result<Published, SourceError>, Interrupted> {
+    async fn try_copy(&mut self) -> Result<Result<Published, SourceError>, Interrupted> {
         let Some(copies) = self.copies.clone() else {
             let why = "nothing can be built here; import a snapshot".to_owned();
             return Ok(Err(SourceError::Unfit(why)));
@@ -206,8 +212,16 @@ impl<S: Source + Send + 'static> Reader<S> {
             Ok(built) => built,
             Err(error) => return Ok(Err(error)),
         };
-        voyage.late = Some((life.incarnation.clone(), late));
-        voyage.refused = refused;
+        let left = Left {
+            incarnation: life.incarnation,
+            late,
+            refused,
+        };
+        // Ahead of publishing: whoever goes on behind a copy that is served is not told of them again.
+        if !self.ask(|told| Question::Left(left, told)).await? {
+            let why = "the change log cannot be written".to_owned();
+            return Ok(Err(SourceError::Away(why)));
+        }
         Ok(copies.publish(built).map_err(SourceError::Away))
     }
 
@@ -239,12 +253,6 @@ impl<S: Source + Send + 'static> Reader<S> {
     ) -> Result<SourceError, Interrupted> {
         let incarnation: Arc<str> = life.incarnation.as_str().into();
         let mut outstanding = 0;
-        let mut events: Vec<Event> = voyage.refused.drain(..).map(Event::Refused).collect();
-        if let Some((of, late)) = voyage.late.take()
-            && of == life.incarnation
-        {
-            events.extend(late);
-        }
         loop {
             let may_read = outstanding < MOST_DELIVERIES;
             tokio::select! {
@@ -263,12 +271,16 @@ impl<S: Source + Send + 'static> Reader<S> {
                 event = self.source.next(), if may_read => match event {
                     Ok(event) => {
                         voyage.failing = false;
-                        events.push(event);
+                        let mut bytes = event.bytes();
+                        let mut events = vec![event];
                         let mut broken = None;
-                        while events.len() < MOST_EVENTS {
+                        while events.len() < MOST_EVENTS && bytes < MOST_BYTES {
                             match self.source.next().now_or_never() {
                                 None => break,
-                                Some(Ok(event)) => events.push(event),
+                                Some(Ok(event)) => {
+                                    bytes += event.bytes();
+                                    events.push(event);
+                                }
                                 Some(Err(error)) => {
                                     broken = Some(error);
                                     break;
@@ -279,7 +291,8 @@ impl<S: Source + Send + 'static> Reader<S> {
                             feed: Arc::clone(&self.feed),
                             session: voyage.session,
                             incarnation: Arc::clone(&incarnation),
-                            events: std::mem::take(&mut events),
+                            at: Instant::now(),
+                            events,
                         };
                         outstanding += 1;
                         self.signals.send(Signal::Delivered(delivery)).map_err(|_| Interrupted::Stop)?;
@@ -342,6 +355,23 @@ impl<S: Source + Send + 'static> Reader<S> {
     }
 }
 
+/// Tells of a reader that ends in a panic: nobody else would.
+struct Watch {
+    feed: Arc<str>,
+    freshness: Arc<Freshness>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = "reading the source ended in a panic: start again, and please report what it said";
+            tracing::error!(feed = &*self.feed, why);
+            self.freshness.lost(&self.feed);
+            self.freshness.set_course(&self.feed, "waiting", why);
+        }
+    }
+}
+
 /// What lasts from one act to the next.
 #[derive(Debug, Default)]
 struct Voyage {
@@ -352,10 +382,6 @@ struct Voyage {
     message: Option<String>,
     /// The copy that waits for somebody's word.
     held: Option<u64>,
-    /// Parts of a copy, of this life, whose customers it does not have.
-    late: Option<(String, Vec<Event>)>,
-    /// What of a copy could not be read.
-    refused: Vec<super::source::Unreadable>,
 }
 
 /// `what`, unless something is said first.

@@ -73,6 +73,8 @@ pub struct Feeds {
     rejects: Rejects,
     signals: Sender<Signal>,
     received: Receiver<Signal>,
+    /// What was received and comes next.
+    next: Option<Signal>,
     /// The change log could not be written: nothing is applied ahead of this moment.
     blocked_until: Option<Instant>,
 }
@@ -119,6 +121,7 @@ impl Feeds {
             merging: Merging::new(compaction, signals.clone()),
             signals,
             received,
+            next: None,
             replica,
             freshness,
             rejects,
@@ -209,7 +212,11 @@ impl Feeds {
             }
             self.tell_troubles();
             let next = next.min(merge_at).saturating_duration_since(Instant::now());
-            match self.received.recv_timeout(next) {
+            let received = match self.next.take() {
+                Some(signal) => Ok(signal),
+                None => self.received.recv_timeout(next),
+            };
+            match received {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(signal) => self.receive(signal),
@@ -252,15 +259,6 @@ impl Feeds {
         match self.apply_streamed() {
             Ok(()) => next,
             Err(_) => self.blocked_until.unwrap_or(next),
-        }
-    }
-
-    /// Receives `signal` out of turn.
-    fn again(&mut self, signal: Signal) {
-        if matches!(signal, Signal::Stop) {
-            let _self_sent = self.signals.send(Signal::Stop);
-        } else {
-            self.receive(signal);
         }
     }
 
@@ -349,11 +347,7 @@ impl Feeds {
             match self.received.try_recv() {
                 Ok(Signal::Post(post)) => next = Some(post),
                 // What else there is comes behind; the order of posts among themselves is all that counts.
-                Ok(other) => {
-                    self.answer(std::mem::take(&mut applied));
-                    self.again(other);
-                    return;
-                }
+                Ok(other) => self.next = Some(other),
                 Err(_) => {}
             }
         }
@@ -416,8 +410,14 @@ impl Feeds {
 
     fn replace(&mut self, snapshot: &Arc<MappedSnapshot>, cures: bool) -> bool {
         let generation = snapshot.header().generation;
+        let line = self.replica.log_place().line;
         match self.replica.replace(snapshot, cures) {
             Ok(is_whole) => {
+                if self.replica.log_place().line != line {
+                    // Places are the generation's own now, however old that is: what was reached before is not.
+                    let sought = self.settings.iter().filter(|(_, feed)| !feed.is_posted());
+                    sought.for_each(|(name, _)| self.freshness.begins_anew(name));
+                }
                 self.followed = follow(&self.settings, &self.replica);
                 self.streamed.iter_mut().for_each(Streamed::renew);
                 if !is_whole {
@@ -449,3 +449,6 @@ fn follow(settings: &BTreeMap<String, Settings>, replica: &Replica) -> Vec<Follo
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,6 +164,39 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Bytes that it takes in memory, about.
+    pub fn bytes(&self) -> usize {
+        const EACH: usize = 128;
+        EACH + match self {
+            Event::Change { change, .. } => match change {
+                Change::Upsert { customer: json } | Change::Sample { customer: json } => bytes_of(json),
+                Change::Schema { attributes: json } => bytes_of(json),
+                // What of it is kept is bounded when it is read.
+                Change::Part { .. } => 8 * EACH,
+                Change::Delete { .. } | Change::Gone(_) | Change::Heartbeat => EACH,
+            },
+            Event::Refused(unreadable) => unreadable.found.len(),
+            Event::Gap(why) => why.len(),
+            Event::Place { .. } | Event::Idle { .. } => 0,
+        }
+    }
+}
+
+/// Bytes that `json` takes in memory, about.
+pub(super) fn bytes_of(json: &Value) -> usize {
+    const EACH: usize = 32;
+    EACH + match json {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(bytes_of).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| EACH + key.len() + bytes_of(value))
+            .sum(),
+    }
+}
+
 /// Why a source cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {

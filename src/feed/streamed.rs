@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::delivery::Sink;
-use super::link::{Delivery, Known, Word};
+use super::link::{Delivery, Known, Left, Word};
 use super::source::{Event, Life, Unreadable};
 use crate::replica::{BATCH_BYTES, Change, Freshness, LogError, Outcome, Replica, StreamId};
 
@@ -26,8 +26,8 @@ pub(super) struct Streamed {
     position: Option<String>,
     /// When the source made the newest change of what is not durable yet, in milliseconds since 1970.
     at_ms: Option<i64>,
-    /// What was said last of there being nothing more, with the source's own lag.
-    idle: Option<Duration>,
+    /// When it was said last that there is nothing more, with the source's own lag.
+    idle: Option<(Instant, Duration)>,
     /// Whether there has been nothing more once since the session began.
     caught_up: bool,
 }
@@ -128,7 +128,7 @@ impl Streamed {
                     self.waiting.push_front(delivery);
                     return Err(error);
                 }
-                if let Some(held) = self.event(sink, stream, event) {
+                if let Some(held) = self.event(sink, stream, event, delivery.at) {
                     delivery.events = std::iter::once(held).chain(events).collect();
                     self.waiting.push_front(delivery);
                     return Ok(());
@@ -155,19 +155,19 @@ impl Streamed {
         freshness.applied(&self.name, self.position.as_deref());
         let at_ms = self.at_ms.take();
         freshness.told(&self.name, at_ms, now_ms);
-        let behind = match (self.idle.take(), at_ms) {
-            (Some(lag), _) => {
+        let as_of = match (self.idle.take(), at_ms) {
+            (Some((said, lag)), _) => {
                 self.caught_up = true;
-                Some(lag)
+                said.checked_sub(lag)
             }
             // All that the source had made until then is applied; a source's clock may be ahead of ours.
             (None, Some(at_ms)) if self.caught_up => {
                 let behind = u64::try_from(now_ms.saturating_sub(at_ms)).unwrap_or(0);
-                Some(Duration::from_millis(behind))
+                now.checked_sub(Duration::from_millis(behind))
             }
             (None, _) => None,
         };
-        if let Some(as_of) = behind.and_then(|behind| now.checked_sub(behind)) {
+        if let Some(as_of) = as_of {
             freshness.reached(&self.name, as_of);
         }
     }
@@ -191,8 +191,8 @@ impl Streamed {
         }
     }
 
-    /// Applies one event; gives it back where its feed is held.
-    fn event(&mut self, sink: &mut Sink<'_>, stream: StreamId, event: Event) -> Option<Event> {
+    /// Applies one event, which was `read` then; gives it back where its feed is held.
+    fn event(&mut self, sink: &mut Sink<'_>, stream: StreamId, event: Event, read: Instant) -> Option<Event> {
         match event {
             Event::Change {
                 position,
@@ -231,10 +231,29 @@ impl Streamed {
             }
             Event::Idle { lag_ms } => {
                 sink.replica.caught_up(&self.name);
-                self.idle = Some(Duration::from_millis(lag_ms.unwrap_or(0)));
+                self.idle = Some((read, Duration::from_millis(lag_ms.unwrap_or(0))));
             }
         }
         None
+    }
+
+    /// Keeps what is left of a copy: parts wait for their customers, ahead of everything that is followed.
+    pub(super) fn keep(&mut self, sink: &mut Sink<'_>, left: &Left) {
+        for unreadable in &left.refused {
+            sink.replica.counters().refuse();
+            self.refuse(sink, unreadable);
+        }
+        for change in &left.late {
+            if let Err(refused) = sink
+                .replica
+                .wait_for_customer(&self.name, &left.incarnation, change)
+            {
+                let reason = refused.without_content();
+                let found = found(change);
+                sink.replica.counters().refuse();
+                self.refuse(sink, &Unreadable { reason, found });
+            }
+        }
     }
 
     fn refuse(&self, sink: &mut Sink<'_>, unreadable: &Unreadable) {
@@ -258,3 +277,6 @@ fn found(change: &Change) -> Vec<u8> {
         Change::Gone(_) | Change::Heartbeat => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,6 +183,13 @@ impl Freshness {
         }
     }
 
+    /// The feed `name` begins from another place than it had reached: nothing is known of its age until it has caught up.
+    pub fn begins_anew(&self, name: &str) {
+        if let Some(pulse) = self.pulse(name) {
+            pulse.caught_up_ms.store(NEVER, Ordering::Relaxed);
+        }
+    }
+
     /// The feed `name` has applied a change that its source made at `at_ms`, when it was `now_ms`, both in milliseconds
     /// since 1970.
     pub fn told(&self, name: &str, at_ms: Option<i64>, now_ms: i64) {

@@ -1,10 +1,14 @@
 //! Feeds that are held, and feeds with a gap: what is known of them, and what a person says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Replica;
+use super::apply::Refused;
+use super::change::Change;
 use super::log::Entry;
 use super::state::{Mark, json};
+use super::{Replica, TooManyStreams};
+use crate::customer::record::Origin;
+use crate::snapshot::Stream;
 
 /// What a person has said of a feed that was held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,62 @@ impl Replica {
     pub fn gap(&mut self, name: &str) {
         self.counters.gaps.inc();
         self.mark(Mark::Gap(name.into()));
+    }
+
+    /// A copy of the source of the feed `name` is to be made, with which the life `incarnation` of its stream begins:
+    /// a generation from ahead of it lacks what the copy brings, whatever the log has.
+    ///
+    /// # Errors
+    /// The list of streams is full.
+    pub fn copies(&mut self, name: &str, incarnation: &str) -> Result<(), TooManyStreams> {
+        self.stream(name, incarnation)?;
+        self.mark(Mark::Copy {
+            feed: name.into(),
+            incarnation: incarnation.into(),
+        });
+        Ok(())
+    }
+
+    /// Has `change`, a part that a copy with the life `incarnation` of the stream `name` has no customer for, wait for it,
+    /// whoever is served until the copy is.
+    ///
+    /// # Errors
+    /// As many wait as may.
+    pub fn wait_for_customer(
+        &mut self,
+        name: &str,
+        incarnation: &str,
+        change: &Change,
+    ) -> Result<(), Refused> {
+        // The list of streams was not full when the copy began.
+        let (Ok(stream), Change::Part { customer_id, part }) = (self.stream(name, incarnation), change)
+        else {
+            return Ok(());
+        };
+        let origin = Origin {
+            stream: stream.0,
+            position: &[],
+            marks: &[],
+        };
+        self.park(origin, customer_id, part.clone()).map(drop)
+    }
+
+    /// Feeds that go on behind a copy that is not in a generation whose streams are `streams`.
+    pub(super) fn without_copies(&self, streams: &[Stream]) -> Vec<String> {
+        let state = &self.state;
+        let mut newest: BTreeMap<&str, &Stream> = BTreeMap::new();
+        let is_begun = |stream: &&Stream| !stream.token.is_empty();
+        for stream in state.streams.iter().skip(1).filter(is_begun) {
+            newest.insert(&stream.stream, stream);
+        }
+        newest.retain(|_, life| {
+            let is_this = |stream: &Stream| {
+                stream.stream == life.stream && stream.incarnation == life.incarnation && is_begun(&stream)
+            };
+            let key = (life.stream.clone(), life.incarnation.clone());
+            state.copies.contains(&key) && !streams.iter().any(is_this)
+        });
+        newest.into_keys().map(str::to_owned).collect()
     }
 
     /// Feeds with a gap.

@@ -86,6 +86,15 @@ impl Parked {
             .flat_map(|(customer, orphans)| orphans.iter().map(move |orphan| (&**customer, orphan)))
     }
 
+    /// Keeps what `keeps` says.
+    pub(super) fn retain(&mut self, mut keeps: impl FnMut(&Orphan) -> bool) {
+        self.orphans.retain(|_, waiting| {
+            waiting.retain(&mut keeps);
+            !waiting.is_empty()
+        });
+        self.count = self.orphans.values().map(Vec::len).sum();
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         *self = Parked::default();

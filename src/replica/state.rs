@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) held: BTreeSet<String>,
     /// Feeds that could not go on where they had stopped, with the newest change ahead of the gap.
     pub(super) gaps: BTreeMap<String, u64>,
+    /// Lives of streams that begin with a copy: the feed and the incarnation.
+    pub(super) copies: BTreeSet<(String, String)>,
 }
 
 /// The change that brought a schema.
@@ -47,6 +49,11 @@ pub(super) enum Mark {
     Gap(String),
     /// What was built anew has no gaps.
     Cured,
+    /// This life of the feed's stream begins with a copy.
+    Copy {
+        feed: String,
+        incarnation: String,
+    },
 }
 
 impl State {
@@ -89,6 +96,15 @@ impl State {
                 self.gaps.insert(feed, seq);
             }
             Mark::Cured => self.gaps.clear(),
+            Mark::Copy { feed, incarnation } => {
+                // What earlier lives had waiting the copy has, or it is no more.
+                let streams = &self.streams;
+                self.parked.retain(|orphan| {
+                    let stream = streams.get(usize::from(orphan.stream));
+                    stream.is_none_or(|stream| stream.stream != feed || stream.incarnation == incarnation)
+                });
+                self.copies.insert((feed, incarnation));
+            }
         }
     }
 
@@ -118,6 +134,11 @@ impl State {
                     json: &json(&self.schema),
                 },
             );
+        }
+        // Ahead of the parts that wait, as they were said.
+        for (feed, incarnation) in &self.copies {
+            let (feed, incarnation) = (feed.clone(), incarnation.clone());
+            batch.push(seq, Entry::Mark(&json(&Mark::Copy { feed, incarnation })));
         }
         for (customer, orphan) in self.parked.iter() {
             let origin = Origin {

@@ -19,6 +19,8 @@ const MOST_BUILDS: usize = 16;
 pub(super) struct Build {
     dir: PathBuf,
     input: String,
+    /// The feed of whose source it is a copy.
+    copy_of: Option<String>,
     /// The present generation when it began, 0 for none, and the last one that was no merge.
     base: u64,
     root: u64,
@@ -32,6 +34,8 @@ struct Reserve {
     dir: String,
     #[serde(default)]
     replace: bool,
+    #[serde(default)]
+    copy_of: Option<String>,
 }
 
 /// What a build needs to know.
@@ -109,7 +113,12 @@ pub struct Published {
 
 impl Generations {
     pub(super) fn reserve(&self, body: &[u8]) -> Result<Value, ActError> {
-        let Reserve { input, dir, replace } = read(body)?;
+        let Reserve {
+            input,
+            dir,
+            replace,
+            copy_of,
+        } = read(body)?;
         let folder = self.held.folder();
         let dir = folder
             .builds()
@@ -145,6 +154,9 @@ impl Generations {
         };
         let generation = self.held.reserve()?;
         let mut line = self.line();
+        // A feed makes one copy at a time: others of its own came to nothing, and must not push a person's build out.
+        line.builds
+            .retain(|_, build| copy_of.is_none() || build.copy_of != copy_of);
         while line.builds.len() >= MOST_BUILDS {
             line.builds.pop_first();
         }
@@ -152,6 +164,7 @@ impl Generations {
         let build = Build {
             dir,
             input,
+            copy_of,
             base,
             root,
         };
@@ -233,6 +246,9 @@ impl Generations {
         }
         (candidate.comparison, candidate.reasons) = self.judge(&act, &snapshot, import)?;
         candidate.reasons.extend(self.behind(&snapshot)?);
+        if let Some(feed) = &build.copy_of {
+            candidate.reasons.extend(self.others(feed)?);
+        }
         let is_held = !candidate.reasons.is_empty() && !asked.accept;
         let (path, rejects) = if is_held {
             tracing::warn!(

@@ -1,5 +1,7 @@
 //! Copies of whole sources, by feeds: built as imports are, judged as imports are.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::building::{Outcome, Published as Act, Reserved};
@@ -49,6 +51,7 @@ impl Generations {
             "input": format!("the source of feed {feed}"),
             "dir": dir.file_name().map(|name| name.to_string_lossy()),
             "replace": true,
+            "copy_of": feed,
         });
         let reserved = self.reserve(asked.to_string().as_bytes())?;
         let reserved: Reserved = serde_json::from_value(reserved).map_err(ActError::Body)?;
@@ -74,6 +77,7 @@ impl Generations {
             log: reserved.log,
             copy_of,
             suffix_digits: copying.suffix_digits,
+            stop: Arc::clone(&self.ending),
             ..Target::new(dir, reserved.generation, now_ms(), copying.memory_bytes)
         };
         Ok(Site {

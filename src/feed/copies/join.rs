@@ -17,8 +17,8 @@ use crate::feed::source::SourceError;
 const PARTITIONS: usize = 256;
 /// The name of their files begins so.
 const NAME: &str = "join-";
-/// Parts without a customer that are kept.
-const MOST_ORPHANS: usize = 100_000;
+/// Bytes of parts without a customer that are kept.
+const MOST_ORPHANS: usize = 64 << 20;
 
 /// A part whose customer was not copied: it may come later.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +113,7 @@ impl Join {
         mut self,
         each: &mut dyn FnMut(&[u8]) -> Result<(), SourceError>,
     ) -> Result<Vec<Orphan>, SourceError> {
-        let mut orphans = Vec::new();
+        let mut orphans = Orphans::default();
         for (nth, partition) in std::mem::take(&mut self.partitions).into_iter().enumerate() {
             let mut bytes = Vec::new();
             if let Some(file) = partition.file {
@@ -124,8 +124,22 @@ impl Join {
             bytes.extend_from_slice(&partition.bytes);
             join(&bytes, each, &mut orphans)?;
         }
-        Ok(orphans)
+        if orphans.passed_over > 0 {
+            tracing::warn!(
+                parts = orphans.passed_over,
+                "more cases and interactions without a customer than are kept: they are left out"
+            );
+        }
+        Ok(orphans.kept)
     }
+}
+
+/// Parts without a customer.
+#[derive(Debug, Default)]
+struct Orphans {
+    kept: Vec<Orphan>,
+    bytes: usize,
+    passed_over: u64,
 }
 
 fn read_all(mut file: File, into: &mut Vec<u8>) -> io::Result<()> {
@@ -181,7 +195,7 @@ fn entries(mut bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
 fn join(
     bytes: &[u8],
     each: &mut dyn FnMut(&[u8]) -> Result<(), SourceError>,
-    orphans: &mut Vec<Orphan>,
+    orphans: &mut Orphans,
 ) -> Result<(), SourceError> {
     let mut parts: HashMap<&str, Vec<Entry<'_>>> = HashMap::new();
     for entry in entries(bytes).filter(|entry| entry.kind > 0) {
@@ -205,8 +219,12 @@ fn join(
         .flatten()
         .filter(|part| part.kind & TAKEN == 0)
     {
-        if orphans.len() < MOST_ORPHANS {
-            orphans.push(Orphan {
+        let bytes = size_of::<Orphan>() + part.id.len() + 4 * part.json.len();
+        if orphans.bytes + bytes > MOST_ORPHANS {
+            orphans.passed_over += 1;
+        } else {
+            orphans.bytes += bytes;
+            orphans.kept.push(Orphan {
                 customer_id: part.id.to_owned(),
                 list: list(part.kind),
                 part: read(part.json)?,

@@ -16,8 +16,10 @@ use crate::replica::Change;
 #[derive(Debug)]
 pub(super) struct Reader {
     pub(super) mapping: Arc<Mapping>,
-    /// As the copy had it.
+    /// As it was when one connected.
     pub(super) schema: Option<Value>,
+    /// Whether the schema was told: it may have changed while nobody was connected, and one who goes on is told once.
+    pub(super) is_told: bool,
 }
 
 /// What is to be done about an event.
@@ -100,12 +102,19 @@ impl Reader {
             }
         };
         let mut ordinal = 0;
-        if entity != Entity::Customer && told.operation != "insert" {
-            let owner = self.mapping.owner(entity, &now);
+        if told.operation != "insert" {
+            let name = |document: &Value| {
+                (
+                    self.mapping.id(entity, document).ok(),
+                    self.mapping.owner(entity, document),
+                )
+            };
             let gone = match told.before.map(bson::document) {
-                Some(Ok(before)) if self.mapping.owner(entity, &before) == owner => None,
-                Some(Ok(before)) => Some(self.mapping.delete(entity, &before)),
-                _ if self.may_have_moved(entity, told) => self
+                Some(Ok(before)) => {
+                    let was = name(&before);
+                    (was.0.is_some() && was != name(&now)).then(|| self.mapping.delete(entity, &before))
+                }
+                _ if entity != Entity::Customer && self.may_have_moved(entity, told) => self
                     .mapping
                     .id(entity, &now)
                     .ok()
@@ -149,7 +158,7 @@ impl Reader {
         out: &mut VecDeque<Event>,
     ) -> Result<(), SourceError> {
         let schema = self.mapping.schema(documents);
-        if schema == self.schema {
+        if schema == self.schema && self.is_told {
             return Ok(());
         }
         let of = |schema: &Option<Value>| schema.as_ref().map(types).unwrap_or_default();
@@ -166,6 +175,7 @@ impl Reader {
             });
         }
         self.schema = schema;
+        self.is_told = true;
         Ok(())
     }
 

@@ -37,8 +37,8 @@ pub(super) struct Tail {
 /// What came.
 enum Arrived {
     Event(RawDocumentBuf, String),
-    /// Nothing, up to this place.
-    Nothing(String),
+    /// Nothing, up to this place, at this moment: it may wait for long until somebody takes it.
+    Nothing(String, Instant),
 }
 
 /// How far a majority was, and when that was heard.
@@ -101,10 +101,11 @@ impl Tail {
                     Read::Done => self.place(token),
                     Read::Schema(position) => self.changed = Some((position, token)),
                 },
-                Arrived::Nothing(token) => {
+                Arrived::Nothing(token, at) => {
                     self.place(token);
+                    let waited = u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX);
                     self.ready.push_back(Event::Idle {
-                        lag_ms: Some(self.lag_ms()),
+                        lag_ms: Some(self.lag_ms().saturating_add(waited)),
                     });
                 }
             }
@@ -151,7 +152,7 @@ async fn follow(mut stream: ChangeStream<RawDocumentBuf>, to: mpsc::Sender<Resul
                 last.clone_from(&token);
                 Ok(Arrived::Event(event, token))
             }
-            (Ok(None), Some(Ok(token))) => Ok(Arrived::Nothing(token)),
+            (Ok(None), Some(Ok(token))) => Ok(Arrived::Nothing(token, Instant::now())),
         };
         let is_end = arrived.is_err() || !stream.is_alive();
         let closed = std::pin::pin!(to.closed());

@@ -224,3 +224,39 @@ fn a_copy_that_broke_is_begun_again_and_not_forgotten() {
     let later = now + Duration::from_secs(60);
     assert_eq!(pilot.next(later), Act::Connect { anew: true });
 }
+
+#[test]
+fn a_copy_behind_which_nothing_can_be_followed_is_not_made_again_without_a_pause() {
+    let mut now = Instant::now();
+    let mut pilot = Pilot::new(Patience::default(), None, 1);
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        let Act::Connect { .. } = pilot.next(now) else {
+            panic!("does not connect")
+        };
+        pilot.saw(now, Outcome::Stands(Standing::Copy { why: "gone".into() }));
+        pilot.saw(now, Outcome::Copied);
+        assert_eq!(pilot.next(now), Act::Connect { anew: false });
+        // What takes the copy up has everything begin anew, too.
+        pilot.begin_anew();
+        assert_eq!(pilot.next(now), Act::Connect { anew: false });
+        pilot.saw(now, Outcome::Stands(Standing::GoesOn(life(0, 7))));
+        pilot.saw(now, Outcome::Failed(SourceError::Lost("history is gone".into())));
+        let began = now;
+        if let Act::Wait(until) = pilot.next(now) {
+            now = until;
+        }
+        pauses.push(now - began);
+    }
+    assert_eq!(pauses[0], Duration::ZERO, "the first is made up for at once");
+    let longest = Patience::default().longest;
+    assert!(pauses[7] >= longest / 2, "{pauses:?}");
+    pilot.next(now);
+    pilot.saw(now, Outcome::Stands(Standing::GoesOn(life(0, 7))));
+    pilot.saw(now, Outcome::Delivered);
+    pilot.saw(now, Outcome::Failed(SourceError::Away("cut".into())));
+    let Act::Wait(until) = pilot.next(now) else {
+        panic!("does not wait")
+    };
+    assert!(until <= now + Patience::default().first, "what delivers is well");
+}

@@ -40,11 +40,9 @@ impl Feeds {
             }
             match self.received.try_recv() {
                 Ok(Signal::Delivered(delivery)) => next = Some(delivery),
-                // What came ahead of it is applied ahead of it.
-                Ok(other) => {
-                    let _noted = self.apply_streamed();
-                    self.again(other);
-                }
+                // What came ahead of it is applied ahead of it. Received from here, signals of two kinds that take turns would
+                // go deeper and deeper.
+                Ok(other) => self.next = Some(other),
                 Err(_) => {}
             }
         }
@@ -69,9 +67,21 @@ impl Feeds {
                 let _gone = told.send(());
             }
             Question::Copy(incarnation, told) => {
-                let is_known = self.replica.stream(feed, &incarnation).is_ok();
+                let is_known = self.replica.copies(feed, &incarnation).is_ok();
                 let committed = self.replica.commit();
                 let _gone = told.send(self.note(committed).is_ok() && is_known);
+            }
+            Question::Left(left, told) => {
+                let mut sink = Sink {
+                    replica: &mut self.replica,
+                    rejects: &mut self.rejects,
+                    now_ms: now_ms(),
+                };
+                if let Some(streamed) = self.streamed.iter_mut().find(|streamed| *streamed.name == *feed) {
+                    streamed.keep(&mut sink, &left);
+                }
+                let committed = self.replica.commit();
+                let _gone = told.send(self.note(committed).is_ok());
             }
         }
     }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
+mod beside;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use crate::app::generations::Live;
 use crate::app::{self, sources};
 use crate::config::Config;
 use crate::feed::source::{Event, Life, Row, Rows, Source, SourceError, Standing};
-use crate::feed::{Compaction, Feeds, Kind, Running, Settings};
+use crate::feed::{Compaction, Feeds, Kind, Pushes, Running, Settings};
 use crate::http::Readiness;
 use crate::index::Index;
 use crate::metrics::Metrics;
@@ -37,6 +39,10 @@ struct World {
     /// Connections break when this grows.
     cuts: u64,
     copies: u64,
+    /// Cases whose customers are not there.
+    strays: BTreeMap<u64, u64>,
+    /// So many times what comes next cannot be had.
+    failing: u64,
 }
 
 impl World {
@@ -146,6 +152,12 @@ impl Source for MadeUp {
                 found.map(|(customer, version)| (customer, version, world.cases.get(&customer).copied()))
             })?;
             let Some((customer, version, of_case)) = found else {
+                for (customer, version) in self.look(|world| world.strays.clone())? {
+                    rows.put(Row::Case {
+                        customer_id: id(customer),
+                        case: case(version),
+                    })?;
+                }
                 return Ok(());
             };
             rows.put(Row::Customer(document(customer, version)))?;
@@ -173,6 +185,10 @@ impl Source for MadeUp {
             }
             let (cursor, life) = (self.cursor, self.life);
             let found = self.look(|world| {
+                if let Some(failing) = world.failing.checked_sub(1) {
+                    world.failing = failing;
+                    return Err(SourceError::Away("failing".into()));
+                }
                 if world.life != life || cursor < world.oldest {
                     return Err(SourceError::Lost("history is gone".into()));
                 }
@@ -208,6 +224,7 @@ struct Centre {
     freshness: Arc<Freshness>,
     generations: Arc<Generations>,
     running: Running,
+    pushes: Pushes,
 }
 
 fn start(folder: &tempfile::TempDir, world: &Arc<Mutex<World>>, extra: &str) -> Centre {
@@ -241,8 +258,12 @@ fn start(folder: &tempfile::TempDir, world: &Arc<Mutex<World>>, extra: &str) -> 
         kind: Kind::MadeUp,
         ..Settings::default()
     };
-    let settings = BTreeMap::from([("main".to_owned(), settings)]);
+    let mut settings = BTreeMap::from([("main".to_owned(), settings)]);
+    if let Some(web) = config.feed.get("web") {
+        settings.insert("web".to_owned(), web.clone());
+    }
     let feeds = Feeds::new(&settings, replica, Arc::clone(&freshness), compaction);
+    let pushes = feeds.pushes();
     let live = Live {
         index: Arc::clone(&index),
         installer: feeds.installer(),
@@ -273,6 +294,7 @@ fn start(folder: &tempfile::TempDir, world: &Arc<Mutex<World>>, extra: &str) -> 
         freshness,
         generations,
         running,
+        pushes,
     }
 }
 

@@ -1,200 +1,407 @@
-use mongodb::bson::{Bson, Document, doc};
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, RawDocumentBuf, Timestamp, doc};
 use serde_json::json;
 
 use super::*;
-use crate::feed::mapping::{Cases, Customers, Schemas};
+use crate::feed::mapping::{Cases, Customers, Interactions, Schemas};
+use crate::replica::PartGone;
 
-fn paths(paths: &[&str]) -> Vec<String> {
-    paths.iter().map(|path| (*path).to_owned()).collect()
+/// The moment of every event, in seconds since 1970.
+const AT: u32 = 1_700_000_000;
+
+fn paths(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
 fn reader() -> Reader {
     let mapping = Mapping {
         customers: Customers {
-            from: "customers".into(),
+            from: "people".into(),
             id: paths(&["_id"]),
             name: paths(&["name"]),
+            phones: paths(&["phones"]),
             ..Customers::default()
         },
         cases: Cases {
-            from: "cases".into(),
+            from: "tickets".into(),
             id: paths(&["_id"]),
-            customer_id: paths(&["owner.id", "customerId"]),
+            customer_id: paths(&["customer.id", "owner"]),
             title: paths(&["title"]),
             ..Cases::default()
         },
+        interactions: Interactions {
+            from: "calls".into(),
+            id: paths(&["_id"]),
+            customer_id: paths(&["owner"]),
+            started_at: paths(&["at"]),
+            ..Interactions::default()
+        },
         schema: Schemas {
-            from: "schema".into(),
+            from: "fields".into(),
             key: paths(&["key"]),
-            kind: paths(&["type"]),
             label: paths(&["label"]),
+            kind: paths(&["type"]),
+            under: "attributes".into(),
             ..Schemas::default()
         },
-        ..Mapping::default()
     };
     Reader {
         mapping: Arc::new(mapping),
         schema: None,
+        is_told: false,
     }
 }
 
-/// An event of `collection`, with these further members.
-fn event(operation: &str, collection: &str, further: Document) -> RawDocumentBuf {
+/// An event of `operation` on the document `id` of the collection `from`, with `more`.
+fn event(operation: &str, from: &str, id: &str, more: Document) -> RawDocumentBuf {
     let mut event = doc! {
-        "_id": {"_data": "826B018E00000000012B04"},
+        "_id": {"_data": "82650000000000000129"},
         "operationType": operation,
-        "clusterTime": Timestamp { time: 1_795_264_000, increment: 1 },
-        "ns": {"db": "cim", "coll": collection},
-        "documentKey": {"_id": "x"},
+        "clusterTime": Timestamp { time: AT, increment: 1 },
+        "ns": {"db": "cim", "coll": from},
+        "documentKey": {"_id": id},
     };
-    event.extend(further);
+    event.extend(more);
     RawDocumentBuf::try_from(&event).unwrap()
 }
 
-/// What is read of an event, as lines of changes; `refused` for what is.
-fn read(operation: &str, collection: &str, further: Document) -> Vec<String> {
+fn read(event: &RawDocumentBuf) -> Vec<Event> {
     let mut out = VecDeque::new();
-    let read = reader().read(&event(operation, collection, further), &mut out);
-    assert_eq!(read, Ok(Read::Done));
-    let line = |event| match event {
-        Event::Change { change, .. } => String::from_utf8(change.to_line(None)).unwrap(),
-        Event::Refused(_) => "refused".to_owned(),
-        other => panic!("{other:?}"),
+    assert_eq!(reader().read(event, &mut out), Ok(Read::Done));
+    out.into()
+}
+
+fn changes(event: &RawDocumentBuf) -> Vec<Change> {
+    let mut before: Option<Vec<u8>> = None;
+    read(event)
+        .into_iter()
+        .map(|event| match event {
+            Event::Change {
+                position,
+                at_ms,
+                change,
+            } => {
+                assert_eq!(at_ms, Some(i64::from(AT) * 1000));
+                assert!(before.as_ref().is_none_or(|before| *before < position));
+                before = Some(position);
+                change
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+fn refusals(event: &RawDocumentBuf) -> Vec<String> {
+    let refused = |event| match event {
+        Event::Refused(unreadable) => Some(unreadable.reason),
+        _ => None,
     };
-    out.into_iter().map(line).collect()
+    read(event).into_iter().filter_map(refused).collect()
 }
 
-fn case(owner: &str) -> Document {
-    doc! {"_id": "x", "customerId": owner, "title": "Late"}
+fn person(name: &str) -> Document {
+    doc! {"_id": "c1", "name": name, "phones": ["+14806754110"]}
 }
 
-fn put_of(owner: &str) -> String {
-    let line = json!({"op": "case", "customer_id": owner, "case": {"id": "x", "title": "Late"}});
-    let change = Change::decode(line.to_string().as_bytes()).unwrap().change;
-    String::from_utf8(change.to_line(None)).unwrap()
+fn ticket(owner: &str) -> Document {
+    doc! {"_id": "k1", "owner": owner, "title": "broken"}
+}
+
+fn upserted(name: &str) -> Change {
+    Change::Upsert {
+        customer: json!({"id": "c1", "name": name, "phones": ["+14806754110"]}),
+    }
+}
+
+fn case_of(owner: &str) -> Change {
+    let line = json!({"op": "case", "customer_id": owner, "case": {"id": "k1", "title": "broken"}});
+    Change::decode_value(line).unwrap().change
+}
+
+fn case_gone(owner: &str) -> Change {
+    Change::decode_value(json!({"op": "case", "customer_id": owner, "delete": "k1"}))
+        .unwrap()
+        .change
+}
+
+fn lost(event: &RawDocumentBuf) -> bool {
+    let read = reader().read(event, &mut VecDeque::new());
+    matches!(read, Err(SourceError::Lost(_)))
 }
 
 #[test]
-fn customers_come_and_go() {
-    let ada = doc! {"fullDocument": {"_id": "x", "name": "Ada"}};
+fn whatever_changes_a_customer_has_the_whole_of_it() {
     for operation in ["insert", "update", "replace"] {
-        let lines = read(operation, "customers", ada.clone());
-        assert_eq!(lines, [r#"{"customer":{"id":"x","name":"Ada"},"op":"upsert"}"#]);
+        let whole = event(operation, "people", "c1", doc! {"fullDocument": person("Ada")});
+        assert_eq!(changes(&whole), [upserted("Ada")], "{operation}");
+        let with_before = doc! {"fullDocument": person("Ada"), "fullDocumentBeforeChange": person("Eva")};
+        let whole = event(operation, "people", "c1", with_before);
+        assert_eq!(changes(&whole), [upserted("Ada")], "{operation}");
     }
-    let gone = [r#"{"id":"x","op":"delete"}"#];
-    assert_eq!(read("delete", "customers", doc! {}), gone);
-    // Looked up, and gone by then: its deletion follows.
-    let unknown = doc! {"fullDocument": Bson::Null};
-    assert_eq!(read("update", "customers", unknown), Vec::<String>::new());
-    assert_eq!(read("insert", "others", ada), Vec::<String>::new());
+    let gone = Change::Delete { id: "c1".into() };
+    let deleted = event("delete", "people", "c1", doc! {});
+    assert_eq!(changes(&deleted), std::slice::from_ref(&gone));
+    let with_before = doc! {"fullDocumentBeforeChange": person("Ada")};
+    assert_eq!(
+        changes(&event("delete", "people", "c1", with_before)),
+        std::slice::from_ref(&gone)
+    );
+    // Nobody to anybody any more.
+    let empty = doc! {"fullDocument": {"_id": "c1"}};
+    assert_eq!(changes(&event("replace", "people", "c1", empty)), [gone]);
 }
 
 #[test]
-fn a_part_that_moves_is_gone_where_it_was() {
-    let looked_for = r#"{"delete":"x","op":"case"}"#.to_owned();
-    let moved = |updated| doc! {"fullDocument": case("b"), "updateDescription": {"updatedFields": updated, "removedFields": []}};
-    assert_eq!(
-        read("insert", "cases", doc! {"fullDocument": case("b")}),
-        [put_of("b")]
-    );
-    assert_eq!(
-        read("update", "cases", moved(doc! {"title": "Late"})),
-        [put_of("b")]
-    );
-    for updated in [
-        doc! {"customerId": "b"},
-        doc! {"owner.id": "b"},
-        doc! {"owner": {"id": "b"}},
-    ] {
-        assert_eq!(
-            read("update", "cases", moved(updated)),
-            [looked_for.clone(), put_of("b")]
-        );
-    }
-    let removed = |field: &str| {
-        doc! {
-            "fullDocument": {"_id": "x", "title": "Late"},
-            "updateDescription": {"updatedFields": {}, "removedFields": [field]},
-        }
-    };
-    assert_eq!(
-        read("update", "cases", removed("customerId")),
-        [&*looked_for, "refused"]
-    );
-    assert_eq!(read("update", "cases", removed("status")), ["refused"]);
-    let replaced = doc! {"fullDocument": case("b")};
-    assert_eq!(
-        read("replace", "cases", replaced.clone()),
-        [looked_for.clone(), put_of("b")]
-    );
-    assert_eq!(read("delete", "cases", doc! {}), [looked_for]);
-
-    // Where it was is known.
-    let was = |owner| {
-        let mut event = replaced.clone();
-        event.insert("fullDocumentBeforeChange", case(owner));
-        event
-    };
-    let gone = |of: &str| read("delete", "cases", doc! {"fullDocumentBeforeChange": case(of)}).remove(0);
-    assert!(gone("a").contains(r#""customer_id":"a""#), "{}", gone("a"));
-    assert_eq!(read("replace", "cases", was("b")), [put_of("b")]);
-    assert_eq!(read("replace", "cases", was("a")), [gone("a"), put_of("b")]);
+fn the_moment_is_the_servers_own_where_it_says_so() {
+    let at = mongodb::bson::DateTime::from_millis(1_700_000_000_123);
+    let said = event("delete", "people", "c1", doc! {"wallTime": at});
+    let read = read(&said);
+    assert!(matches!(
+        read.as_slice(),
+        [Event::Change {
+            at_ms: Some(1_700_000_000_123),
+            ..
+        }]
+    ));
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_and_is_no_longer_who_it_was() {
-    let nobodys = doc! {"fullDocument": {"_id": "x", "title": "Nobody's"}};
-    assert_eq!(read("insert", "cases", nobodys), ["refused"]);
-    assert_eq!(read("delete", "customers", doc! {"documentKey": {}}), ["refused"]);
-
-    let mut bytes = event(
-        "insert",
-        "customers",
-        doc! {"fullDocument": {"_id": "x", "name": "ADA"}},
-    )
-    .into_bytes();
-    let at = bytes.windows(3).position(|three| three == b"ADA").unwrap();
-    bytes[at] = 0xff;
-    let mut out = VecDeque::new();
-    let broken = RawDocumentBuf::from_bytes(bytes).unwrap();
-    assert_eq!(reader().read(&broken, &mut out), Ok(Read::Done));
-    assert!(matches!(out[0], Event::Refused(_)), "{out:?}");
-    let is_gone =
-        |event: &Event| matches!(event, Event::Change { change: Change::Delete { id }, .. } if id == "x");
-    assert!(is_gone(&out[1]), "{out:?}");
+fn a_lookup_that_found_nothing_says_nothing() {
+    let absent = event(
+        "update",
+        "people",
+        "c1",
+        doc! {"updateDescription": {"updatedFields": {"name": "x"}}},
+    );
+    assert_eq!(read(&absent), []);
+    let null = doc! {"fullDocument": mongodb::bson::Bson::Null};
+    assert_eq!(read(&event("update", "tickets", "k1", null)), []);
 }
 
 #[test]
-fn a_collection_that_is_no_longer_there_is_lost() {
-    for operation in ["drop", "rename", "dropDatabase", "invalidate"] {
-        let mut out = VecDeque::new();
-        let read = reader().read(&event(operation, "customers", doc! {}), &mut out);
-        assert!(matches!(read, Err(SourceError::Lost(_))), "{operation}: {read:?}");
-    }
-}
-
-#[test]
-fn a_schema_with_other_attributes_is_copied_anew_and_another_label_is_not() {
-    let attribute = |kind: &str, label: &str| vec![json!({"key": "email", "type": kind, "label": label})];
+fn a_customer_who_is_known_by_another_id_is_gone_by_the_one_before() {
     let mut reader = reader();
-    reader.schema = reader.mapping.schema(&attribute("text", "E-mail"));
+    let mapping = Arc::make_mut(&mut reader.mapping);
+    mapping.customers.id = paths(&["number"]);
+    let images = doc! {
+        "fullDocument": {"_id": 1, "number": "b", "name": "Ada"},
+        "fullDocumentBeforeChange": {"_id": 1, "number": "a", "name": "Ada"},
+    };
     let mut out = VecDeque::new();
-    let same = reader.schema(&attribute("text", "E-mail"), vec![1], &mut out);
-    assert_eq!((same, out.len()), (Ok(()), 0));
-    let label = reader.schema(&attribute("text", "Mail"), vec![2], &mut out);
-    assert_eq!((label, out.len()), (Ok(()), 1));
-    let kind = reader.schema(&attribute("date", "Mail"), vec![3], &mut out);
-    assert!(matches!(kind, Err(SourceError::Lost(_))), "{kind:?}");
+    reader
+        .read(&event("update", "people", "1", images), &mut out)
+        .unwrap();
+    let said: Vec<_> = out
+        .into_iter()
+        .map(|event| match event {
+            Event::Change { change, .. } => change,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let put = Change::Upsert {
+        customer: json!({"id": "b", "name": "Ada"}),
+    };
+    assert_eq!(said, [Change::Delete { id: "a".into() }, put]);
 }
 
 #[test]
-fn positions_are_the_tokens_bytes_and_sort_as_events_do() {
-    let at = |data: &str| position(&RawDocumentBuf::try_from(&doc! {"_id": {"_data": data}}).unwrap());
-    assert_eq!(at("826B018E"), [0x82, 0x6b, 0x01, 0x8e]);
-    assert!(at("826B018E00000001") < at("826B018E00000002"));
-    let long = format!("82{}", "AB".repeat(500));
-    assert_eq!(at(&long).len(), MOST_POSITION - 1);
-    // What is no token sorts ahead of everything, and is no panic.
-    assert_eq!(at("zz"), [0_u8; 0]);
-    assert_eq!(at("é"), [0_u8; 0]);
+fn a_part_that_moves_leaves_whom_it_was_of() {
+    let put = case_of("c2");
+    let looked_for = Change::Gone(PartGone::Case("k1".into()));
+    let images = doc! {"fullDocument": ticket("c2"), "fullDocumentBeforeChange": ticket("c1")};
+    assert_eq!(
+        changes(&event("update", "tickets", "k1", images)),
+        [case_gone("c1"), put.clone()]
+    );
+    let same = doc! {"fullDocument": ticket("c2"), "fullDocumentBeforeChange": ticket("c2")};
+    assert_eq!(
+        changes(&event("replace", "tickets", "k1", same)),
+        std::slice::from_ref(&put)
+    );
+    // Without pre-images: whatever may have moved it has it looked for.
+    let updated = |description: Document| {
+        let more = doc! {"fullDocument": ticket("c2"), "updateDescription": description};
+        changes(&event("update", "tickets", "k1", more))
+    };
+    let both = [looked_for.clone(), put.clone()];
+    assert_eq!(
+        updated(doc! {"updatedFields": {"owner": "c2"}, "removedFields": []}),
+        both
+    );
+    assert_eq!(updated(doc! {"updatedFields": {"customer.id": "c2"}}), both);
+    assert_eq!(updated(doc! {"updatedFields": {"customer": {"id": "c2"}}}), both);
+    assert_eq!(
+        updated(doc! {"updatedFields": {}, "removedFields": ["customer.id"]}),
+        both,
+        "another path says whose it is now"
+    );
+    assert_eq!(
+        updated(doc! {"updatedFields": {"title": "broken"}, "removedFields": ["note"]}),
+        std::slice::from_ref(&put)
+    );
+    let replaced = doc! {"fullDocument": ticket("c2")};
+    assert_eq!(
+        changes(&event("replace", "tickets", "k1", replaced.clone())),
+        both
+    );
+    assert_eq!(changes(&event("insert", "tickets", "k1", replaced)), [put]);
+    // Nobody's any more: it is taken away, and what is left of it refused.
+    let nobodys = doc! {
+        "fullDocument": {"_id": "k1", "title": "broken"},
+        "updateDescription": {"updatedFields": {}, "removedFields": ["owner"]},
+    };
+    let nobodys = event("update", "tickets", "k1", nobodys);
+    assert!(matches!(
+        &read(&nobodys)[..],
+        [Event::Change { change, .. }, Event::Refused(_)] if *change == looked_for
+    ));
+}
+
+#[test]
+fn a_part_that_is_gone_is_looked_for_where_nobody_says_whose_it_was() {
+    let gone = |from: &str, more| changes(&event("delete", from, "k1", more));
+    assert_eq!(
+        gone("tickets", doc! {}),
+        [Change::Gone(PartGone::Case("k1".into()))]
+    );
+    assert_eq!(
+        gone("calls", doc! {}),
+        [Change::Gone(PartGone::Interaction("k1".into()))]
+    );
+    let expired = doc! {"fullDocumentBeforeChange": mongodb::bson::Bson::Null};
+    assert_eq!(
+        gone("tickets", expired),
+        [Change::Gone(PartGone::Case("k1".into()))]
+    );
+    assert_eq!(
+        gone("tickets", doc! {"fullDocumentBeforeChange": ticket("c1")}),
+        [case_gone("c1")]
+    );
+}
+
+#[test]
+fn a_collection_that_is_gone_or_another_one_is_lost() {
+    for operation in ["drop", "rename", "dropDatabase", "invalidate"] {
+        assert!(lost(&event(operation, "people", "c1", doc! {})), "{operation}");
+    }
+    // Another one takes the place of a followed one.
+    let to = doc! {"to": {"db": "cim", "coll": "people"}};
+    assert!(lost(&event("rename", "people.new", "c1", to)));
+    assert_eq!(read(&event("create", "people", "c1", doc! {})), []);
+    assert_eq!(
+        read(&event(
+            "insert",
+            "others",
+            "c1",
+            doc! {"fullDocument": person("Ada")}
+        )),
+        []
+    );
+}
+
+#[test]
+fn what_is_no_bson_is_refused_and_takes_away_what_was_there() {
+    let broken = |from: &str| {
+        let whole = doc! {"fullDocument": {"_id": "c1", "name": "Ada", "owner": "c2"}};
+        let mut bytes = event("replace", from, "c1", whole).into_bytes();
+        let at = bytes.windows(3).position(|three| three == b"Ada").unwrap();
+        bytes[at] = 0xff;
+        RawDocumentBuf::from_bytes(bytes).unwrap()
+    };
+    let said = read(&broken("people"));
+    let [Event::Refused(unreadable), Event::Change { change, .. }] = said.as_slice() else {
+        panic!("{said:?}")
+    };
+    assert_eq!(unreadable.reason, "expected valid BSON");
+    assert_eq!(*change, Change::Delete { id: "c1".into() });
+    assert!(matches!(
+        &read(&broken("tickets"))[..],
+        [
+            Event::Refused(_),
+            Event::Change {
+                change: Change::Gone(_),
+                ..
+            }
+        ]
+    ));
+}
+
+#[test]
+fn what_is_no_event_is_refused_and_not_repeated() {
+    let strange = RawDocumentBuf::try_from(&doc! {"_id": {"_data": "82"}, "name": "Ada"}).unwrap();
+    assert_eq!(refusals(&strange), ["expected an event of a change stream"]);
+    let nameless = doc! {"documentKey": {"_id": {"a": 1}}};
+    let reasons = refusals(&event("delete", "people", "c1", nameless));
+    assert_eq!(reasons, ["expected an id at _id"]);
+}
+
+#[test]
+fn a_schema_that_changed_while_nobody_was_connected_is_told_and_then_only_when_it_changes() {
+    let field = |label: &str, kind: &str| json!({"key": "tier", "label": label, "type": kind});
+    let mut reader = reader();
+    // As it is when one connects: the change of it is still on its way.
+    reader.schema = reader.mapping.schema(&[field("Rank", "text")]);
+    let changed = event("update", "fields", "f1", doc! {"fullDocument": {"_id": "f1"}});
+    let mut out = VecDeque::new();
+    let Ok(Read::Schema(at)) = reader.read(&changed, &mut out) else {
+        panic!("not read")
+    };
+    assert_eq!(reader.attributes(), Some("fields"));
+    let mut read = |label: &str, kind: &str| {
+        let mut out = VecDeque::new();
+        let read = reader.schema(&[field(label, kind)], at.clone(), &mut out);
+        read.map(|()| out.len())
+    };
+    assert_eq!(read("Rank", "text"), Ok(1), "whoever goes on has the one before");
+    assert_eq!(read("Rank", "text"), Ok(0));
+    assert_eq!(read("Level", "text"), Ok(1));
+    assert!(matches!(read("Level", "phone"), Err(SourceError::Lost(_))));
+    for operation in ["insert", "replace", "delete"] {
+        let changed = event(operation, "fields", "f1", doc! {});
+        assert!(matches!(
+            reader.read(&changed, &mut VecDeque::new()),
+            Ok(Read::Schema(_))
+        ));
+    }
+}
+
+/// A token as a server makes it: the cluster time, what kind of token it is, the place within the transaction, the
+/// collection and the document's key.
+fn token(seconds: u32, nth: u32, within: u8, id: ObjectId) -> String {
+    let id: String = id.bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+    // 82: a timestamp; 2B 02: the version; 2C 01 00: an event; 29 or 2B …: the place; 6E 5A: a UUID.
+    let place = if within == 0 {
+        "29".to_owned()
+    } else {
+        format!("2B{:02X}", within * 2)
+    };
+    format!(
+        "82{seconds:08X}{nth:08X}2B022C0100{place}6E5A1004{}46645F69640064{id}0004",
+        "AB".repeat(16)
+    )
+}
+
+#[test]
+fn positions_are_in_the_order_of_events_within_a_transaction_too() {
+    let id = |byte| ObjectId::from_bytes([byte; 12]);
+    let of = |token: String| {
+        let event = doc! {"_id": {"_data": token}, "operationType": "delete"};
+        position(&RawDocumentBuf::try_from(&event).unwrap())
+    };
+    let in_order = [
+        of(token(AT, 1, 0, id(9))),
+        of(token(AT, 2, 0, id(8))),
+        // A transaction, whose changes have one cluster time.
+        of(token(AT, 3, 0, id(7))),
+        of(token(AT, 3, 1, id(6))),
+        of(token(AT, 3, 2, id(1))),
+        of(token(AT, 256, 0, id(1))),
+        of(token(AT + 1, 1, 0, id(0))),
+    ];
+    assert!(in_order.is_sorted_by(|a, b| a < b), "{in_order:?}");
+    let long = of("AB".repeat(400));
+    assert_eq!(long.len(), MOST_POSITION - 1, "with a byte left for the ordinal");
+    assert_eq!(of("not hexadecimal".into()), Vec::<u8>::new());
 }

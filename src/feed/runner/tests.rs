@@ -1,0 +1,114 @@
+#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+
+use super::*;
+use crate::customer::Schema;
+use crate::customer::document::Limits;
+use crate::feed::Kind;
+use crate::feed::link::Delivery;
+use crate::index::{Index, Ownership};
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::number::{self, Numbering};
+use crate::replica::{Counters, Settings as Bounds, guard};
+use crate::snapshot::folder::Folder;
+use crate::snapshot::layout::LogPlace;
+use crate::snapshot::writer::{Facts, SnapshotWriter};
+
+fn feeds(folder: &std::path::Path) -> Feeds {
+    let facts = Facts {
+        generation: 0,
+        seq: 0,
+        created_at_ms: 0,
+        schema: &Schema::default(),
+        streams: &[],
+        log: LogPlace::default(),
+    };
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
+    let bytes = writer.finish(&facts).unwrap().0.into_inner();
+    let snapshot = Arc::new(MappedSnapshot::in_memory(bytes).unwrap());
+    let (_, writer) = Index::new(snapshot, Ownership::BUILTIN);
+    let intake = Intake::new(
+        Numbering::new(&number::Settings::builtin()).unwrap(),
+        Limits::default(),
+    );
+    let guard = guard::Settings {
+        max_percent: 100,
+        window_s: 60,
+        ignore_below: 0,
+    };
+    let bounds = Bounds {
+        guard,
+        parked_max: 100,
+    };
+    let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
+    let replica = Replica::new(writer, intake, bounds, counters);
+    let of = |kind| Settings {
+        kind,
+        ..Settings::default()
+    };
+    let settings = BTreeMap::from([
+        ("main".to_owned(), of(Kind::MadeUp)),
+        ("web".to_owned(), of(Kind::Http)),
+    ]);
+    let compaction = Compaction {
+        folder: Arc::new(Folder::hold(folder.join("main")).unwrap()),
+        overlay_max_bytes: 1 << 30,
+        memory_bytes: 64 << 20,
+        log_max_bytes: 1 << 30,
+        erase_within_s: 1_000_000,
+        rejects_max_bytes: 1 << 20,
+    };
+    let freshness = Arc::new(Freshness::new(["main", "web"], 0, Instant::now()));
+    Feeds::new(&settings, replica, freshness, compaction)
+}
+
+#[test]
+fn posts_and_deliveries_that_take_turns_for_long_are_taken_one_behind_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let feeds = feeds(folder.path());
+    let (signals, installer) = (feeds.signals.clone(), feeds.installer());
+    for _ in 0..20_000 {
+        let pushes = Pushes {
+            waiting: Arc::default(),
+            ..feeds.pushes()
+        };
+        let post = pushes.push(None, None, Bytes::from_static(b"{\"op\":\"heartbeat\"}"));
+        assert_eq!(post.now_or_never(), None);
+        let delivery = Delivery {
+            feed: "main".into(),
+            session: 0,
+            incarnation: "one".into(),
+            at: Instant::now(),
+            events: Vec::new(),
+        };
+        signals.send(Signal::Delivered(delivery)).unwrap();
+    }
+    let running = feeds.spawn_reading(|_, _| Ok(None)).unwrap();
+    assert!(installer.places().is_some(), "the thread is still there");
+    running.stop();
+}
+
+#[test]
+fn a_stop_behind_deliveries_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let feeds = feeds(folder.path());
+    let signals = feeds.signals.clone();
+    for session in [0, 1] {
+        let delivery = Delivery {
+            feed: "main".into(),
+            session,
+            incarnation: "one".into(),
+            at: Instant::now(),
+            events: Vec::new(),
+        };
+        signals.send(Signal::Delivered(delivery)).unwrap();
+    }
+    signals.send(Signal::Stop).unwrap();
+    let running = feeds.spawn_reading(|_, _| Ok(None)).unwrap();
+    running.thread.join().unwrap();
+}
