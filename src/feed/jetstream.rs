@@ -78,6 +78,8 @@ pub struct JetStream {
     /// When something last came, or was last said to be nothing.
     quiet: Instant,
     looked: Instant,
+    /// The last message that the stream had then.
+    end: u64,
 }
 
 impl JetStream {
@@ -106,6 +108,7 @@ impl JetStream {
             ready: VecDeque::new(),
             quiet: Instant::now(),
             looked: Instant::now(),
+            end: 0,
         }
     }
 
@@ -130,6 +133,7 @@ impl JetStream {
         let (era, last) = (follower.era(), follower.last());
         let seen = Seen::look(self.connection()?, &self.settings.stream, Some(last)).await?;
         self.looked = Instant::now();
+        self.end = seen.last;
         if seen.created_ns != era.created_ns {
             return Err(SourceError::Lost(
                 "the stream was deleted and created again".into(),
@@ -255,7 +259,11 @@ impl Source for JetStream {
                 return Err(SourceError::Away("nothing is followed".into()));
             };
             let now = Instant::now();
-            let is_caught_up = arrived.as_ref().is_none_or(|message| message.pending == 0);
+            // A silence says nothing where messages are known to be on their way, as while a consumer is being made.
+            let is_caught_up = match &arrived {
+                Some(message) => message.pending == 0,
+                None => follower.last().sequence >= self.end,
+            };
             let is_quiet = arrived.is_none();
             if let Some(message) = arrived {
                 follower.take(&message, self.decode.as_ref(), now.into_std(), &mut self.ready)?;

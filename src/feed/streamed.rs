@@ -11,6 +11,9 @@ use super::link::{Delivery, Known, Left, Word};
 use super::source::{Event, Life, Unreadable};
 use crate::replica::{BATCH_BYTES, Change, Freshness, LogError, Outcome, Replica, StreamId};
 
+/// A change that is applied within so many milliseconds of being made, by either clock, has nothing behind it that waits.
+const CLOSE_MS: u64 = 2000;
+
 /// A feed whose source is read by a thread of its own.
 #[derive(Debug)]
 pub(super) struct Streamed {
@@ -154,6 +157,9 @@ impl Streamed {
         let now = Instant::now();
         freshness.applied(&self.name, self.position.as_deref());
         let at_ms = self.at_ms.take();
+        // One that is never silent says nothing of an end; that it is here as soon as it is made says as much.
+        let is_close = |at_ms: i64| now_ms.abs_diff(at_ms) <= CLOSE_MS;
+        self.caught_up |= at_ms.is_some_and(is_close);
         freshness.told(&self.name, at_ms, now_ms);
         let as_of = match (self.idle.take(), at_ms) {
             (Some((said, lag)), _) => {

@@ -108,8 +108,9 @@ impl<T> Drop for Task<T> {
 /// How far behind we are: the time since which not everything has arrived that the server had.
 #[derive(Debug)]
 struct Lag {
-    /// As of when everything has arrived.
-    as_of: Instant,
+    /// As of when everything has arrived; `None` ahead of the first time: what the server had when we came is not known
+    /// to be here.
+    as_of: Option<Instant>,
     /// Where the log ended at a time, and whether it has arrived is not known.
     asked: Option<(Instant, Lsn)>,
 }
@@ -124,7 +125,7 @@ impl Lag {
     fn reach(&mut self, reached: Lsn) -> bool {
         match self.asked {
             Some((at, end)) if reached >= end => {
-                self.as_of = at;
+                self.as_of = Some(at);
                 self.asked = None;
                 true
             }
@@ -132,12 +133,10 @@ impl Lag {
         }
     }
 
-    fn ms(&self, now: Instant) -> u64 {
-        if self.asked.is_none() {
-            return 0;
-        }
-        let behind = now.saturating_duration_since(self.as_of);
-        u64::try_from(behind.as_millis()).unwrap_or(u64::MAX)
+    /// Everything has arrived as of so many milliseconds ahead of `now`; `None` where that cannot be said.
+    fn ms(&self, now: Instant) -> Option<u64> {
+        let behind = now.saturating_duration_since(self.as_of?);
+        Some(u64::try_from(behind.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -173,7 +172,7 @@ impl Following {
             reached: from,
             placed: from,
             lag: Lag {
-                as_of: now,
+                as_of: None,
                 asked: None,
             },
             tick: now,
@@ -307,16 +306,15 @@ impl Following {
 
     /// That there is nothing more, and where one can go on.
     fn idle(&mut self) -> Vec<Event> {
-        let lag_ms = Some(self.lag.ms(Instant::now()));
         let mut events = Vec::new();
-        if self.changes.is_within() {
+        let (Some(lag_ms), false) = (self.lag.ms(Instant::now()), self.changes.is_within()) else {
             return events;
-        }
+        };
         if self.reached > self.placed {
             self.placed = self.reached;
             events.push(place(self.reached));
         }
-        events.push(Event::Idle { lag_ms });
+        events.push(Event::Idle { lag_ms: Some(lag_ms) });
         events
     }
 
@@ -443,23 +441,27 @@ mod tests {
         let start = Instant::now();
         let after = |ms: u64| start + Duration::from_millis(ms);
         let mut lag = Lag {
-            as_of: start,
+            as_of: None,
             asked: None,
         };
-        assert_eq!(lag.ms(after(5000)), 0, "nobody has asked");
+        assert_eq!(lag.ms(after(5000)), None, "nobody has asked");
         lag.ask(after(1000), Lsn(100));
         assert!(!lag.reach(Lsn(99)));
-        assert_eq!(lag.ms(after(3000)), 3000);
+        assert_eq!(lag.ms(after(3000)), None, "hours may be missing yet");
         lag.ask(after(3000), Lsn(500));
         assert!(
             lag.reach(Lsn(100)),
             "the first question counts until it is answered"
         );
-        assert_eq!(lag.ms(after(3000)), 0);
+        assert_eq!(
+            lag.ms(after(3000)),
+            Some(2000),
+            "what came since the question is not known of"
+        );
         lag.ask(after(4000), Lsn(600));
         assert_eq!(
             lag.ms(after(4500)),
-            3500,
+            Some(3500),
             "everything has arrived as of the first question"
         );
         assert!(lag.reach(Lsn(700)) && !lag.reach(Lsn(700)));

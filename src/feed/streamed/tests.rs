@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
 use std::io::Cursor;
 
@@ -278,4 +278,29 @@ fn what_is_left_of_a_copy_waits_durably_for_its_customers() {
     });
     bench.apply();
     assert_eq!(cases(&bench, "there").as_deref(), Some("late"));
+}
+
+#[test]
+fn a_source_that_is_never_silent_is_fresh_once_its_changes_come_at_once() {
+    let mut bench = bench(100);
+    let now = Instant::now();
+    let at = |position: u8, ms_ago: i64| {
+        let Event::Change { position, change, .. } = upsert(position, "a") else {
+            panic!("no change")
+        };
+        Event::Change {
+            position,
+            at_ms: Some(NOW_MS - ms_ago),
+            change,
+        }
+    };
+    // Behind, or a clock that is ahead.
+    for (nth, ms_ago) in [(1, 3_600_000), (2, 30_000), (3, -60_000)] {
+        bench.deliver(1, now, vec![at(nth, ms_ago), place("1")]);
+        bench.apply();
+        assert!(!bench.freshness.now(now).caught_up, "{ms_ago}");
+    }
+    bench.deliver(1, now, vec![at(4, 50), place("2")]);
+    bench.apply();
+    assert!(bench.freshness.now(now).caught_up);
 }
