@@ -134,17 +134,25 @@ impl<S: Source + Send + 'static> Reader<S> {
     ) -> Result<(), Interrupted> {
         let Known { session, lives, gap } = self.ask(Question::Begin).await?;
         voyage.session = session;
+        if !voyage.failing && voyage.message.is_none() {
+            self.freshness.set_course(&self.feed, "connecting", "");
+        }
         // What was missing before is missing still, and a copy would have it.
         let known: &[Life] = if anew || gap { &[] } else { &lives };
         let (words, source) = (&mut self.words, &mut self.source);
         let connected =
             interrupted(words, tokio::time::timeout(CONNECT_WITHIN, source.connect(known))).await?;
-        let connected = connected.unwrap_or_else(|_| {
-            Err(SourceError::Away(format!(
-                "the server did not answer within {} s",
-                CONNECT_WITHIN.as_secs()
-            )))
-        });
+        let connected = connected.unwrap_or_else(|_| Err(silent()));
+        let connected = match connected {
+            // One that has no copy to give goes on from where it was, with what is missing noted already.
+            Ok(Standing::GoesOn(_) | Standing::Gap { .. }) if known.is_empty() && !lives.is_empty() => {
+                let again = tokio::time::timeout(CONNECT_WITHIN, self.source.connect(&lives));
+                interrupted(&mut self.words, again)
+                    .await?
+                    .unwrap_or_else(|_| Err(silent()))
+            }
+            connected => connected,
+        };
         match connected {
             Ok(standing) => {
                 if let Standing::Copy { why } = &standing {
@@ -348,6 +356,8 @@ impl<S: Source + Send + 'static> Reader<S> {
                 feed = &*self.feed,
                 "the copy was dropped; the source is copied again later"
             );
+            let message = "a copy was dropped; the source is copied again five minutes later";
+            self.freshness.set_course(&self.feed, "waiting", message);
             self.rest(tokio::time::sleep(COPY_AGAIN)).await?;
             pilot.begin_anew();
         }
@@ -370,6 +380,13 @@ impl Drop for Watch {
             self.freshness.set_course(&self.feed, "waiting", why);
         }
     }
+}
+
+fn silent() -> SourceError {
+    SourceError::Away(format!(
+        "the server did not answer within {} s",
+        CONNECT_WITHIN.as_secs()
+    ))
 }
 
 /// What lasts from one act to the next.

@@ -383,6 +383,8 @@ impl Feeds {
         let committed = self.replica.commit();
         let committed = self.note(committed).map_err(|error| error.to_string());
         let seq = self.replica.index().seq();
+        // Whoever is told that the feed is held must not find it fresh.
+        self.tell_troubles();
         for (post, mut outcome) in applied {
             // Where the log could not be written, nobody may be told that lines ahead of a held one are applied either.
             let says_applied = matches!(outcome, Ok(_) | Err(PushRefused::Held { .. }));

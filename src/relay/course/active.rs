@@ -344,24 +344,8 @@ impl Active {
                 }
                 self.hold(now, subject::CHANGE, change.to_line(at_ms), position, out);
             }
-            Event::Refused(unreadable) => {
-                let mark = Mark::Refused(unreadable);
-                let position = self
-                    .held
-                    .as_ref()
-                    .map_or(&self.position, |held| &held.position)
-                    .clone();
-                self.hold(now, mark.subject(), mark.to_json(), position, out);
-            }
-            Event::Gap(why) => {
-                let mark = Mark::Gap { why };
-                let position = self
-                    .held
-                    .as_ref()
-                    .map_or(&self.position, |held| &held.position)
-                    .clone();
-                self.hold(now, mark.subject(), mark.to_json(), position, out);
-            }
+            Event::Refused(unreadable) => self.hold_mark(now, &Mark::Refused(unreadable), out),
+            Event::Gap(why) => self.hold_mark(now, &Mark::Gap { why }, out),
             Event::Place { token, .. } => {
                 if let Some(life) = &mut self.life {
                     life.token.clone_from(&token);
@@ -381,6 +365,13 @@ impl Active {
                 self.idle = Some((now.ms, lag_ms, now.wall_ms));
             }
         }
+    }
+
+    /// Holds `mark` where what is held stands, or what was published last.
+    fn hold_mark(&mut self, now: Now, mark: &Mark, out: &mut Outbox<'_>) {
+        let held = self.held.as_ref().map(|held| &held.position);
+        let position = held.unwrap_or(&self.position).clone();
+        self.hold(now, mark.subject(), mark.to_json(), position, out);
     }
 
     fn failed(&mut self, now: Now, error: SourceError, out: &mut Outbox<'_>) {
