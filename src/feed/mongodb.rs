@@ -6,6 +6,7 @@
 //! give, the copy has.
 
 mod bson;
+mod diagnosis;
 mod events;
 mod server;
 mod settings;

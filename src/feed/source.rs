@@ -146,6 +146,9 @@ pub enum Event {
     },
     /// Something that cannot be read.
     Refused(Unreadable),
+    /// Changes are missing that the source does not have; what comes next goes on all the same. Why, and what a person should
+    /// do.
+    Gap(String),
     /// Everything delivered so far belongs together and is complete: this is where to go on behind it.
     Place {
         /// Where to go on.

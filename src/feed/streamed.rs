@@ -219,6 +219,10 @@ impl Streamed {
                 sink.replica.counters().refuse();
                 self.refuse(sink, &unreadable);
             }
+            Event::Gap(why) => {
+                tracing::error!(feed = &*self.name, why, "changes are missing");
+                sink.replica.gap(&self.name);
+            }
             Event::Place { token, position } => {
                 sink.replica.resume_from(stream, token.clone());
                 self.token = Some(token);

@@ -140,8 +140,11 @@ impl Follower {
                     change,
                 }),
                 Item::Refused(unreadable) => out.push_back(Event::Refused(unreadable)),
-                Item::Truncated(why) => return Err(SourceError::Lost(why)),
-                Item::Anew(what) => tracing::warn!(what, "who was deleted meanwhile stays"),
+                // The broker has nothing that would tell; what comes next does not depend on it.
+                Item::Truncated(why) => out.push_back(Event::Gap(why)),
+                // Who begins with a snapshot misses nothing by it.
+                Item::Anew(what) if message.place.sequence > 1 => out.push_back(Event::Gap(what)),
+                Item::Anew(_) => {}
                 Item::Nothing => {}
             }
         }

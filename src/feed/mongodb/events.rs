@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mongodb::bson::{RawDocument, RawDocumentBuf, Timestamp};
+use mongodb::bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf, Timestamp};
 use serde_json::Value;
 
 use super::{bson, types};
@@ -38,6 +38,7 @@ struct Told<'a> {
     now: Option<&'a RawDocument>,
     before: Option<&'a RawDocument>,
     updated: Option<&'a RawDocument>,
+    removed: Option<&'a RawArray>,
 }
 
 impl Reader {
@@ -125,12 +126,16 @@ impl Reader {
             // Replaced as a whole.
             return true;
         };
-        let paths = self.mapping.owner_paths(entity);
         let first = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
-        updated.into_iter().any(|element| match element {
-            Ok((key, _)) => paths.iter().any(|path| first(path) == first(key.as_str())),
+        let owners = self.mapping.owner_paths(entity);
+        let names_owner = |field: &str| owners.iter().any(|path| first(path) == first(field));
+        let is_updated = updated.into_iter().any(|element| match element {
+            Ok((key, _)) => names_owner(key.as_str()),
             Err(_) => true,
-        })
+        });
+        let mut removed = told.removed.into_iter().flatten();
+        is_updated
+            || removed.any(|field| !matches!(field, Ok(RawBsonRef::String(field)) if !names_owner(field)))
     }
 
     /// The collection of the schema's attributes holds `documents` now.
@@ -184,6 +189,7 @@ impl<'a> Told<'a> {
             now: event.get_document("fullDocument").ok(),
             before: event.get_document("fullDocumentBeforeChange").ok(),
             updated: description.and_then(|description| description.get_document("updatedFields").ok()),
+            removed: description.and_then(|description| description.get_array("removedFields").ok()),
         })
     }
 }

@@ -15,7 +15,7 @@ use mongodb::{Client, Cursor, Database};
 use serde_json::Value;
 
 use super::settings::{ReadPreference, Settings};
-use super::{bson, within};
+use super::{bson, diagnosis, within};
 use crate::feed::secure::{self, Tls};
 use crate::feed::source::SourceError;
 
@@ -48,12 +48,12 @@ impl Server {
     pub(super) async fn connect(settings: &Settings, tls: &Tls) -> Result<Server, SourceError> {
         secure::choose_provider();
         let options = options(settings, tls).await?;
-        let client = Client::with_options(options).map_err(|error| told(&error))?;
+        let client = Client::with_options(options.clone()).map_err(|error| told(&error))?;
         let database = client.database(&settings.database);
-        let hello = database
-            .run_command(doc! {"hello": 1})
-            .await
-            .map_err(|error| told(&error))?;
+        let hello = match database.run_command(doc! {"hello": 1}).await {
+            Ok(hello) => hello,
+            Err(error) => return Err(diagnosis::of(&options, told(&error)).await),
+        };
         let version = hello.get_i32("maxWireVersion").unwrap_or(0);
         if version < OLDEST {
             return Err(SourceError::Unfit(format!(
@@ -235,7 +235,8 @@ fn preference(preference: ReadPreference) -> Preference {
     }
 }
 
-fn standalone(is_sharded: bool) -> String {
+/// What is to be done about a server that is no part of a replica set.
+pub(super) fn standalone(is_sharded: bool) -> String {
     if is_sharded {
         return "expected a replica set, found the router of a sharded cluster, which is not followed; use Debezium".into();
     }
@@ -259,6 +260,12 @@ pub(super) fn told(error: &Error) -> SourceError {
                  collection dropped; a larger oplog (replSetResizeOplog) keeps more",
                 command.code
             )),
+            // BSONObjectTooLarge: an event is what a document is and was and what changed of it, together. It stays in the way.
+            10334 => SourceError::Lost(
+                "a change is larger than MongoDB lets an event be, 16 MiB (error 10334), and nothing behind it can be had: \
+                 keep large documents out of the followed collections, or their pre-images off"
+                    .into(),
+            ),
             13 => SourceError::Unfit(format!(
                 "expected to be allowed to read and to watch, found: {text}; grant the user the role \"read\" on the database"
             )),
@@ -284,14 +291,12 @@ pub(super) fn told(error: &Error) -> SourceError {
     }
 }
 
-/// The first line of a message, bounded: the driver tells the whole topology.
+/// The first line of a message, bounded: the driver tells the whole topology, and behind it the server's answer byte by
+/// byte, which may hold anything.
 fn plain(text: &str) -> String {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(600)
-        .collect()
+    let line = text.lines().next().unwrap_or_default();
+    let said = line.split(", labels: ").next().unwrap_or_default();
+    said.chars().take(600).collect()
 }
 
 #[cfg(test)]
@@ -315,6 +320,23 @@ mod tests {
         assert_eq!(lag((100, 7), (100, 7)), 0);
         assert_eq!(lag((130, 1), (100, 7)), 30_000);
         assert_eq!(majority_of(&doc! {"setName": "rs0"}), None);
+    }
+
+    #[test]
+    fn an_error_is_told_without_the_servers_answer() {
+        let text = "Kind: Command failed: Error code 1 (X): why, labels: {}, source: None, server response: Some(da01)";
+        assert_eq!(plain(text), "Kind: Command failed: Error code 1 (X): why");
+        assert_eq!(plain("short\nlong"), "short");
+    }
+
+    #[test]
+    fn a_stream_that_cannot_go_on_is_lost() {
+        for code in [136, 260, 280, 286, 10334, 11601] {
+            let said = doc! {"code": code, "codeName": "X", "errmsg": "why"};
+            let said = mongodb::bson::deserialize_from_document(said).unwrap();
+            let is_lost = matches!(told(&ErrorKind::Command(said).into()), SourceError::Lost(_));
+            assert_eq!(is_lost, code != 11601, "{code}");
+        }
     }
 
     #[tokio::test]

@@ -353,6 +353,15 @@ impl Active {
                     .clone();
                 self.hold(now, mark.subject(), mark.to_json(), position, out);
             }
+            Event::Gap(why) => {
+                let mark = Mark::Gap { why };
+                let position = self
+                    .held
+                    .as_ref()
+                    .map_or(&self.position, |held| &held.position)
+                    .clone();
+                self.hold(now, mark.subject(), mark.to_json(), position, out);
+            }
             Event::Place { token, .. } => {
                 if let Some(life) = &mut self.life {
                     life.token.clone_from(&token);

@@ -13,3 +13,5 @@ mod documents;
 mod handover;
 #[path = "mongodb/lost.rs"]
 mod lost;
+#[path = "mongodb/refused.rs"]
+mod refused;

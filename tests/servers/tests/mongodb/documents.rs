@@ -59,7 +59,7 @@ fn odd() -> Vec<(Document, Option<&'static str>)> {
             None,
         ),
         (
-            doc! {"_id": "odd", "name": ["a", 1], "phoneNumber": {"number": "+14806759011"}, "$dollar.dot": 1},
+            doc! {"_id": "odd", "name": ["a", 1], "phoneNumber": {"number": "+14806759011"}, "dot.dot": 1, "": 2},
             Some("+14806759011"),
         ),
     ]

@@ -230,6 +230,7 @@ impl Follower {
                 self.replica.change(change);
             }
             Event::Refused(_) => self.replica.refused += 1,
+            Event::Gap(why) => panic!("{why}"),
             Event::Place { token, .. } => {
                 self.known.last_mut().unwrap().token.clone_from(&token);
                 if self.confirms {
