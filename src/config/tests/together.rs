@@ -22,6 +22,19 @@ fn values_that_do_not_fit_together_are_told() {
             "`feed.cim.debezium.unavailable_value`: expected 1 to 200 bytes, found \"\"",
         ),
         (
+            "[feed.cim]\nkind = 'postgres'",
+            "`feed.cim.postgres.host`: expected a name, here or in `uri`, found \"\"",
+        ),
+        (
+            "[feed.cim]\nkind = 'postgres'\n[feed.cim.postgres]\nuri = 'postgresql://a@b/c'\nslot = 'A'",
+            "`feed.cim.postgres.slot`: expected 1 to 63 of a-z, 0-9 and _, no digit first, found \"A\"",
+        ),
+        (
+            "[feed.cim]\nkind = 'postgres'\n[feed.cim.postgres]\nuri = 'postgresql://a@b/c'\nsslmode = 'disable'\n\
+             [feed.cim.tls]\nenabled = true",
+            "`feed.cim.postgres.sslmode`: expected \"require\" or \"verify-full\" (tls.enabled is true)",
+        ),
+        (
             "[listener.pbx]\nregion = 'GB'",
             "`listener.pbx.address`: expected an address of its own (listener.main.address has the same)",
         ),
