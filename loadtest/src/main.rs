@@ -12,6 +12,7 @@ mod centre;
 mod client;
 mod cpu;
 mod customers;
+mod feeds;
 mod lookup;
 mod machine;
 mod normalize;
@@ -57,6 +58,9 @@ enum Command {
     Reads(reads::Options),
     /// Rows 7, 8, 10a, 11, 14 in process and 18: what changes, merges and swaps cost.
     Replica(replica::Options),
+    /// Rows 13 and 14: each kind of feed beside a bare receiver of the same stream, over real servers. Needs
+    /// `cargo build --release` and the servers of `tests/servers/install` first.
+    Feeds(feeds::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
     Baseline(baseline::Options),
 }
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Normalize(options) => normalize::measure(options),
         Command::Reads(options) => reads::measure(options),
         Command::Replica(options) => replica::measure(options),
+        Command::Feeds(options) => feeds::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {

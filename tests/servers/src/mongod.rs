@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::free_port;
+use crate::{built, free_port};
 pub use set::{Options, ReplicaSet};
 pub use store::{DATABASE, Store};
 
@@ -51,10 +51,8 @@ impl Version {
         if let (Version::V6_0, Some(program)) = (self, std::env::var_os("MONGOD")) {
             return program.into();
         }
-        let deps = std::env::current_exe().unwrap();
-        let target = deps.ancestors().nth(3).unwrap();
-        target
-            .join("servers")
+        built()
+            .with_file_name("servers")
             .join(format!("mongod-{}", self.name()))
             .join("mongod")
     }

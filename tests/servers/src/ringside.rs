@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::built;
 use crate::wait::until;
 
 /// Longer than anything takes that works.
@@ -27,10 +28,9 @@ pub struct Ringside {
     admin: SocketAddr,
 }
 
-/// The program that was built with these tests.
+/// The program that was built with this one.
 pub fn program() -> PathBuf {
-    let deps = std::env::current_exe().unwrap();
-    let program = deps.ancestors().nth(2).unwrap().join("ringside");
+    let program = built().join("ringside");
     assert!(
         program.exists(),
         "build it first: cargo build (expected {})",
