@@ -15,8 +15,8 @@ const TABLE: &str = "
     CREATE TABLE customers (id text PRIMARY KEY, name text, phones jsonb, created_at text, labels jsonb, cases jsonb,
         interactions jsonb, last_agent_id text);
     GRANT SELECT ON customers TO ringside;
-    CREATE PUBLICATION ringside FOR TABLE customers;
-    SELECT pg_create_logical_replication_slot('bare', 'pgoutput');";
+    CREATE PUBLICATION ringside FOR TABLE customers;";
+const SLOT: &str = "SELECT pg_create_logical_replication_slot('bare', 'pgoutput')";
 /// Rows of one statement where all are made.
 const TOGETHER: u64 = 500;
 /// How long the bare receiver's slot may be held by its last connection.
@@ -31,7 +31,9 @@ impl Postgres {
     pub(super) fn start() -> Result<Postgres, Error> {
         let server = server::Postgres::start_with(&["max_wal_size = 4GB"]);
         let mut sql = server.sql();
-        sql.try_rows(TABLE).map_err(Error::other)?;
+        for statement in [TABLE, SLOT] {
+            sql.try_rows(statement).map_err(Error::other)?;
+        }
         Ok(Postgres { server, sql })
     }
 
