@@ -78,7 +78,7 @@ fn waiting(centre: &mut Centre, changes: Range<u64>, pair: usize) -> Result<(Tak
             .join()
             .map_err(|_| Error::other("the bare receiver ended"))?
     };
-    if pair % 2 == 0 {
+    if pair.is_multiple_of(2) {
         let ringside = catch_up(centre, last)?;
         Ok((ringside, of_bare()?))
     } else {
@@ -152,7 +152,7 @@ fn posted(centre: &mut Centre, changes: Range<u64>, pair: usize) -> Result<(Take
             .map_err(|_| Error::other("the bare receiver ended"))??;
         Ok((taken, format!("{:.1} µs", cpu as f64 / count / 1000.0)))
     };
-    if pair % 2 == 0 {
+    if pair.is_multiple_of(2) {
         let ringside = of_ringside(centre)?;
         Ok((ringside, of_bare(centre)?))
     } else {
