@@ -80,7 +80,7 @@ impl Connection {
     }
 
     /// Sends one request and gives the body of its answer.
-    async fn get(&mut self, path: &str) -> Result<&[u8], Error> {
+    pub(crate) async fn get(&mut self, path: &str) -> Result<&[u8], Error> {
         let mut request = std::mem::take(&mut self.request);
         request.clear();
         request.extend_from_slice(b"GET ");

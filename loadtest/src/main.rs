@@ -58,7 +58,7 @@ enum Command {
     Reads(reads::Options),
     /// Rows 7, 8, 10a, 11, 14 in process and 18: what changes, merges and swaps cost.
     Replica(replica::Options),
-    /// Rows 13 and 14: what feeds of MongoDB, PostgreSQL and JetStream take, beside bare receivers of the same streams. Needs
+    /// Rows 13 and 14: each kind of feed beside a bare receiver of the same stream, over real servers. Needs
     /// `cargo build --release` and the servers of `tests/servers/install` first.
     Feeds(feeds::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.

@@ -1,160 +1,132 @@
-//! NATS JetStream with our own changes, beside a pull consumer that parses each message.
+//! A stream of a NATS server, of one change a message.
 
 use std::io::Error;
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::stream::Config;
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::consumer::pull::Config;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy};
+use async_nats::jetstream::{self, Context, stream};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
 use servers::nats::Nats;
-use tokio::runtime::Runtime;
+use tokio::runtime::{self, Runtime};
 
-use super::{Bench, name, number};
+use super::documents;
+use super::source::{Bare, Received, Source};
+use crate::centre::other;
 
 const STREAM: &str = "CUSTOMERS";
+const SUBJECT: &str = "customers.changed";
+/// Messages that are published before one waits for what the server says to them.
+const TOGETHER: usize = 1000;
+/// Messages that are asked for at once.
+const BATCH: usize = 512;
 
 pub(super) struct JetStream {
-    server: Nats,
+    nats: Nats,
     runtime: Runtime,
-    publisher: Context,
-    published: u64,
-    held: u64,
-}
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap_or_else(|error| panic!("no runtime: {error}"))
+    context: Context,
+    /// The last message.
+    last: u64,
 }
 
 impl JetStream {
     pub(super) fn start() -> Result<JetStream, Error> {
-        let server = Nats::start("")?;
-        let runtime = runtime();
-        let publisher = runtime.block_on(async {
-            let publisher = context(&server.url()).await;
-            let config = Config {
-                name: STREAM.to_owned(),
-                subjects: vec!["customers".to_owned()],
-                ..Config::default()
+        let nats = Nats::start("")?;
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let context = runtime.block_on(async {
+            let client = async_nats::connect(nats.url()).await.map_err(other)?;
+            let context = jetstream::new(client);
+            let config = stream::Config {
+                name: STREAM.into(),
+                subjects: vec!["customers.>".into()],
+                ..stream::Config::default()
             };
-            let created = publisher.create_stream(config).await;
-            created.unwrap_or_else(|error| panic!("{error}"));
-            publisher
-        });
+            context.create_stream(config).await.map_err(other)?;
+            Ok::<_, Error>(context)
+        })?;
         Ok(JetStream {
-            server,
+            nats,
             runtime,
-            publisher,
-            published: 0,
-            held: 0,
+            context,
+            last: 0,
         })
     }
 }
 
-async fn context(url: &str) -> Context {
-    let client = async_nats::connect(url).await;
-    jetstream::new(client.unwrap_or_else(|error| panic!("{error}")))
-}
-
-/// Receives from the message `from` on; `each` says whether to go on.
-async fn receive(url: &str, from: u64, ready: impl FnOnce(), mut each: impl FnMut() -> bool) {
-    let stream = context(url).await.get_stream(STREAM).await;
-    let stream = stream.unwrap_or_else(|error| panic!("{error}"));
-    let config = pull::Config {
-        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
-        ack_policy: AckPolicy::None,
-        memory_storage: true,
-        ..pull::Config::default()
-    };
-    let consumer = stream.create_consumer(config).await;
-    let consumer = consumer.unwrap_or_else(|error| panic!("{error}"));
-    let messages = consumer.stream().max_messages_per_batch(512).messages().await;
-    let mut messages = messages.unwrap_or_else(|error| panic!("{error}"));
-    ready();
-    while let Some(message) = messages.next().await {
-        let message = message.unwrap_or_else(|error| panic!("{error}"));
-        let change: Result<Value, _> = serde_json::from_slice(&message.payload);
-        if change.is_ok() && !each() {
-            return;
-        }
-    }
-}
-
-impl Bench for JetStream {
-    fn rows(&self) -> [(&'static str, &'static str); 2] {
-        [
-            ("13-jetstream", "JetStream: stored to visible in a lookup, p99"),
-            (
-                "14-jetstream",
-                "JetStream: catching up after an outage, as time of a bare receiver's",
-            ),
-        ]
-    }
-
+impl Source for JetStream {
     fn config(&self) -> String {
-        let url = self.server.url();
         format!(
-            "[feed.main]\nkind = \"jetstream\"\n[feed.main.jetstream]\nservers = [{url:?}]\nstream = {STREAM:?}\n"
+            "[feed.main]\nkind = \"jetstream\"\n[feed.main.jetstream]\nservers = [{:?}]\nstream = {STREAM:?}\n",
+            self.nats.url()
         )
     }
 
-    fn write(&mut self, ids: Range<u64>, version: u64) {
-        let ids: Vec<u64> = ids.collect();
-        self.published += ids.len() as u64;
-        let publisher = &self.publisher;
-        self.runtime.block_on(async {
-            for ids in ids.chunks(500) {
-                let mut stored = Vec::new();
-                for id in ids {
-                    let customer =
-                        json!({"id": id.to_string(), "name": name(version), "phones": [number(*id)]});
-                    let line = json!({"op": "upsert", "customer": customer}).to_string();
-                    let sent = publisher.publish("customers", line.into()).await;
-                    stored.push(sent.unwrap_or_else(|error| panic!("{error}")));
+    fn put(&mut self, nth: u64) -> Result<(), Error> {
+        self.last = self.runtime.block_on(async {
+            let told = self
+                .context
+                .publish(SUBJECT, documents::line(nth).into())
+                .await
+                .map_err(other)?;
+            Ok::<_, Error>(told.await.map_err(other)?.sequence)
+        })?;
+        Ok(())
+    }
+
+    fn put_all(&mut self, changes: Range<u64>) -> Result<(), Error> {
+        let all: Vec<u64> = changes.collect();
+        for some in all.chunks(TOGETHER) {
+            self.last = self.runtime.block_on(async {
+                let mut told = Vec::new();
+                for nth in some {
+                    let published = self.context.publish(SUBJECT, documents::line(*nth).into());
+                    told.push(published.await.map_err(other)?);
                 }
-                for stored in stored {
-                    stored.await.unwrap_or_else(|error| panic!("{error}"));
+                let mut last = 0;
+                for told in told {
+                    last = told.await.map_err(other)?.sequence;
                 }
-            }
-        });
+                Ok::<_, Error>(last)
+            })?;
+        }
+        Ok(())
     }
 
-    fn listen(&mut self) -> Receiver<Instant> {
-        let (to, received) = channel();
-        let (ready, listening) = channel();
-        let (url, from) = (self.server.url(), self.published + 1);
-        std::thread::spawn(move || {
-            let listens = || {
-                let _listening = ready.send(());
-            };
-            runtime().block_on(receive(&url, from, listens, || to.send(Instant::now()).is_ok()));
-        });
-        let _ready = listening.recv();
-        received
-    }
-
-    fn hold(&mut self) {
-        self.held = self.published + 1;
-    }
-
-    fn drain(&mut self, count: u64) -> Duration {
-        let (url, mut received) = (self.server.url(), 0);
-        let began = Instant::now();
-        runtime().block_on(receive(
-            &url,
-            self.held,
-            || {},
-            || {
-                received += 1;
-                received < count
-            },
-        ));
-        began.elapsed()
+    fn bare(&mut self) -> Result<Bare, Error> {
+        let (url, from) = (self.nats.url(), self.last + 1);
+        Ok(Box::new(move |received: Received<'_>| {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let client = async_nats::connect(url).await.map_err(other)?;
+                let stream = jetstream::new(client).get_stream(STREAM).await.map_err(other)?;
+                let consumer = stream
+                    .create_consumer(Config {
+                        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
+                        ack_policy: AckPolicy::None,
+                        memory_storage: true,
+                        ..Config::default()
+                    })
+                    .await
+                    .map_err(other)?;
+                let mut messages = consumer
+                    .stream()
+                    .max_messages_per_batch(BATCH)
+                    .expires(Duration::from_secs(10))
+                    .messages()
+                    .await
+                    .map_err(other)?;
+                while let Some(message) = messages.next().await {
+                    let message = message.map_err(other)?;
+                    if documents::of_line(&message.payload).is_some_and(|nth| !received(nth)) {
+                        return Ok(());
+                    }
+                }
+                Err(Error::other("the consumer ended"))
+            })
+        }))
     }
 }

@@ -1,136 +1,111 @@
-//! MongoDB: a replica set of one server, beside its driver's change stream.
+//! A MongoDB replica set of one server.
 
+use std::io::Error;
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
-use mongodb::change_stream::event::ResumeToken;
+use futures_util::StreamExt;
+use mongodb::Client;
+use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::FullDocumentType;
-use servers::mongod::{DATABASE, ReplicaSet, Store};
-use tokio::runtime::Runtime;
+use servers::mongod::{DATABASE, Options, ReplicaSet, Store};
 
-use super::{Bench, name, number};
+use super::documents;
+use super::source::{Bare, Received, Source};
+use crate::centre::other;
 
-pub(super) struct Mongodb {
+/// Documents of one command where many are written.
+const TOGETHER: u64 = 1000;
+const COLLECTION: &str = "customers";
+
+pub(super) struct MongoDb {
     set: ReplicaSet,
     store: Store,
-    held: Option<ResumeToken>,
 }
 
-impl Mongodb {
-    pub(super) fn start() -> Mongodb {
-        let set = ReplicaSet::single();
+impl MongoDb {
+    pub(super) fn start() -> MongoDb {
+        let set = ReplicaSet::single_with(&Options {
+            oplog_mib: 4096,
+            ..Options::default()
+        });
         let store = set.store();
-        Mongodb {
-            set,
-            store,
-            held: None,
-        }
+        MongoDb { set, store }
     }
 }
 
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap_or_else(|error| panic!("no runtime: {error}"))
+fn document(nth: u64) -> Result<Document, Error> {
+    let mut document = match bson::serialize_to_bson(&documents::document(nth)).map_err(other)? {
+        Bson::Document(document) => document,
+        found => return Err(Error::other(format!("expected a document, found {found}"))),
+    };
+    document.insert("_id", documents::id(nth));
+    Ok(document)
 }
 
-async fn database(uri: &str) -> mongodb::Database {
-    let client = mongodb::Client::with_uri_str(uri).await;
-    client
-        .unwrap_or_else(|error| panic!("{error}"))
-        .database(DATABASE)
-}
-
-impl Bench for Mongodb {
-    fn rows(&self) -> [(&'static str, &'static str); 2] {
-        [
-            ("13-mongodb", "MongoDB: committed to visible in a lookup, p99"),
-            (
-                "14-mongodb",
-                "MongoDB: catching up after an outage, as time of a bare receiver's",
-            ),
-        ]
-    }
-
+impl Source for MongoDb {
     fn config(&self) -> String {
-        let uri = self.set.uri();
         format!(
-            "[feed.main]\nkind = \"mongodb\"\n[feed.main.mongodb]\nuri = {uri:?}\ndatabase = {DATABASE:?}\n"
+            "[feed.main]\nkind = \"mongodb\"\n[feed.main.mongodb]\nuri = {:?}\ndatabase = {DATABASE:?}\n",
+            self.set.uri()
         )
     }
 
-    fn write(&mut self, ids: Range<u64>, version: u64) {
-        let ids: Vec<u64> = ids.collect();
-        for ids in ids.chunks(1000) {
-            let updates: Vec<Document> = ids
-                .iter()
-                .map(|id| {
-                    let customer = doc! {"_id": id.to_string(), "firstName": name(version), "phoneNumber": [number(*id)]};
-                    doc! {"q": {"_id": id.to_string()}, "u": customer, "upsert": true}
-                })
-                .collect();
-            self.store.run(doc! {"update": "customers", "updates": updates});
-        }
+    fn put(&mut self, nth: u64) -> Result<(), Error> {
+        self.store.try_put(COLLECTION, &document(nth)?).map_err(other)
     }
 
-    fn listen(&mut self) -> Receiver<Instant> {
-        let (to, received) = channel();
-        let (ready, listening) = channel();
+    fn put_all(&mut self, changes: Range<u64>) -> Result<(), Error> {
+        let mut from = changes.start;
+        while from < changes.end {
+            let to = changes.end.min(from + TOGETHER);
+            let updates: Vec<Document> = (from..to)
+                .map(|nth| Ok(doc! {"q": {"_id": documents::id(nth)}, "u": document(nth)?, "upsert": true}))
+                .collect::<Result<_, Error>>()?;
+            self.store.run(doc! {"update": COLLECTION, "updates": updates});
+            from = to;
+        }
+        Ok(())
+    }
+
+    fn bare(&mut self) -> Result<Bare, Error> {
+        let collection = self.store.collection(COLLECTION);
+        // What comes from here on: the first change stream is read no further than its place.
+        let stream = self.store.wait(collection.watch()).map_err(other)?;
+        let token = stream
+            .resume_token()
+            .ok_or_else(|| Error::other("no place in the change stream"))?;
         let uri = self.set.uri();
-        std::thread::spawn(move || {
-            runtime().block_on(async {
-                let stream = database(&uri)
-                    .await
+        Ok(Box::new(move |received: Received<'_>| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(async {
+                let client = Client::with_uri_str(&uri).await.map_err(other)?;
+                let mut stream = client
+                    .database(DATABASE)
+                    .collection::<Document>(COLLECTION)
                     .watch()
                     .full_document(FullDocumentType::UpdateLookup)
-                    .await;
-                let mut stream = stream
-                    .unwrap_or_else(|error| panic!("{error}"))
-                    .with_type::<Document>();
-                let _listening = ready.send(());
-                while let Ok(found) = stream.next_if_any().await {
-                    if found.is_some() && to.send(Instant::now()).is_err() {
-                        return;
+                    .batch_size(1000)
+                    .max_await_time(Duration::from_secs(1))
+                    .resume_after(token)
+                    .await
+                    .map_err(other)?;
+                while let Some(event) = stream.next().await {
+                    let document = event.map_err(other)?.full_document;
+                    let name = document
+                        .as_ref()
+                        .and_then(|document| document.get_str("name").ok());
+                    if name
+                        .and_then(documents::of_name)
+                        .is_some_and(|nth| !received(nth))
+                    {
+                        return Ok(());
                     }
                 }
-            });
-        });
-        let _ready = listening.recv();
-        received
-    }
-
-    fn hold(&mut self) {
-        let uri = self.set.uri();
-        self.held = runtime().block_on(async {
-            let stream = database(&uri).await.watch().await;
-            stream.unwrap_or_else(|error| panic!("{error}")).resume_token()
-        });
-    }
-
-    fn drain(&mut self, count: u64) -> Duration {
-        let uri = self.set.uri();
-        let token = self.held.take();
-        runtime().block_on(async {
-            let database = database(&uri).await;
-            let began = Instant::now();
-            let stream = database
-                .watch()
-                .resume_after(token)
-                .batch_size(1000)
-                .full_document(FullDocumentType::UpdateLookup)
-                .await;
-            let mut stream = stream
-                .unwrap_or_else(|error| panic!("{error}"))
-                .with_type::<Document>();
-            let mut received = 0;
-            while received < count {
-                let found = stream.next_if_any().await;
-                received += u64::from(found.unwrap_or_else(|error| panic!("{error}")).is_some());
-            }
-            began.elapsed()
-        })
+                Err(Error::other("the change stream ended"))
+            })
+        }))
     }
 }

@@ -16,6 +16,19 @@ pub mod wait;
 pub mod wire;
 
 use std::net::TcpListener;
+use std::path::PathBuf;
+
+/// The folder that programs are built into, as target/debug: a test is in one below it, another program in it.
+pub(crate) fn built() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().unwrap();
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap()
+    } else {
+        folder
+    };
+    folder.to_owned()
+}
 
 /// A port of the loopback that nobody listens on now, for servers that cannot say which one they took.
 pub fn free_port() -> u16 {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::free_port;
+use crate::{built, free_port};
 pub use set::{Options, ReplicaSet};
 pub use store::{DATABASE, Store};
 
@@ -51,16 +51,8 @@ impl Version {
         if let (Version::V6_0, Some(program)) = (self, std::env::var_os("MONGOD")) {
             return program.into();
         }
-        // Tests are one folder deeper below the folder of all that is built than programs are.
-        let asking = std::env::current_exe().unwrap();
-        let mut above = asking
-            .ancestors()
-            .skip(2)
-            .take(2)
-            .map(|folder| folder.join("servers"));
-        above
-            .find(|folder| folder.is_dir())
-            .unwrap_or_else(|| PathBuf::from("target/servers"))
+        built()
+            .with_file_name("servers")
             .join(format!("mongod-{}", self.name()))
             .join("mongod")
     }

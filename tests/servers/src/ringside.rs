@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use crate::built;
 use crate::wait::until;
 
 /// Longer than anything takes that works.
@@ -27,21 +28,15 @@ pub struct Ringside {
     admin: SocketAddr,
 }
 
-/// The program that was built with whoever asks: beside it, or beside the folder that it is in.
+/// The program that was built with this one.
 pub fn program() -> PathBuf {
-    let asking = std::env::current_exe().unwrap();
-    let beside = asking
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|folder| folder.join("ringside"));
-    let mut built = beside.filter(|program| program.exists());
-    built.next().unwrap_or_else(|| {
-        panic!(
-            "build it first: cargo build (expected ringside beside {})",
-            asking.display()
-        )
-    })
+    let program = built().join("ringside");
+    assert!(
+        program.exists(),
+        "build it first: cargo build (expected {})",
+        program.display()
+    );
+    program
 }
 
 impl Ringside {
@@ -101,11 +96,6 @@ impl Ringside {
             callers: addresses[0],
             admin: addresses[1],
         }
-    }
-
-    /// Starts what was started in `folder` before, and has ended.
-    pub fn start_again(folder: &Path) -> Ringside {
-        Ringside::spawn(folder.to_owned(), folder.join("ringside.toml"), Vec::new())
     }
 
     /// Kills it as a power cut would, and starts it again over what is there.
