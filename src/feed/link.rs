@@ -25,6 +25,8 @@ pub(super) struct Delivery {
 pub(super) enum Question {
     /// A session begins: what is kept of the feed's stream?
     Begin(oneshot::Sender<Known>),
+    /// The source is away: so it is to be told, behind what it delivered.
+    Away(oneshot::Sender<()>),
     /// Note that changes are missing.
     Gap(oneshot::Sender<()>),
     /// A copy of this life of the stream is to be made; `true` once its place among the streams is durable.

@@ -317,7 +317,8 @@ impl<S: Source + Send + 'static> Reader<S> {
 
     async fn fail(&mut self, pilot: &mut Pilot, voyage: &mut Voyage, error: SourceError) {
         self.source.close().await;
-        self.freshness.lost(&self.feed);
+        // Where everything ends, nobody has to be told.
+        let _stopping = self.ask(Question::Away).await;
         let (feed, message) = (&*self.feed, error.to_string());
         match &error {
             // Said once for each time that it goes away.

@@ -60,6 +60,12 @@ impl Feeds {
                     let _gone = told.send(self.streamed[nth].begin(&self.replica));
                 }
             }
+            Question::Away(told) => {
+                // What is applied later would say that it is connected.
+                let _noted = self.apply_streamed();
+                self.freshness.lost(feed);
+                let _gone = told.send(());
+            }
             Question::Gap(told) => {
                 self.replica.gap(feed);
                 let committed = self.replica.commit();
