@@ -416,3 +416,6 @@ async fn interrupted<T>(words: &mut Words, what: impl Future<Output = T>) -> Res
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

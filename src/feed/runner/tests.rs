@@ -19,18 +19,22 @@ use crate::snapshot::folder::Folder;
 use crate::snapshot::layout::LogPlace;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 
-fn feeds(folder: &std::path::Path) -> Feeds {
+fn snapshot(generation: u64, log: LogPlace) -> Arc<MappedSnapshot> {
     let facts = Facts {
-        generation: 0,
+        generation,
         seq: 0,
         created_at_ms: 0,
         schema: &Schema::default(),
         streams: &[],
-        log: LogPlace::default(),
+        log,
     };
     let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 1).unwrap();
     let bytes = writer.finish(&facts).unwrap().0.into_inner();
-    let snapshot = Arc::new(MappedSnapshot::in_memory(bytes).unwrap());
+    Arc::new(MappedSnapshot::in_memory(bytes).unwrap())
+}
+
+fn feeds(folder: &std::path::Path) -> Feeds {
+    let snapshot = snapshot(0, LogPlace::default());
     let (_, writer) = Index::new(snapshot, Ownership::BUILTIN);
     let intake = Intake::new(
         Numbering::new(&number::Settings::builtin()).unwrap(),
@@ -46,7 +50,9 @@ fn feeds(folder: &std::path::Path) -> Feeds {
         parked_max: 100,
     };
     let counters = Counters::register(&Metrics::new().unwrap()).unwrap();
-    let replica = Replica::new(writer, intake, bounds, counters);
+    let replica = Replica::new(writer, intake, bounds, counters)
+        .recover(&folder.join("log"), 0)
+        .unwrap();
     let of = |kind| Settings {
         kind,
         ..Settings::default()
@@ -111,4 +117,27 @@ fn a_stop_behind_deliveries_is_seen() {
     signals.send(Signal::Stop).unwrap();
     let running = feeds.spawn_reading(|_, _| Ok(None)).unwrap();
     running.thread.join().unwrap();
+}
+
+#[test]
+fn behind_a_generation_of_another_log_nothing_is_as_fresh_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let feeds = feeds(folder.path());
+    let (freshness, installer) = (Arc::clone(&feeds.freshness), feeds.installer());
+    freshness.caught_up("main", None::<u64>, Instant::now());
+    let running = feeds.spawn_reading(|_, _| Ok(None)).unwrap();
+    let line = installer.places().unwrap().log;
+    assert!(installer.replace(snapshot(1, line), false));
+    assert!(
+        freshness.now(Instant::now()).caught_up,
+        "the log has what came since"
+    );
+    let other = LogPlace {
+        line: line.line.wrapping_add(1),
+        ..line
+    };
+    assert!(installer.replace(snapshot(2, other), false));
+    let reading = freshness.now(Instant::now());
+    assert!(!reading.caught_up && reading.stale, "{reading:?}");
+    running.stop();
 }

@@ -43,6 +43,8 @@ struct World {
     strays: BTreeMap<u64, u64>,
     /// So many times what comes next cannot be had.
     failing: u64,
+    /// Nobody new is let in.
+    is_closed: bool,
 }
 
 impl World {
@@ -121,12 +123,15 @@ impl Source for MadeUp {
         self.events.clear();
         self.cuts = self.world.lock().unwrap().cuts;
         self.look(|world| {
+            if world.is_closed {
+                return Err(SourceError::Away("closed".into()));
+            }
             let prefix = format!("{}-", world.life);
-            match known.last() {
+            Ok(match known.last() {
                 Some(life) if life.incarnation.starts_with(&prefix) => Standing::GoesOn(life.clone()),
                 _ => Standing::Copy { why: "new".into() },
-            }
-        })
+            })
+        })?
     }
 
     async fn begin_copy(&mut self) -> Result<Life, SourceError> {

@@ -195,3 +195,19 @@ fn a_copy_beside_another_feed_waits_for_somebodys_word() {
     assert!(centre.index.read(|view| Ok(view.customer("w")?.is_some())));
     centre.stop();
 }
+
+#[test]
+fn a_history_that_is_lost_is_a_gap_though_nobody_can_be_asked_any_more() {
+    let (folder, world) = (tempfile::tempdir().unwrap(), world(3));
+    let centre = start(&folder, &world, TRUSTING);
+    centre.until("everything is copied", || centre.is_fresh());
+    {
+        let mut world = world.lock().unwrap();
+        world.is_closed = true;
+        world.put(1, 1);
+        world.oldest = world.newest;
+    }
+    centre.until("it is said", || centre.freshness.now(Instant::now()).gap);
+    assert!(centre.freshness.now(Instant::now()).stale);
+    centre.stop();
+}
