@@ -10,6 +10,7 @@ mod attributes;
 mod batch;
 mod call;
 mod cid;
+mod cim;
 mod curri;
 mod customer;
 mod dialect;
@@ -30,6 +31,7 @@ mod refusal;
 mod ring;
 mod routes;
 mod settings;
+mod sipgate;
 #[allow(dead_code, reason = "dialects come one by one")]
 mod slot;
 mod sources;

@@ -1,11 +1,14 @@
 //! Templates of addresses of customers' pages in other systems.
 
+mod pages;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::{Deserialize, Deserializer, Error};
+
+pub(super) use pages::{Page, PopUrls};
 
 /// What a value may hold as it is: what RFC 3986 reserves for nothing.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
@@ -19,7 +22,7 @@ const PLACES: &str =
 /// An address with places for what is known of a call. Scheme and host are literal: whatever a caller or a record says,
 /// a browser is sent nowhere else.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PopUrl {
+pub(super) struct PopUrl {
     written: Box<str>,
     parts: Box<[Part]>,
 }
@@ -32,7 +35,7 @@ enum Part {
 
 /// What stands in a place. What is not known is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+enum Place {
     /// The customer's number: `+14806754110`, or as it was sent where it could not be read.
     Ani,
     /// Its digits behind the calling code.
@@ -53,7 +56,7 @@ pub enum Place {
 
 /// Why a text is no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PopUrlError {
+pub(super) enum PopUrlError {
     /// It does not begin with a scheme and a host of its own.
     #[error(
         "expected an address that begins with https:// or http:// and a host, without a user, and with no place before the path; write the host out"
@@ -72,7 +75,7 @@ pub enum PopUrlError {
 
 impl PopUrl {
     /// The address, each place filled with what `value` gives, percent-encoded.
-    pub fn fill<'v>(&self, mut value: impl FnMut(&Place) -> Cow<'v, str>) -> String {
+    fn fill<'v>(&self, mut value: impl FnMut(&Place) -> Cow<'v, str>) -> String {
         let mut filled = String::with_capacity(self.written.len() + 32);
         for part in &self.parts {
             match part {
@@ -87,14 +90,6 @@ impl PopUrl {
             }
         }
         filled
-    }
-
-    /// The keys of the attributes that it shows.
-    pub fn attributes(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Place(Place::Attribute(key)) => Some(&**key),
-            _ => None,
-        })
     }
 }
 
@@ -146,14 +141,6 @@ impl fmt::Debug for PopUrl {
     }
 }
 
-impl<'de> Deserialize<'de> for PopUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PopUrl, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
-    }
-}
-
 impl Place {
     fn of(inner: &str) -> Option<Place> {
         let named = |prefix| inner.strip_prefix(prefix).filter(|name: &&str| !name.is_empty());
@@ -196,7 +183,6 @@ mod tests {
             filled,
             "https://crm.example:8443/c/a%2F..%2Fb%3Fc%23d?n=%2B1480&d=&a=tier%20%C3%A9&v=callvariable1#x"
         );
-        assert_eq!(template.attributes().collect::<Vec<_>>(), ["tier"]);
         let steps: PopUrl = "http://crm/{customer_id}/edit".parse().unwrap();
         assert_eq!(steps.fill(|_| Cow::Borrowed("..")), "http://crm//edit");
     }

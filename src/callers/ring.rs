@@ -8,8 +8,10 @@ mod pairs;
 mod push;
 mod workflow;
 
-use super::lookup::Request;
+use super::answer::Answer;
+use super::lookup::{Request, Source};
 use super::refusal::Refusal;
+use crate::overlay::Superseded;
 
 pub(super) use pairs::Pairs;
 
@@ -171,7 +173,24 @@ impl Ring {
     /// The value of the variable `name`, however it is spelled.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().find(|(own, _)| pairs::is_same(own, name));
-        found.map(|(_, value)| value.as_str())
+        let own = [
+            ("agent", self.agents.first()),
+            ("extension", self.extension.as_ref()),
+            ("queue", self.queue.as_ref()),
+            ("call_type", self.call_type.as_ref()),
+            ("state", self.state.as_ref()),
+        ];
+        let own = own.into_iter().find(|(own, _)| pairs::is_same(own, name));
+        let own = own.and_then(|(_, value)| value);
+        found.map(|(_, value)| value).or(own).map(String::as_str)
+    }
+}
+
+impl Source {
+    /// Counts `ring` and looks its customer up, as [`Source::look_up`] does.
+    pub(super) fn announce(&self, ring: &Ring, write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>) {
+        self.meters.count_ring(ring.event);
+        self.look_up(&ring.request(), write);
     }
 }
 

@@ -115,6 +115,14 @@ fn dialects(config: &Config) -> Result<(), Unfit> {
                 format!("{:?}", said.customer_id),
             ));
         }
+        if !dialect.has_pages() && !said.pop_url.is_empty() {
+            let expected = "no such key: only finesse and 3cx name pages of another system";
+            return Err(Unfit::new(
+                path("pop_url"),
+                expected,
+                format!("{:?}", said.pop_url),
+            ));
+        }
         callers::check_speaking(dialect, &said.speaking(config.http.batch_max))
             .map_err(|error| Unfit::new(path(&error.key), error.expected, error.found))?;
     }

@@ -11,6 +11,7 @@ use super::super::answer::{Ani, Answer, Who};
 use super::super::disclosure::Denied;
 use super::super::json;
 use super::super::meters::Outcome;
+use super::super::slot::Guest;
 use super::super::xml::escaped;
 use crate::customer::Record;
 use crate::customer::record::Field;
@@ -37,11 +38,11 @@ const STYLE: &str = ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-
 /// Writes the page for `answer`; `link` gives the address of a customer's page elsewhere, where there is one.
 pub(super) fn write(
     answer: &Answer<'_, '_>,
-    link: impl Fn(&Record<'_>) -> Option<String>,
+    link: impl Fn(&Guest<'_>) -> Option<String>,
     out: &mut BytesMut,
 ) {
     match &answer.who {
-        Who::One(record) => customer(answer, record, link(record), out),
+        Who::One(record) => customer(answer, record, link(&eye(answer, record)), out),
         Who::Several(records) => several(answer, records, link, out),
         Who::Nobody => nobody(answer, out),
     }
@@ -52,6 +53,16 @@ pub(super) fn write_message(title: &str, message: &str, out: &mut BytesMut) {
     begin(title, out);
     element(out, "p", message);
     end(out);
+}
+
+/// The customer `record` as an agent's eye may see it.
+pub(super) fn eye<'a>(answer: &'a Answer<'_, '_>, record: &'a Record<'a>) -> Guest<'a> {
+    Guest {
+        record,
+        schema: answer.view.schema(),
+        key: answer.key,
+        may_disclose: answer.disclosure.disclose.is_ok(),
+    }
 }
 
 fn customer(answer: &Answer<'_, '_>, record: &Record<'_>, link: Option<String>, out: &mut BytesMut) {
@@ -103,7 +114,7 @@ fn said(why: Denied) -> &'static str {
 fn several(
     answer: &Answer<'_, '_>,
     records: &[Record<'_>],
-    link: impl Fn(&Record<'_>) -> Option<String>,
+    link: impl Fn(&Guest<'_>) -> Option<String>,
     out: &mut BytesMut,
 ) {
     begin(&format!("{} customers use this number", records.len()), out);
@@ -113,7 +124,7 @@ fn several(
     for record in records.iter().take(answer.matches_max) {
         put(out, &["<li>"]);
         let name = name_of(record);
-        match link(record) {
+        match link(&eye(answer, record)) {
             Some(link) => put(
                 out,
                 &[
