@@ -40,13 +40,14 @@ enum Needs {
 }
 
 /// Every path that is answered begins with one of these; a new route is entered here, or nobody's key is asked for it.
-const ROUTES: [(&str, Dialect, Needs); 6] = [
+const ROUTES: [(&str, Dialect, Needs); 7] = [
     ("/v1/lookup", Dialect::Native, Needs::Lookup),
     ("/v1/customers", Dialect::Native, Needs::Lookup),
     ("/v1/changes", Dialect::Native, Needs::Feed),
     ("/v1/rings", Dialect::Native, Needs::Ring),
     ("/v1/calls", Dialect::Native, Needs::Ring),
     ("/v1/agents", Dialect::Native, Needs::Desktop),
+    ("/openapi.json", Dialect::Native, Needs::Lookup),
 ];
 
 impl Route {
