@@ -33,10 +33,10 @@ impl Accesses {
             })?;
             warnings.extend(tls.iter().flat_map(|tls| tls.warnings().iter().cloned()));
             let access = Access {
-                dialects: listener.dialects.clone(),
                 scopes: listener.scopes.clone(),
                 sources: listener.sources.clone(),
                 dialect_sources: listener.dialect_sources.clone(),
+                dialect_keys: config.dialect.keys(),
                 demand: listener.keys,
                 key_in_query: listener.key_in_query,
                 keys: Arc::clone(keys),
@@ -46,10 +46,10 @@ impl Accesses {
             listeners.insert(name.clone(), (access, tls));
         }
         let admin = Access {
-            dialects: Vec::new(),
             scopes: Ceiling::all(),
             sources: config.admin.sources.clone(),
             dialect_sources: BTreeMap::new(),
+            dialect_keys: BTreeMap::new(),
             demand: config.admin.keys,
             key_in_query: false,
             keys: Arc::clone(keys),
