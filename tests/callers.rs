@@ -6,6 +6,8 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use ringside::callers::Call;
 
+#[path = "callers/cisco.rs"]
+mod cisco;
 #[path = "callers/corpus.rs"]
 mod corpus;
 #[path = "support/centre.rs"]
