@@ -466,14 +466,23 @@ pub(super) enum ConfigCommand {
 /// Whom there is an example for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Caller {
+    #[value(name = "3cx")]
+    Threecx,
     AmazonConnect,
     Asterisk,
+    Cim,
     Curl,
+    Curri,
+    Cvp,
+    Finesse,
     Freepbx,
     Freeswitch,
+    Genesys,
     Kamailio,
     Prometheus,
+    Sipgate,
     Systemd,
     Twilio,
     Webex,
+    ZendeskDisplay,
 }

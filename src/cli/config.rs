@@ -76,16 +76,24 @@ fn unknown_attributes(config: &Config) -> Vec<(String, String)> {
 
 fn example(caller: Caller) -> &'static str {
     match caller {
+        Caller::Threecx => include_str!("../../config/examples/3cx.txt"),
         Caller::AmazonConnect => include_str!("../../config/examples/amazon-connect.mjs"),
         Caller::Asterisk => include_str!("../../config/examples/asterisk.conf"),
+        Caller::Cim => include_str!("../../config/examples/cim.txt"),
         Caller::Curl => include_str!("../../config/examples/curl.sh"),
+        Caller::Curri => include_str!("../../config/examples/curri.txt"),
+        Caller::Cvp => include_str!("../../config/examples/cvp.txt"),
+        Caller::Finesse => include_str!("../../config/examples/finesse.txt"),
         Caller::Freepbx => include_str!("../../config/examples/freepbx.txt"),
         Caller::Freeswitch => include_str!("../../config/examples/freeswitch.xml"),
+        Caller::Genesys => include_str!("../../config/examples/genesys.json"),
         Caller::Kamailio => include_str!("../../config/examples/kamailio.cfg"),
         Caller::Prometheus => include_str!("../../config/examples/prometheus.yml"),
+        Caller::Sipgate => include_str!("../../config/examples/sipgate.txt"),
         Caller::Systemd => include_str!("../../deploy/systemd/ringside.service"),
         Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
         Caller::Webex => include_str!("../../config/examples/webex.txt"),
+        Caller::ZendeskDisplay => include_str!("../../config/examples/zendesk-display.txt"),
     }
 }
 
@@ -96,7 +104,20 @@ mod tests {
     use super::*;
 
     /// What a server of this version answers.
-    const ENDPOINTS: [&str; 5] = ["/v1/lookup", "/v1/customers", "/metrics", "/readyz", "/livez"];
+    const ENDPOINTS: [&str; 12] = [
+        "/v1/lookup",
+        "/v1/customers",
+        "/v1/rings/",
+        "/cid?number=",
+        "/cid?format=kv&number=",
+        "/customer-profile?calling-number=",
+        "/curri",
+        "/3cx/",
+        "/contacts/getContactsBySearchTerms",
+        "/api/",
+        "/metrics",
+        "/readyz",
+    ];
 
     #[test]
     fn a_name_ends_no_expression_of_asterisk() {

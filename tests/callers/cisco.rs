@@ -281,3 +281,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_data_action_reads_what_a_flat_answer_has() {
+    let action: serde_json::Value =
+        serde_json::from_str(include_str!("../../config/examples/genesys.json")).unwrap();
+    let member = |pointer| {
+        action
+            .pointer(pointer)
+            .and_then(serde_json::Value::as_object)
+            .unwrap()
+    };
+    let map = member("/config/response/translationMap");
+    let defaults = member("/config/response/translationMapDefaults");
+    let told = member("/contract/output/successSchema/properties");
+    for query in ["format=flat&ani=4806754110", "format=flat&ani=4806754999"] {
+        let call = Call {
+            path: "/v1/lookup",
+            query,
+            ..Call::default()
+        };
+        let (_, body) = CENTRE.with(|centre| {
+            let mut out = BytesMut::new();
+            let reply = centre.native.answer(&call, &mut out).unwrap();
+            (reply, String::from_utf8(out.to_vec()).unwrap())
+        });
+        let flat: serde_json::Value = serde_json::from_str(&body).unwrap();
+        for (name, path) in map {
+            let path = path.as_str().unwrap().strip_prefix("$.").unwrap();
+            assert!(flat[path].is_string(), "{path} in {body}");
+            assert!(defaults[name].as_str().unwrap().starts_with('"'), "{name}");
+            assert!(told.contains_key(name), "{name}");
+        }
+    }
+    let template = action
+        .pointer("/config/response/successTemplate")
+        .unwrap()
+        .as_str()
+        .unwrap();
+    for name in map.keys() {
+        assert!(template.contains(&format!("\"{name}\": ${{{name}}}")), "{name}");
+    }
+}
