@@ -54,22 +54,22 @@ enum Place {
     Variable(Box<str>),
 }
 
-/// Why a text is no template.
+/// What was expected where a text is no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum PopUrlError {
     /// It does not begin with a scheme and a host of its own.
     #[error(
-        "expected an address that begins with https:// or http:// and a host, without a user, and with no place before the path; write the host out"
+        "an address that begins with https:// or http:// and a host, without a user, and with no place before the path"
     )]
     Origin,
     /// A brace leads to nothing that is known.
-    #[error("expected {PLACES} in braces, found \"{0}\"; write a brace itself as %7B or %7D")]
+    #[error("in braces {PLACES}, not \"{0}\" (a brace itself is %7B or %7D)")]
     Place(String),
     /// What is around the places is no address.
-    #[error("expected an address, found none ({0}); correct it")]
+    #[error("an address, which this is not ({0})")]
     Address(url::ParseError),
     /// Blanks, quotation marks and the like.
-    #[error("expected an address, found a blank or another character that none has; percent-encode it")]
+    #[error("an address, without blanks and other characters that are percent-encoded in one")]
     Character,
 }
 

@@ -7,9 +7,10 @@ use super::arguments::{Caller, ConfigCommand};
 use super::error::CliError;
 use super::output::{Output, Style, note};
 use crate::app::Rules;
+use crate::callers::Dialect;
 use crate::config::{Config, Loaded, environment};
-use crate::snapshot::Snapshot;
 use crate::snapshot::folder::Folder;
+use crate::snapshot::{MappedSnapshot, Snapshot};
 
 pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliError> {
     match command {
@@ -24,6 +25,11 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
             for (path, hint) in unknown_attributes(config) {
                 note(format_args!(
                     "warning: {path}: the present schema has no such attribute{hint}"
+                ));
+            }
+            for (path, key, why) in untold_attributes(config) {
+                note(format_args!(
+                    "warning: {path}: `{{attr:{key}}}` stays empty: {why}"
                 ));
             }
             let name = format!("{}: ", file.display());
@@ -49,12 +55,7 @@ pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliEr
 /// Attributes that treatment rules name and the customers of the data folder do not have, each with what its name may
 /// have been meant to be. The schema belongs to the customers, and may come after the rules: so none is a fault.
 fn unknown_attributes(config: &Config) -> Vec<(String, String)> {
-    let snapshot = Folder::of_tenant(&config.data.dir)
-        .current()
-        .ok()
-        .flatten()
-        .and_then(|path| Snapshot::map(&path).ok());
-    let Some(snapshot) = snapshot else {
+    let Some(snapshot) = present(config) else {
         return Vec::new();
     };
     let schema = snapshot.schema();
@@ -72,6 +73,39 @@ fn unknown_attributes(config: &Config) -> Vec<(String, String)> {
             (format!("treatment[{index}].attribute"), hint)
         })
         .collect()
+}
+
+/// Attributes that pages of another system are to be told and never are, each with its place and why.
+fn untold_attributes(config: &Config) -> Vec<(String, String, &'static str)> {
+    let Some(snapshot) = present(config) else {
+        return Vec::new();
+    };
+    let schema = snapshot.schema();
+    let mut untold = Vec::new();
+    for dialect in Dialect::ALL {
+        for (page, url) in &config.dialect.get(dialect).pop_url {
+            let keys = url
+                .split("{attr:")
+                .skip(1)
+                .filter_map(|rest| rest.split('}').next());
+            for key in keys {
+                let found = schema.attributes.iter().find(|attribute| attribute.key == key);
+                let why = match found {
+                    None => "the present schema has no such attribute",
+                    Some(attribute) if attribute.sensitive => "it is sensitive, and is told to nobody else",
+                    Some(_) => continue,
+                };
+                untold.push((format!("dialect.{dialect}.pop_url.{page}"), key.to_owned(), why));
+            }
+        }
+    }
+    untold
+}
+
+/// The snapshot of the data folder, where there is a whole one.
+fn present(config: &Config) -> Option<MappedSnapshot> {
+    let path = Folder::of_tenant(&config.data.dir).current().ok()??;
+    Snapshot::map(&path).ok()
 }
 
 fn example(caller: Caller) -> &'static str {

@@ -19,8 +19,8 @@ pub(super) const OUTPUTS: [(&str, &str); 9] = [
 
 /// Writes the template for the service at `base`, such as `https://ringside.example:7464`.
 ///
-/// 3CX goes through `contacts` by itself: a path names no position. A key is the password of Basic credentials, which an
-/// empty one is not taken for.
+/// 3CX goes through `contacts` by itself: a path names no position. A key is the password of Basic credentials; where
+/// there are no keys, what is sent in its place is not looked at.
 pub(super) fn write(base: &str, out: &mut BytesMut) {
     let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
     put("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
