@@ -21,6 +21,8 @@ mod native;
 mod parameters;
 mod plain;
 mod posted;
+#[allow(dead_code, reason = "what parsers make, ahead of the parsers")]
+mod query;
 mod refusal;
 mod settings;
 mod sources;
