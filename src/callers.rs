@@ -9,6 +9,8 @@ mod answer;
 mod attributes;
 mod batch;
 mod call;
+#[allow(dead_code, reason = "ahead of the dialects")]
+mod crm;
 mod customer;
 mod disclosure;
 mod diversion;
