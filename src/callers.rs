@@ -14,6 +14,8 @@ mod crm;
 mod customer;
 mod disclosure;
 mod diversion;
+#[allow(dead_code, reason = "ahead of the foundation")]
+mod dynamics;
 pub mod explain;
 mod fields;
 mod json;

@@ -4,12 +4,16 @@
 //! is held against its filter. Parsers build a filter through a [`Budget`], which bounds its depth and size, so that
 //! whatever walks a filter may recurse.
 
+mod scanner;
+
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+
+pub(super) use scanner::{Quoting, Scanner, Token};
 
 /// The most tests that a filter holds.
 pub(super) const MOST_TESTS: usize = 64;
