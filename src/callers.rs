@@ -28,6 +28,8 @@ mod posted;
 #[allow(dead_code, reason = "what parsers make, ahead of the parsers")]
 mod query;
 mod refusal;
+#[allow(dead_code, reason = "ahead of the foundation")]
+mod salesforce;
 mod settings;
 mod sources;
 mod suffix;
