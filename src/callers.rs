@@ -10,13 +10,11 @@ mod attributes;
 mod batch;
 mod call;
 mod cid;
-#[allow(dead_code, reason = "ahead of the dialects")]
 mod crm;
 mod customer;
 mod dialect;
 mod disclosure;
 mod diversion;
-#[allow(dead_code, reason = "ahead of the foundation")]
 mod dynamics;
 pub mod explain;
 mod fields;
@@ -27,7 +25,6 @@ mod native;
 mod parameters;
 mod plain;
 mod posted;
-#[allow(dead_code, reason = "what parsers make, ahead of the parsers")]
 mod query;
 mod refusal;
 mod routes;
