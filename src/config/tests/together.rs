@@ -193,6 +193,18 @@ fn values_that_do_not_fit_together_are_told() {
             "expected a whole number from 1 to 10000",
         ),
         ("http.batch_max = 0", "expected a whole number from 1 to 100000"),
+        (
+            "customer.id_attributes = [\"a\", \"b\", \"c\", \"d\", \"e\"]",
+            "expected at most 4 attributes, found 5",
+        ),
+        (
+            "customer.id_attributes = [\"crm_id\", \"CRM_ID\"]",
+            "`customer.id_attributes[1]`: expected keys of attributes, each once",
+        ),
+        (
+            "customer.id_attributes = [\"crm id\"]",
+            "`customer.id_attributes[0]`: expected keys of attributes",
+        ),
         ("customer.cases = 1001", "expected a whole number from 0 to 1000"),
         (
             "customer.interactions = 1001",
