@@ -28,7 +28,6 @@ mod posted;
 mod query;
 mod refusal;
 mod routes;
-#[allow(dead_code, reason = "ahead of the foundation")]
 mod salesforce;
 mod settings;
 #[allow(dead_code, reason = "dialects come one by one")]

@@ -14,6 +14,7 @@ use super::dynamics::Dynamics;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
+use super::salesforce::Salesforce;
 use super::settings::{Speaking, Unspeakable};
 use crate::telemetry::Lines;
 
@@ -129,6 +130,7 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
         Dialect::Native => return Ok(None),
         Dialect::Cid => Box::new(Cid::new(speaking)?),
         Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
+        Dialect::Salesforce => Box::new(Salesforce::new(speaking)?),
         _ => return Ok(None),
     }))
 }
