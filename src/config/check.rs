@@ -118,6 +118,18 @@ fn dialects(config: &Config) -> Result<(), Unfit> {
                 format!("{:?}", said.customer_id),
             ));
         }
+        let ids = &config.customer.id_attributes;
+        if let Some(key) = said.customer_id.strip_prefix("attributes.")
+            && !ids.iter().any(|known| known == key)
+        {
+            let expected =
+                "an attribute by which customers are found: name it in customer.id_attributes as well";
+            return Err(Unfit::new(
+                path("customer_id"),
+                expected,
+                format!("{:?}", said.customer_id),
+            ));
+        }
         callers::check_speaking(dialect, &said.speaking(config.http.batch_max))
             .map_err(|error| Unfit::new(path(&error.key), error.expected, error.found))?;
     }
