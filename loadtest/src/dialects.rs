@@ -84,7 +84,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
             }
         };
         run(&exchanges)?;
-        let (mut cpu, mut p99) = (Vec::new(), Vec::new());
+        let (mut cpu, mut p99, mut p50) = (Vec::new(), Vec::new(), Vec::new());
         for pair in 0..options.pairs {
             let (dialect, beside) = if pair % 2 == 0 {
                 let beside = run(&native)?;
@@ -95,6 +95,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
             };
             cpu.push((dialect.cpu, beside.cpu));
             p99.push((dialect.p99, beside.p99));
+            p50.push((dialect.p50, beside.p50));
         }
         for (name, taken) in kind.rows.into_iter().zip([cpu, p99]) {
             let scale = format!("{CUSTOMERS} customers");
@@ -105,6 +106,11 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
                 pairs::of_pairs(&taken),
                 TARGET,
             ));
+        }
+        let (dialect, beside) = pairs::of_pairs(&p50).nanos;
+        if let Some(row) = rows.last_mut() {
+            row.detail
+                .push_str(&format!("; medians {dialect:.0} ns and {beside:.0} ns"));
         }
     }
     Ok(rows)
@@ -117,6 +123,8 @@ struct Half {
     cpu: f64,
     /// From sending to the whole answer, of one caller.
     p99: f64,
+    /// The same of the middle one: what p99 is where nobody else takes the cores.
+    p50: f64,
 }
 
 fn half(options: &Options, server: &Server, exchanges: &[Exchange]) -> Result<Half, Error> {
@@ -135,7 +143,8 @@ fn half(options: &Options, server: &Server, exchanges: &[Exchange]) -> Result<Ha
     })?;
     taken.sort_unstable();
     let p99 = taken[(taken.len() * PERCENTILE / 100).min(taken.len() - 1)] as f64;
-    Ok(Half { cpu, p99 })
+    let p50 = taken[taken.len() / 2] as f64;
+    Ok(Half { cpu, p99, p50 })
 }
 
 /// The exchanges of `kind` with each customer of the sample, having seen that the first is answered as it should be.
