@@ -476,4 +476,6 @@ pub(super) enum Caller {
     Systemd,
     Twilio,
     Webex,
+    WebexDynamics,
+    WebexSalesforce,
 }

@@ -86,6 +86,8 @@ fn example(caller: Caller) -> &'static str {
         Caller::Systemd => include_str!("../../deploy/systemd/ringside.service"),
         Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
         Caller::Webex => include_str!("../../config/examples/webex.txt"),
+        Caller::WebexDynamics => include_str!("../../config/examples/webex-dynamics.txt"),
+        Caller::WebexSalesforce => include_str!("../../config/examples/webex-salesforce.txt"),
     }
 }
 
