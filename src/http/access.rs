@@ -18,15 +18,18 @@ use serde::Deserialize;
 
 use super::gate::Peer;
 use super::keys::{self, Keys, Rejected};
-use credential::Credential;
 use routes::Route;
 
-pub(super) use credential::PREFIX;
+pub(super) use credential::{Credential, KEY_MIN, PREFIX, Shown};
 pub(super) use denial::{Denial, Denials};
 pub use exposure::Exposed;
 pub use routes::Dialect;
 pub use scope::{Activity, Agent, Ceiling, Need, Scope};
 pub use sources::{Network, Sources};
+
+/// The token that is given to whoever logs in where no key is needed. It opens what is open, as no key at all does, and
+/// nothing as soon as keys are needed.
+pub(super) const OPEN: &str = "ringside-needs-no-key";
 
 /// Whether a request needs a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -107,17 +110,7 @@ impl Access {
         headers: &HeaderMap,
     ) -> Result<Option<Identity>, Denial> {
         let route = Route::of(path);
-        if !self.admits(peer) {
-            return Err(Denial::Source);
-        }
-        let narrower = route
-            .as_ref()
-            .and_then(|route| self.dialect_sources.get(&route.dialect));
-        if let (Some(sources), Some(address)) = (narrower, peer.address)
-            && !sources.admit(address)
-        {
-            return Err(Denial::DialectSource);
-        }
+        self.check_source(peer, route.as_ref().map(|route| route.dialect))?;
         let identity = self.identify(peer, query, headers)?;
         if let Some(Route { need, .. }) = route {
             if !self.scopes.covers(&need) {
@@ -128,6 +121,29 @@ impl Access {
             }
         }
         Ok(identity)
+    }
+
+    /// Whether one may speak `dialect` from where `peer` is.
+    pub(super) fn check_source(&self, peer: &Peer, dialect: Option<Dialect>) -> Result<(), Denial> {
+        if !self.admits(peer) {
+            return Err(Denial::Source);
+        }
+        let narrower = dialect.and_then(|dialect| self.dialect_sources.get(&dialect));
+        if let (Some(sources), Some(address)) = (narrower, peer.address)
+            && !sources.admit(address)
+        {
+            return Err(Denial::DialectSource);
+        }
+        Ok(())
+    }
+
+    /// Whether `peer` has to show a key.
+    pub(super) fn needs_key(&self, peer: &Peer) -> bool {
+        match self.demand {
+            Demand::Required => true,
+            Demand::Optional => false,
+            Demand::Auto => peer.certificate.is_none() && !self.keys.ring().is_empty(),
+        }
     }
 
     /// Who asks for a page of the administration that is not for everybody; `None` for whoever needs to show nothing.
@@ -170,6 +186,7 @@ impl Access {
             }),
             Credential::None => Ok(None),
             Credential::Misplaced(place) => Err(Denial::Misplaced(place)),
+            Credential::Key(shown) if !is_needed && shown.as_bytes() == OPEN.as_bytes() => Ok(None),
             Credential::Key(shown) => match ring.identify(shown.as_bytes(), keys::now_s()) {
                 Ok(key) => Ok(Some(Identity {
                     name: Arc::clone(&key.name),
