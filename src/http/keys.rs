@@ -135,15 +135,14 @@ impl Keyring {
 
     /// The newest key with `hash` of those that were chosen; a secret may be entered again once it counts no more.
     fn identify_chosen(&self, hash: &Hash) -> Option<&Key> {
-        let newest = self.chosen.iter().fold(None, |newest, at| {
-            let key = self.keys.get(*at)?;
+        let keys = self.chosen.iter().filter_map(|at| self.keys.get(*at));
+        keys.fold(None, |newest, key| {
             if bool::from(key.sha256.ct_eq(hash)) {
                 Some(key)
             } else {
                 newest
             }
-        });
-        newest
+        })
     }
 
     /// Makes a key for `name` that allows `scopes`, until `expires_s`. The token is the only copy.

@@ -360,7 +360,7 @@ fn a_secret_of_another_system_is_entered_and_shown_nowhere() {
     run(&[&add[..], &[&short]].concat()).failed(&["32 to 255 bytes", "found 6"]);
     run(&[&add[..], &["no/such"]].concat()).failed(&["no/such"]);
     let mut piped = program()
-        .args(&add)
+        .args(add)
         .args(["-", "--json"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
