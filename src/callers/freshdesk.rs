@@ -1,0 +1,3 @@
+//! Freshdesk's contacts and tickets.
+
+mod question;

@@ -1,0 +1,3 @@
+//! ServiceNow's table API.
+
+mod question;

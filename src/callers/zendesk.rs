@@ -1,0 +1,3 @@
+//! Zendesk's search.
+
+mod question;
