@@ -286,7 +286,9 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Question<'_>, QueryError> {
-        Question::read("sys_user".into(), query, |name| !name.is_empty() && name != "nocache")
+        Question::read("sys_user".into(), query, |name| {
+            !name.is_empty() && name != "nocache"
+        })
     }
 
     fn is<'q>(column: &'q str, op: Op, value: &'q str) -> Filter<'q> {

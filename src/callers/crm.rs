@@ -1,0 +1,3 @@
+//! Answers questions to a CRM from the customers that are kept here.
+
+mod ids;
