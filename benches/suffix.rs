@@ -129,6 +129,8 @@ fn lookups(criterion: &mut Criterion) {
                     path: "/v1/lookup",
                     query,
                     content_type: None,
+                    host: None,
+                    is_secure: false,
                     diversion: None,
                     body: &[],
                 };

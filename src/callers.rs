@@ -9,9 +9,11 @@ mod answer;
 mod attributes;
 mod batch;
 mod call;
+mod cid;
 #[allow(dead_code, reason = "ahead of the dialects")]
 mod crm;
 mod customer;
+mod dialect;
 mod disclosure;
 mod diversion;
 #[allow(dead_code, reason = "ahead of the foundation")]
@@ -30,10 +32,14 @@ mod posted;
 #[allow(dead_code, reason = "what parsers make, ahead of the parsers")]
 mod query;
 mod refusal;
+mod routes;
 #[allow(dead_code, reason = "ahead of the foundation")]
 mod servicenow;
 mod settings;
+#[allow(dead_code, reason = "dialects come one by one")]
+mod slot;
 mod sources;
+mod speaker;
 mod suffix;
 mod treatment;
 #[allow(dead_code, reason = "ahead of the foundation")]
@@ -41,10 +47,13 @@ mod zendesk;
 
 pub use batch::Batch;
 pub use call::{Call, Reply, trimmed};
+pub use dialect::Dialect;
 pub use lookup::{Request, Source};
 pub use meters::{Meters, Outcome};
 pub use native::{Begun, Native};
 pub use refusal::Refusal;
-pub use settings::{Answers, Attestation, Flag, TreatmentRule, Verstat};
+pub use routes::{Need, Route};
+pub use settings::{Answers, Attestation, Flag, Speaking, TreatmentRule, Unspeakable, Verstat};
 pub use sources::Sources;
+pub use speaker::{Speakers, Spoken, check as check_speaking};
 pub use treatment::{Treatment, TreatmentError};

@@ -41,7 +41,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 pub use access::{
-    Access, Activity, Agent, Ceiling, Demand, Dialect, Exposed, Identity, Need, Network, Scope, Sources,
+    Access, Activity, Agent, Ceiling, Demand, DialectKeys, Exposed, Identity, Need, Network, Scope, Sources,
 };
 pub use admin::{Admin, Extra, Further, Page};
 pub use error::HttpError;

@@ -8,7 +8,7 @@ use super::AppError;
 use super::access::Accesses;
 use super::generations::Generations;
 use super::sources::{self, Numberings};
-use crate::callers::{Meters, Native, Sources, Treatment};
+use crate::callers::{Meters, Sources, Treatment};
 use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
 use crate::feed::{Installer, Pushes};
@@ -117,7 +117,7 @@ pub(super) fn policy(
 ) -> Option<Policy> {
     let (access, tls) = rules.accesses.listeners.get(name)?;
     Some(Policy {
-        native: Native::new(sources.listeners.get(name)?.clone(), config.http.batch_max),
+        speakers: sources::speakers(config, &rules.numbers, name, sources.listeners.get(name)?),
         access: access.clone(),
         tls: tls.clone(),
         pushes: Some(pushes.clone()),

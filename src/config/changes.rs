@@ -41,7 +41,7 @@ const UPTAKE: [(&str, Uptake); 87] = [
     ("data.overlay_max_mib", Uptake::Restart),
     ("data.rejects_max_mib", Uptake::Restart),
     ("data.scrub_interval_s", Uptake::Restart),
-    ("dialect.*.numbers.*", Uptake::Live),
+    ("dialect.**", Uptake::Live),
     ("feed.*.numbers.*", Uptake::Numbers),
     ("feed.**", Uptake::Restart),
     ("guard.ignore_below", Uptake::Live),

@@ -6,7 +6,6 @@
 mod credential;
 mod denial;
 mod exposure;
-mod routes;
 mod scope;
 mod sources;
 
@@ -18,12 +17,11 @@ use serde::Deserialize;
 
 use super::gate::Peer;
 use super::keys::{self, Keys, Rejected};
-use routes::Route;
+use crate::callers::{Dialect, Route};
 
 pub(super) use credential::{Credential, KEY_MIN, PREFIX, Shown};
 pub(super) use denial::{Denial, Denials};
 pub use exposure::Exposed;
-pub use routes::Dialect;
 pub use scope::{Activity, Agent, Ceiling, Need, Scope};
 pub use sources::{Network, Sources};
 
@@ -58,8 +56,19 @@ pub struct Access {
     pub demand: Demand,
     /// Whether `?key=` counts.
     pub key_in_query: bool,
+    /// What some dialects say otherwise of keys.
+    pub dialect_keys: BTreeMap<Dialect, DialectKeys>,
     /// The keys that there are.
     pub keys: Arc<Keys>,
+}
+
+/// What a dialect says of keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DialectKeys {
+    /// Whether a key is needed; as on its listener where `None`.
+    pub demand: Option<Demand>,
+    /// Whether `?key=` counts, also where the listener does not say so.
+    pub in_query: bool,
 }
 
 /// Who asks, as far as they have shown it.
@@ -75,10 +84,11 @@ impl Default for Access {
     /// Everything allowed to everybody, without any keys.
     fn default() -> Access {
         Access {
-            dialects: vec![Dialect::Native],
+            dialects: Dialect::ALL.to_vec(),
             scopes: Ceiling::all(),
             sources: Sources::default(),
             dialect_sources: BTreeMap::new(),
+            dialect_keys: BTreeMap::new(),
             demand: Demand::Auto,
             key_in_query: false,
             keys: Keys::none(),
@@ -110,9 +120,10 @@ impl Access {
         headers: &HeaderMap,
     ) -> Result<Option<Identity>, Denial> {
         let route = Route::of(path);
-        self.check_source(peer, route.as_ref().map(|route| route.dialect))?;
-        let identity = self.identify(peer, query, headers)?;
-        if let Some(Route { need, .. }) = route {
+        let dialect = route.as_ref().map(|route| route.dialect);
+        self.check_source(peer, dialect)?;
+        let identity = self.identify(peer, query, headers, self.said(dialect))?;
+        if let Some(need) = route.map(|route| Need::of(route.need)) {
             if !self.scopes.covers(&need) {
                 return Err(Denial::NotHere(need));
             }
@@ -137,9 +148,15 @@ impl Access {
         Ok(())
     }
 
-    /// Whether `peer` has to show a key.
-    pub(super) fn needs_key(&self, peer: &Peer) -> bool {
-        match self.demand {
+    /// What `dialect` says of keys.
+    fn said(&self, dialect: Option<Dialect>) -> DialectKeys {
+        let said = dialect.and_then(|dialect| self.dialect_keys.get(&dialect));
+        said.copied().unwrap_or_default()
+    }
+
+    /// Whether `peer` has to show a key to speak `dialect`.
+    pub(super) fn needs_key(&self, peer: &Peer, dialect: Dialect) -> bool {
+        match self.said(Some(dialect)).demand.unwrap_or(self.demand) {
             Demand::Required => true,
             Demand::Optional => false,
             Demand::Auto => peer.certificate.is_none() && !self.keys.ring().is_empty(),
@@ -153,7 +170,7 @@ impl Access {
         query: &str,
         headers: &HeaderMap,
     ) -> Result<Option<Identity>, Denial> {
-        let identity = self.identify(peer, query, headers)?;
+        let identity = self.identify(peer, query, headers, DialectKeys::default())?;
         if identity
             .as_ref()
             .is_some_and(|identity| !identity.may(&Need::Admin))
@@ -163,27 +180,33 @@ impl Access {
         Ok(identity)
     }
 
-    fn identify(&self, peer: &Peer, query: &str, headers: &HeaderMap) -> Result<Option<Identity>, Denial> {
+    fn identify(
+        &self,
+        peer: &Peer,
+        query: &str,
+        headers: &HeaderMap,
+        said: DialectKeys,
+    ) -> Result<Option<Identity>, Denial> {
         let certified = |name: &Arc<str>| Identity {
             name: Arc::clone(name),
             scopes: None,
         };
         let ring = self.keys.ring();
-        let is_needed = match self.demand {
+        let demand = said.demand.unwrap_or(self.demand);
+        let in_query = self.key_in_query || said.in_query;
+        let is_needed = match demand {
             Demand::Required => true,
             Demand::Optional => false,
             Demand::Auto => !ring.is_empty(),
         };
         match &peer.certificate {
-            Some(name) if self.demand != Demand::Required => return Ok(Some(certified(name))),
+            Some(name) if demand != Demand::Required => return Ok(Some(certified(name))),
             // Without keys whatever callers send for other systems means nothing.
-            None if !is_needed && self.demand == Demand::Auto => return Ok(None),
+            None if !is_needed && demand == Demand::Auto => return Ok(None),
             _ => {}
         }
-        match Credential::read(headers, query, self.key_in_query) {
-            Credential::None if is_needed => Err(Denial::Missing {
-                in_query: self.key_in_query,
-            }),
+        match Credential::read(headers, query, in_query) {
+            Credential::None if is_needed => Err(Denial::Missing { in_query }),
             Credential::None => Ok(None),
             Credential::Misplaced(place) => Err(Denial::Misplaced(place)),
             Credential::Key(shown) if !is_needed && shown.as_bytes() == OPEN.as_bytes() => Ok(None),

@@ -321,7 +321,6 @@ fn refused(refusal: &Refusal) -> (Reply, Bytes) {
 impl Pages {
     fn page(&self, head: &Parts, body: &[u8]) -> (Reply, Bytes) {
         let call = Call {
-            diversion: None,
             method: head.method.as_str(),
             path: head.uri.path(),
             query: head.uri.query().unwrap_or_default(),
@@ -330,6 +329,7 @@ impl Pages {
                 .get(CONTENT_TYPE)
                 .and_then(|value| value.to_str().ok()),
             body,
+            ..Call::default()
         };
         self.answer(&call).unwrap_or_else(|refusal| refused(&refusal))
     }

@@ -13,14 +13,15 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use prometheus::IntGauge;
 use tokio_rustls::TlsAcceptor;
 
-use super::access::{Denial, Denials, Dialect};
+use super::access::{Denial, Denials};
 use super::bodies::{Bodies, Lost};
 use super::changes;
 use super::deadline::Watch;
@@ -30,7 +31,7 @@ use super::pulse::Pulse;
 use super::settings::{Heads, Policy};
 use super::tls::Tls;
 use super::token;
-use crate::callers::{Begun, Call, Native, Refusal, Reply, trimmed};
+use crate::callers::{Begun, Call, Dialect, Native, Refusal, Reply, Route, Spoken, trimmed};
 use crate::feed::Pushes;
 
 /// The longest body that is read of a request that is refused, in bytes: it may say that its sender reads no status.
@@ -97,11 +98,11 @@ impl Service<Request<Incoming>> for Answering {
             let answer = token::answer(shared, policy, peer, vendor, request, watch);
             return Answer::Waiting(Box::pin(answer));
         }
-        let asked = Asked::of(&policy, &request);
+        let asked = Asked::of(&policy, &self.peer, &request);
         let (dialect, call) = (asked.dialect, asked.call());
         let has_body = !request.body().is_end_stream();
         let is_change = taken(&policy, &asked).is_some();
-        let reads_body = is_change || has_body && dialect.is_some_and(|native| native.reads_body(&call));
+        let reads_body = is_change || has_body && dialect.is_some_and(|dialect| dialect.reads_body(&call));
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() > KEPT_BYTES {
             *buffer = BytesMut::new();
@@ -109,7 +110,7 @@ impl Service<Request<Incoming>> for Answering {
         buffer.reserve(USUAL_BYTES);
         let reply = if let Err(refusal) = shared.heads.check(&request) {
             refuse(dialect, &call, &refusal, &mut buffer)
-        } else if shared.pulse.is_late() {
+        } else if shared.pulse.is_late(dialect.and_then(Spoken::budget)) {
             shared.overloaded(Overload::Busy, dialect, &call, &mut buffer)
         } else {
             let denied = shared.denied(&policy, &self.peer, &request);
@@ -125,18 +126,23 @@ impl Service<Request<Incoming>> for Answering {
                 }
                 (Ok(()), denied) if reads_body => {
                     drop(asked);
-                    let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
+                    let (shared, watch, peer) =
+                        (Arc::clone(shared), Arc::clone(&self.watch), self.peer.clone());
                     let policy = Guard::into_inner(policy);
                     return Answer::Waiting(Box::pin(async move {
                         match denied {
-                            Some(denial) => shared.deny_with_body(&policy, request, &denial, &watch).await,
-                            None => shared.answer_with_body(&policy, request, &watch).await,
+                            Some(denial) => {
+                                shared
+                                    .deny_with_body(&policy, &peer, request, &denial, &watch)
+                                    .await
+                            }
+                            None => shared.answer_with_body(&policy, &peer, request, &watch).await,
                         }
                     }));
                 }
                 (Ok(()), Some(denial)) => deny(dialect, &call, &denial, &mut buffer),
                 (Ok(()), None) => dialect
-                    .and_then(|native| native.answer(&call, &mut buffer))
+                    .and_then(|dialect| dialect.answer(&call, &mut buffer))
                     .unwrap_or_else(|| refused(&NO_SUCH_PATH, &mut buffer)),
             }
         };
@@ -186,6 +192,7 @@ impl Shared {
     async fn deny_with_body(
         &self,
         policy: &Policy,
+        peer: &Peer,
         request: Request<Incoming>,
         denial: &Denial,
         watch: &Watch,
@@ -194,7 +201,7 @@ impl Shared {
         let request = Request::from_parts(head, ());
         let body = self.bodies.glance(body, REFUSED_BODY_MAX).await;
         watch.set_unread(body.is_none());
-        let asked = Asked::of(policy, &request);
+        let asked = Asked::of(policy, peer, &request);
         let call = Call {
             body: body.as_deref().unwrap_or_default(),
             ..asked.call()
@@ -207,17 +214,18 @@ impl Shared {
     async fn answer_with_body(
         &self,
         policy: &Policy,
+        peer: &Peer,
         request: Request<Incoming>,
         watch: &Watch,
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let request = Request::from_parts(head, ());
-        let asked = Asked::of(policy, &request);
+        let asked = Asked::of(policy, peer, &request);
         let dialect = asked.dialect;
         let mut out = BytesMut::new();
         let call = |body| Call { body, ..asked.call() };
         let reply = match self.bodies.read(body).await {
-            Ok(body) if self.pulse.is_late() => {
+            Ok(body) if self.pulse.is_late(dialect.and_then(Spoken::budget)) => {
                 self.overloaded(Overload::Busy, dialect, &call(body.bytes()), &mut out)
             }
             Ok(body) if taken(policy, &asked).is_some() => {
@@ -231,7 +239,7 @@ impl Shared {
             }
             Ok(body) => {
                 let call = call(body.bytes());
-                let mut begun = dialect.and_then(|native| native.begin(&call, &mut out));
+                let mut begun = dialect.and_then(|dialect| dialect.begin(&call, &mut out));
                 let mut round = None;
                 loop {
                     match begun {
@@ -248,7 +256,7 @@ impl Shared {
                                 // Everybody who is ready goes first. Not so ahead of the first slice: what was
                                 // accepted just now would wait behind all that is accepted meanwhile.
                                 tokio::task::yield_now().await;
-                                let _said_to_requests = self.pulse.is_late();
+                                let _said_to_requests = self.pulse.is_late(None);
                             }
                             begun = Some(batch.resume(&mut out));
                         }
@@ -273,13 +281,13 @@ impl Shared {
     fn overloaded(
         &self,
         why: Overload,
-        dialect: Option<&Native>,
+        dialect: Option<&Spoken>,
         call: &Call<'_>,
         out: &mut BytesMut,
     ) -> Reply {
         self.meters.overload(why);
         match dialect {
-            Some(native) => native.overloaded(call, out),
+            Some(dialect) => dialect.overloaded(call, out),
             None => refused(&Refusal::Overload, out),
         }
     }
@@ -319,17 +327,17 @@ fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
 }
 
 /// Refuses `call` in the shape that its caller reads.
-fn refuse(dialect: Option<&Native>, call: &Call<'_>, refusal: &Refusal, out: &mut BytesMut) -> Reply {
+fn refuse(dialect: Option<&Spoken>, call: &Call<'_>, refusal: &Refusal, out: &mut BytesMut) -> Reply {
     match dialect {
-        Some(native) => native.refuse(call, refusal, out),
+        Some(dialect) => dialect.refuse(call, refusal, out),
         None => refused(refusal, out),
     }
 }
 
 /// Refuses `call` for who it is of.
-fn deny(dialect: Option<&Native>, call: &Call<'_>, denial: &Denial, out: &mut BytesMut) -> Reply {
+fn deny(dialect: Option<&Spoken>, call: &Call<'_>, denial: &Denial, out: &mut BytesMut) -> Reply {
     dialect
-        .and_then(|native| native.disabled(call, out))
+        .and_then(|dialect| dialect.disabled(call, &denial.refusal(), out))
         .unwrap_or_else(|| denial.write(out))
 }
 
@@ -342,7 +350,8 @@ fn taken<'p>(policy: &'p Policy, asked: &Asked<'_>) -> Option<&'p Pushes> {
 /// What a request's head asks, and of which dialect.
 struct Asked<'r> {
     /// `None` where the listener does not speak it.
-    dialect: Option<&'r Native>,
+    dialect: Option<&'r Spoken>,
+    is_secure: bool,
     method: &'r Method,
     uri: &'r Uri,
     headers: &'r HeaderMap,
@@ -350,10 +359,12 @@ struct Asked<'r> {
 }
 
 impl<'r> Asked<'r> {
-    fn of<B>(policy: &'r Policy, request: &'r Request<B>) -> Asked<'r> {
-        let speaks_native = policy.access.dialects.contains(&Dialect::Native);
+    fn of<B>(policy: &'r Policy, peer: &Peer, request: &'r Request<B>) -> Asked<'r> {
+        // A path of nobody's gets the native dialect's error.
+        let dialect = Route::of(trimmed(request.uri().path())).map_or(Dialect::Native, |route| route.dialect);
         Asked {
-            dialect: speaks_native.then_some(&policy.native),
+            dialect: policy.speakers.get(dialect),
+            is_secure: policy.tls.is_some() && peer.is_remote(),
             method: request.method(),
             uri: request.uri(),
             headers: request.headers(),
@@ -369,9 +380,22 @@ impl<'r> Asked<'r> {
             path: self.uri.path(),
             query: self.uri.query().unwrap_or_default(),
             content_type: content_type.and_then(|value| value.to_str().ok()),
+            host: self.host(),
+            is_secure: self.is_secure,
             diversion: self.diversion.as_deref(),
             body: &[],
         }
+    }
+}
+
+impl<'r> Asked<'r> {
+    /// Where the caller has reached us, as it says itself.
+    fn host(&self) -> Option<&'r str> {
+        let header = || self.headers.get(HOST).and_then(|value| value.to_str().ok());
+        self.uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(header)
     }
 }
 
@@ -403,6 +427,15 @@ pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
         for scheme in CHALLENGES {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
+    }
+    if let Some(location) = reply
+        .location
+        .and_then(|location| HeaderValue::from_str(&location).ok())
+    {
+        headers.insert(LOCATION, location);
+    }
+    for (name, value) in reply.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if let Some(seconds) = reply.retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -76,7 +76,7 @@ pub(super) async fn answer(
     let reply = if let Err(refusal) = shared.heads.check(&request) {
         watch.set_unread(true);
         refuse(refusal.into(), &mut out)
-    } else if shared.pulse.is_late() {
+    } else if shared.pulse.is_late(None) {
         watch.set_unread(true);
         shared.meters.overload(Overload::Busy);
         refuse(Refusal::Overload.into(), &mut out)

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::http::access::{Access, Denial, Dialect, Need, OPEN, Shown};
+use crate::callers::Dialect;
+use crate::http::access::{Access, Denial, Need, OPEN, Shown};
 use crate::http::gate::Peer;
 use crate::http::keys::{self, Key, Rejected};
 
@@ -61,7 +62,7 @@ impl Access {
             }
         }
         // Nobody's key, where nobody needs one: it opens what is open.
-        if denied == Denial::Unknown && !self.needs_key(peer) {
+        if denied == Denial::Unknown && !self.needs_key(peer, dialect) {
             return Ok(Grant {
                 token: None,
                 lasts_s: LASTS_MOST_S,

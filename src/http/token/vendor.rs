@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use super::form::Form;
 use super::grant::Grant;
 use super::{Denial, Fault};
-use crate::callers::{Refusal, Reply};
-use crate::http::access::Dialect;
+use crate::callers::{Dialect, Refusal, Reply};
 
 /// The longest name of a host that is given back, in bytes.
 const HOST_MAX: usize = 255;
@@ -75,7 +74,12 @@ impl Vendor {
 
     /// The dialect whose callers log in there.
     pub(in crate::http) fn dialect(self) -> Dialect {
-        Dialect::Native
+        match self {
+            Vendor::MicrosoftV1 | Vendor::MicrosoftV2 => Dialect::Dynamics,
+            Vendor::Salesforce => Dialect::Salesforce,
+            Vendor::Servicenow => Dialect::Servicenow,
+            Vendor::Zendesk => Dialect::Zendesk,
+        }
     }
 
     /// Writes the answer that gives `grant`.
