@@ -10,17 +10,14 @@ mod attributes;
 mod batch;
 mod call;
 mod cid;
-#[allow(dead_code, reason = "ahead of the dialects")]
 mod crm;
 mod customer;
 mod dialect;
 mod disclosure;
 mod diversion;
-#[allow(dead_code, reason = "ahead of the foundation")]
 mod dynamics;
 pub mod explain;
 mod fields;
-#[allow(dead_code, reason = "ahead of the foundation")]
 mod freshdesk;
 mod json;
 mod lookup;
@@ -29,11 +26,11 @@ mod native;
 mod parameters;
 mod plain;
 mod posted;
-#[allow(dead_code, reason = "what parsers make, ahead of the parsers")]
 mod query;
 mod refusal;
 mod routes;
 #[allow(dead_code, reason = "ahead of the foundation")]
+mod salesforce;
 mod servicenow;
 mod settings;
 #[allow(dead_code, reason = "dialects come one by one")]
@@ -42,7 +39,6 @@ mod sources;
 mod speaker;
 mod suffix;
 mod treatment;
-#[allow(dead_code, reason = "ahead of the foundation")]
 mod zendesk;
 
 pub use batch::Batch;

@@ -7,6 +7,7 @@
 mod color;
 pub mod document;
 mod fields;
+mod id;
 mod moment;
 mod numbers;
 mod parts;
@@ -16,5 +17,6 @@ pub mod schema;
 pub mod value;
 
 pub use document::{Activity, Case, Customer, Flags, Interaction, Label, Phone, Refusal};
+pub use id::id_hash53;
 pub use record::{Claim, Record};
 pub use schema::{AttributeDef, AttributeType, Schema};

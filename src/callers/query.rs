@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::refusal::Refusal;
 pub(super) use scanner::{Quoting, Scanner, Token};
 
 /// The most tests that a filter holds.
@@ -23,8 +24,6 @@ pub(super) const MOST_DEPTH: usize = 16;
 pub(super) const MOST_TEXT: usize = 16 << 10;
 /// The most columns that are asked for.
 pub(super) const MOST_COLUMNS: usize = 128;
-/// The most characters of a query that an error repeats.
-const MOST_REPEATED: usize = 40;
 
 /// A question: which columns of which rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,7 +116,7 @@ pub(super) enum QueryError {
     Syntax {
         /// What may stand there.
         expected: &'static str,
-        /// What stands there, shortened.
+        /// What stands there, without what was asked about.
         found: String,
     },
     /// It asks for what is not answered here.
@@ -188,22 +187,31 @@ pub(super) fn check_length(text: &str) -> Result<(), QueryError> {
 }
 
 impl QueryError {
-    /// `found`, or the end of the query where it is empty, in place of `expected`.
+    /// What `found` begins with, or the end of the query where it is empty, in place of `expected`. Nothing of it is
+    /// repeated, since it may be a number or a name.
     pub(super) fn syntax(expected: &'static str, found: &str) -> QueryError {
-        let shown: String = found.chars().take(MOST_REPEATED).collect();
-        QueryError::Syntax {
-            expected,
-            found: if shown.is_empty() {
-                "the end of the query".to_owned()
-            } else {
-                format!("\"{shown}\"")
-            },
-        }
+        let found = match found.chars().next() {
+            None => "the end of the query".to_owned(),
+            Some('\'') => "a text in quotation marks".to_owned(),
+            Some(sign) if sign.is_ascii_punctuation() => format!("the sign {sign}"),
+            Some(c) if c.is_ascii_digit() => "a number".to_owned(),
+            Some(_) => "another word".to_owned(),
+        };
+        QueryError::Syntax { expected, found }
     }
 
     /// `what` is asked for.
     pub(super) fn unsupported(what: impl Into<String>) -> QueryError {
         QueryError::Unsupported { what: what.into() }
+    }
+}
+
+impl From<QueryError> for Refusal {
+    fn from(error: QueryError) -> Refusal {
+        match error {
+            QueryError::Syntax { expected, found } => Refusal::Syntax { expected, found },
+            QueryError::Unsupported { what } => Refusal::Unsupported { what },
+        }
     }
 }
 
@@ -425,13 +433,16 @@ mod tests {
     }
 
     #[test]
-    fn an_error_repeats_little() {
-        let error = QueryError::syntax("a column", &"é".repeat(100));
-        assert!(error.to_string().chars().count() < 100, "{error}");
-        assert!(
-            QueryError::syntax("a column", "")
-                .to_string()
-                .contains("the end of the query")
-        );
+    fn an_error_repeats_nothing() {
+        for (found, said) in [
+            ("4806754110 or", "a number"),
+            ("Lovelace", "another word"),
+            ("'Ada'", "a text in quotation marks"),
+            (") and", "the sign )"),
+            ("", "the end of the query"),
+        ] {
+            let said = format!("expected a column, found {said}; correct the query");
+            assert_eq!(QueryError::syntax("a column", found).to_string(), said);
+        }
     }
 }

@@ -42,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::SnapshotError;
+pub use crate::customer::id_hash53;
 
 pub(crate) const MAGIC: [u8; 8] = *b"RINGSIDE";
 /// The format's version.
@@ -414,12 +415,6 @@ const fn inverse(odd: u64) -> u64 {
         step += 1;
     }
     inverse
-}
-
-/// The 53-bit hash of a customer's id: the id table's key, and what the reversible spellings for other systems
-/// (GUIDs, integers) spell.
-pub fn id_hash53(id: &str) -> u64 {
-    xxh3_64(id.as_bytes()) >> 11
 }
 
 /// Spreads a 53-bit hash over 64 bits, so that its low bits serve as fingerprint and its high bits choose a bucket.

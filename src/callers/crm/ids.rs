@@ -25,6 +25,7 @@ const HASHES: u64 = 1 << 53;
 
 /// The form of a system's ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "dialects come one by one")]
 pub(in crate::callers) enum IdForm {
     /// 36 characters: Dynamics.
     Guid,
@@ -45,6 +46,8 @@ pub(in crate::callers) enum Names {
     Account,
     /// A customer, by a number for which nothing of their affairs may be disclosed.
     Undisclosed,
+    /// Both: [`Names::Account`] and [`Names::Undisclosed`].
+    UndisclosedAccount,
     /// A case. Nobody finds one by it.
     Case,
 }
@@ -54,14 +57,21 @@ pub(in crate::callers) enum Names {
 pub(in crate::callers) struct Spelled {
     /// The hash of the id that is spelled.
     pub(in crate::callers) hash53: u64,
-    /// What it names; [`Names::Account`] is told as [`Names::Customer`].
+    /// What it names: a customer, one of whom nothing is disclosed, or a case.
     pub(in crate::callers) names: Names,
+}
+
+impl Names {
+    /// Whether nothing may be disclosed of whoever it names.
+    fn is_undisclosed(self) -> bool {
+        matches!(self, Names::Undisclosed | Names::UndisclosedAccount)
+    }
 }
 
 impl IdForm {
     /// `id` in this form: itself where it has the form and `names` does not say otherwise.
     pub(in crate::callers) fn of(self, id: &str, names: Names) -> String {
-        if names != Names::Undisclosed && self.fits(id) {
+        if !names.is_undisclosed() && self.fits(id) {
             return id.to_owned();
         }
         self.spell(Spelled {
@@ -106,12 +116,12 @@ impl IdForm {
             IdForm::Salesforce => {
                 let prefix = match names {
                     Names::Customer | Names::Undisclosed => "003",
-                    Names::Account => "001",
+                    Names::Account | Names::UndisclosedAccount => "001",
                     Names::Case => "500",
                 };
                 let mut id = prefix.as_bytes().to_vec();
                 id.extend_from_slice(SALESFORCE_MARK);
-                id.push(if names == Names::Undisclosed { b'1' } else { b'0' });
+                id.push(if names.is_undisclosed() { b'1' } else { b'0' });
                 let mut digits = [0_u8; 9];
                 let mut rest = hash53;
                 for digit in digits.iter_mut().rev() {
@@ -124,8 +134,8 @@ impl IdForm {
                 String::from_utf8_lossy(&id).into_owned()
             }
             IdForm::Integer => match names {
-                Names::Undisclosed => (HASHES + hash53).to_string(),
-                Names::Customer | Names::Account | Names::Case => hash53.to_string(),
+                names if names.is_undisclosed() => (HASHES + hash53).to_string(),
+                _ => hash53.to_string(),
             },
         }
     }
@@ -194,7 +204,7 @@ fn hex_of(spelled: Spelled) -> String {
     let Spelled { hash53, names } = spelled;
     let kind: u64 = match names {
         Names::Customer | Names::Account => 0,
-        Names::Undisclosed => 1,
+        Names::Undisclosed | Names::UndisclosedAccount => 1,
         Names::Case => 2,
     };
     let high = GUID_MARK << 16 | 0x8000 | kind;
@@ -259,7 +269,7 @@ fn parse_salesforce(id: &str) -> Option<Spelled> {
     let (kind, digits) = rest.strip_prefix(SALESFORCE_MARK)?.split_first()?;
     let names = match (prefix, kind) {
         (b"003" | b"001", b'0') => Names::Customer,
-        (b"003", b'1') => Names::Undisclosed,
+        (b"003" | b"001", b'1') => Names::Undisclosed,
         (b"500", b'0') => Names::Case,
         _ => return None,
     };
@@ -407,11 +417,18 @@ mod tests {
         #[test]
         fn what_is_spelled_reads_back(hash53 in 0..HASHES) {
             for form in FORMS {
-                for names in [Names::Customer, Names::Account, Names::Undisclosed, Names::Case] {
+                for names in [
+                    Names::Customer,
+                    Names::Account,
+                    Names::Undisclosed,
+                    Names::UndisclosedAccount,
+                    Names::Case,
+                ] {
                     let spelled = Spelled { hash53, names };
                     let id = form.spell(spelled);
                     let expected = match (form, names) {
                         (_, Names::Account) | (IdForm::Integer, Names::Case) => Names::Customer,
+                        (_, Names::UndisclosedAccount) => Names::Undisclosed,
                         _ => names,
                     };
                     prop_assert_eq!(form.parse(&id), Some(Spelled { hash53, names: expected }));
