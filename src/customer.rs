@@ -4,10 +4,12 @@
 //! attributes, and [`record`] turns a valid [`Customer`] into the bytes that every other layer
 //! stores, merges and sends.
 
+pub mod attributes;
 mod color;
 pub mod document;
 mod fields;
 mod id;
+pub mod identity;
 mod moment;
 mod numbers;
 mod parts;

@@ -45,6 +45,7 @@ const TABLES: [TableSpec; 2] = [
             ("created_at", "created_at"),
             ("updated_at", "updated_at"),
         ],
+        aliases: &[],
         accounts: &[],
         state: None,
     },
@@ -58,6 +59,7 @@ const TABLES: [TableSpec; 2] = [
             ("requester_id", "id"),
             ("created_at", "case.created_at"),
         ],
+        aliases: &[],
         accounts: &[],
         state: Some(STATUS),
     },
@@ -176,7 +178,9 @@ impl Speaker for Freshdesk {
         out.extend_from_slice(b"{");
         match refusal.status() {
             400 => {
-                out.extend_from_slice(b"\"description\":\"Validation failed\",\"errors\":[{\"field\":\"query\",");
+                out.extend_from_slice(
+                    b"\"description\":\"Validation failed\",\"errors\":[{\"field\":\"query\",",
+                );
                 word(out, "invalid_value");
                 out.extend_from_slice(b"]}");
             }
@@ -198,7 +202,9 @@ fn write(row: &Row<'_>, out: &mut BytesMut) {
         let number = PRIORITIES.iter().position(is).map(|place| place + 1);
         (
             name,
-            number.map_or(Cow::Borrowed(value), |number| number.to_string().into_bytes().into()),
+            number.map_or(Cow::Borrowed(value), |number| {
+                number.to_string().into_bytes().into()
+            }),
         )
     });
     json::members(out, members, |_| {});

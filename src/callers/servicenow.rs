@@ -50,6 +50,7 @@ const TABLES: [TableSpec; 5] = [
             ("sys_created_on", "created_at"),
             ("sys_updated_on", "updated_at"),
         ],
+        aliases: &[],
         accounts: &[],
         state: None,
     },
@@ -73,6 +74,7 @@ const TABLES: [TableSpec; 5] = [
             ("sys_created_on", "created_at"),
             ("sys_updated_on", "updated_at"),
         ],
+        aliases: &[],
         accounts: &["account"],
         state: None,
     },
@@ -87,6 +89,7 @@ const TABLES: [TableSpec; 5] = [
             ("sys_created_on", "created_at"),
             ("sys_updated_on", "updated_at"),
         ],
+        aliases: &[],
         accounts: &["sys_id"],
         state: None,
     },
@@ -107,6 +110,7 @@ const TABLES: [TableSpec; 5] = [
             ("opened_at", "case.created_at"),
             ("sys_created_on", "case.created_at"),
         ],
+        aliases: &[],
         accounts: &[],
         state: Some(ACTIVE),
     },
@@ -130,6 +134,7 @@ const TABLES: [TableSpec; 5] = [
             ("opened_at", "case.created_at"),
             ("sys_created_on", "case.created_at"),
         ],
+        aliases: &[],
         accounts: &["account"],
         state: Some(ACTIVE),
     },
@@ -188,7 +193,10 @@ impl Speaker for Servicenow {
         let (mut is_found, context) = (false, Request::default());
         self.crm.answer(source, &question.query, &context, |rows| {
             out.clear();
-            let rows = rows.iter().skip(question.offset).take(limit.unwrap_or(usize::MAX));
+            let rows = rows
+                .iter()
+                .skip(question.offset)
+                .take(limit.unwrap_or(usize::MAX));
             let mut rows = rows.peekable();
             is_found = rows.peek().is_some();
             let write = |out: &mut BytesMut, row: &Row<'_>| {

@@ -11,10 +11,13 @@ use super::call::{Call, Reply};
 use super::cid::Cid;
 use super::dialect::Dialect;
 use super::dynamics::Dynamics;
+use super::freshdesk::Freshdesk;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
+use super::servicenow::Servicenow;
 use super::settings::{Speaking, Unspeakable};
+use super::zendesk::Zendesk;
 use crate::telemetry::Lines;
 
 /// One system's way of asking and answering. It holds no customers and reads no clock, so that it can be tried without
@@ -91,14 +94,22 @@ impl Speakers {
         let voice = match speaker(dialect, speaking)? {
             None if dialect == Dialect::Native => Voice::Native(Native::new(source, speaking.batch_max)),
             None => return Ok(()),
-            Some(speaker) => Voice::Other(Arc::new(Other {
-                dialect,
-                speaker,
-                refused: source.meters.refused().clone(),
-                label: speaking.label(dialect).into(),
-                source,
-                lines: Lines::default(),
-            })),
+            Some(speaker) => {
+                let label: Box<str> = speaking.label(dialect).into();
+                let refused = source.meters.refused().clone();
+                // A series that begins with its first count has no increase.
+                for code in ["unsupported", "syntax", "off"] {
+                    refused.with_label_values(&[&*label, code]);
+                }
+                Voice::Other(Arc::new(Other {
+                    dialect,
+                    speaker,
+                    refused,
+                    label,
+                    source,
+                    lines: Lines::default(),
+                }))
+            }
         };
         self.0[dialect as usize] = Some(Spoken {
             voice,
@@ -129,6 +140,9 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
         Dialect::Native => return Ok(None),
         Dialect::Cid => Box::new(Cid::new(speaking)?),
         Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
+        Dialect::Servicenow => Box::new(Servicenow::new(speaking)?),
+        Dialect::Zendesk => Box::new(Zendesk::new(speaking)?),
+        Dialect::Freshdesk => Box::new(Freshdesk::new(speaking)?),
         _ => return Ok(None),
     }))
 }

@@ -40,6 +40,7 @@ const TABLES: [TableSpec; 2] = [
             ("created_at", "created_at"),
             ("updated_at", "updated_at"),
         ],
+        aliases: &[],
         accounts: &[],
         state: None,
     },
@@ -54,6 +55,11 @@ const TABLES: [TableSpec; 2] = [
             ("priority", "case.priority"),
             ("requester_id", "id"),
             ("created_at", "case.created_at"),
+        ],
+        aliases: &[
+            ("requester", "requester_id"),
+            ("ticket_id", "id"),
+            ("created", "created_at"),
         ],
         accounts: &[],
         state: Some(UNSOLVED),
@@ -139,10 +145,14 @@ impl Speaker for Zendesk {
 
 /// Writes `row`, and of `kind` where that has to be said.
 fn write(row: &Row<'_>, kind: Option<&str>, out: &mut BytesMut) {
-    json::members(out, row.members().filter(|(name, _)| *name != UNSOLVED.column), |out| {
-        if let Some(kind) = kind {
-            out.extend_from_slice(b",\"result_type\":");
-            json::string(out, kind);
-        }
-    });
+    json::members(
+        out,
+        row.members().filter(|(name, _)| *name != UNSOLVED.column),
+        |out| {
+            if let Some(kind) = kind {
+                out.extend_from_slice(b",\"result_type\":");
+                json::string(out, kind);
+            }
+        },
+    );
 }

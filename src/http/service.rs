@@ -92,7 +92,7 @@ impl Service<Request<Incoming>> for Answering {
         let shared = &self.shared;
         let policy = shared.policy.load();
         let vendor = token::Vendor::of(trimmed(request.uri().path()));
-        if let Some(vendor) = vendor.filter(|vendor| policy.access.dialects.contains(&vendor.dialect())) {
+        if let Some(vendor) = vendor.filter(|vendor| policy.speakers.get(vendor.dialect()).is_some()) {
             let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
             let (policy, peer) = (Guard::into_inner(policy), self.peer.clone());
             let answer = token::answer(shared, policy, peer, vendor, request, watch);

@@ -74,7 +74,10 @@ const CASES: States = States {
 
 impl Base {
     pub(super) fn of(call: &Call<'_>) -> Base {
-        let is_host = |host: &&str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+        let is_host = |host: &&str| {
+            host.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte))
+        };
         let host = call.host.filter(is_host).unwrap_or("localhost");
         Base(format!(
             "{}://{host}/api/now/table/",
@@ -96,10 +99,15 @@ impl States {
     /// only that is certain.
     pub(super) fn told<'q>(&self, filter: Filter<'q>) -> Filter<'q> {
         match filter {
-            Filter::All(filters) => Filter::All(filters.into_iter().map(|filter| self.told(filter)).collect()),
-            Filter::Any(filters) => Filter::Any(filters.into_iter().map(|filter| self.told(filter)).collect()),
+            Filter::All(filters) => {
+                Filter::All(filters.into_iter().map(|filter| self.told(filter)).collect())
+            }
+            Filter::Any(filters) => {
+                Filter::Any(filters.into_iter().map(|filter| self.told(filter)).collect())
+            }
             Filter::Test(test) => {
-                let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let is_number =
+                    |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 let asks = STATES.contains(&&*test.column)
                     && matches!(&test.value, Literal::Text(text) | Literal::Word(text) if is_number(text));
                 if !asks {
@@ -155,7 +163,9 @@ pub(super) fn write_row(
         json::string(out, name);
         out.extend_from_slice(b":");
         let told = text(value);
-        let reference = REFERENCES.iter().find(|(column, _)| *column == name && !told.is_empty());
+        let reference = REFERENCES
+            .iter()
+            .find(|(column, _)| *column == name && !told.is_empty());
         let shown = match reference {
             Some(_) => row
                 .members()
@@ -205,9 +215,9 @@ fn text(value: &[u8]) -> Cow<'_, str> {
 /// `told`, the value of the column `name`, as it is stored or shown there.
 fn written<'t>(name: &str, told: &'t str, states: &States, values: Values) -> Cow<'t, str> {
     let coded = |codes: &[(&'static str, &'static str, &[&str])]| {
-        let known = codes
-            .iter()
-            .find(|(number, _, words)| *number == told || words.iter().any(|word| word.eq_ignore_ascii_case(told)));
+        let known = codes.iter().find(|(number, _, words)| {
+            *number == told || words.iter().any(|word| word.eq_ignore_ascii_case(told))
+        });
         known.map_or(Cow::Borrowed(told), |(number, shown, _)| match values {
             Values::Shown => Cow::Borrowed(*shown),
             _ => Cow::Borrowed(*number),
@@ -245,22 +255,33 @@ mod tests {
             ("opened_at", "yesterday", "yesterday", "yesterday"),
             ("number", "open", "open", "open"),
         ] {
-            assert_eq!(written(name, told, &INCIDENTS, Values::Stored), stored, "{name} {told}");
-            assert_eq!(written(name, told, &INCIDENTS, Values::Shown), shown, "{name} {told}");
+            assert_eq!(
+                written(name, told, &INCIDENTS, Values::Stored),
+                stored,
+                "{name} {told}"
+            );
+            assert_eq!(
+                written(name, told, &INCIDENTS, Values::Shown),
+                shown,
+                "{name} {told}"
+            );
         }
         assert_eq!(written("state", "open", &CASES, Values::Stored), "10");
     }
 
     #[test]
     fn states_by_number_ask_whether_a_case_is_open() {
-        let told = |op, value: &'static str| {
-            INCIDENTS.told(Filter::test("state", op, Literal::Word(value.into())))
-        };
+        let told =
+            |op, value: &'static str| INCIDENTS.told(Filter::test("state", op, Literal::Word(value.into())));
         let is = |value| Filter::test("active", Op::Equal, Literal::Bool(value));
         assert_eq!(told(Op::Less, "6"), is(true));
         assert_eq!(told(Op::NotEqual, "7"), is(true));
         assert_eq!(told(Op::Equal, "7"), is(false));
-        assert_eq!(told(Op::NotEqual, "6"), Filter::All(vec![]), "of closed ones that holds too");
+        assert_eq!(
+            told(Op::NotEqual, "6"),
+            Filter::All(vec![]),
+            "of closed ones that holds too"
+        );
         assert_eq!(told(Op::Equal, "9"), Filter::Any(vec![]));
         let word = Filter::test("state", Op::Equal, Literal::Text("open".into()));
         assert_eq!(INCIDENTS.told(word.clone()), word);
