@@ -480,4 +480,7 @@ pub(super) enum Caller {
     Systemd,
     Twilio,
     Webex,
+    WebexFreshdesk,
+    WebexServicenow,
+    WebexZendesk,
 }

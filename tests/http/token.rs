@@ -1,11 +1,12 @@
 //! Connectors that were made for a CRM log in: token endpoints at the vendors' paths.
 
 use base64::Engine;
-use ringside::http::{Access, Chosen, Demand, Running, edit_keys, now_s};
+use ringside::callers::Dialect;
+use ringside::http::{Access, Chosen, Demand, Listener, Policy, Running, edit_keys, now_s};
 use serde_json::Value;
 
 use crate::access::{Ring, bearer, sources};
-use crate::served::{BODY_MAX, guarded, serve_all};
+use crate::served::{BODY_MAX, any_port, guarded, serve_all};
 use crate::support::{Centre, Plan, centre};
 use crate::wire::{Response, metric, tcp};
 
@@ -254,21 +255,23 @@ fn a_listener_that_allows_no_lookups_gives_no_token() {
         scopes: serde_json::from_str(r#"["feed"]"#).unwrap(),
         ..ring.access()
     };
-    let no_dialect = Access {
-        dialects: Vec::new(),
-        ..ring.access()
-    };
-    let dialects = Access::default().dialects;
-    let networks = dialects
+    let networks = Dialect::ALL
         .into_iter()
         .map(|dialect| (dialect, sources(&["192.0.2.0/24"])));
     let elsewhere = Access {
         dialect_sources: networks.collect(),
         ..ring.access()
     };
+    let mute = Policy {
+        access: ring.access(),
+        ..Policy::open(centre.native.clone())
+    };
     let listeners = vec![
         guarded(&centre, "feeds", no_lookups),
-        guarded(&centre, "mute", no_dialect),
+        Listener {
+            address: Some(any_port()),
+            ..Listener::new("mute", mute)
+        },
         guarded(&centre, "narrow", elsewhere),
     ];
     let running = serve_all(&centre, listeners, Access::default());
