@@ -30,7 +30,6 @@ mod posted;
 mod query;
 mod refusal;
 mod routes;
-#[allow(dead_code, reason = "ahead of the foundation")]
 mod salesforce;
 mod servicenow;
 mod settings;

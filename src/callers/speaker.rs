@@ -15,6 +15,7 @@ use super::freshdesk::Freshdesk;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
+use super::salesforce::Salesforce;
 use super::servicenow::Servicenow;
 use super::settings::{Speaking, Unspeakable};
 use super::zendesk::Zendesk;
@@ -140,6 +141,7 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
         Dialect::Native => return Ok(None),
         Dialect::Cid => Box::new(Cid::new(speaking)?),
         Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
+        Dialect::Salesforce => Box::new(Salesforce::new(speaking)?),
         Dialect::Servicenow => Box::new(Servicenow::new(speaking)?),
         Dialect::Zendesk => Box::new(Zendesk::new(speaking)?),
         Dialect::Freshdesk => Box::new(Freshdesk::new(speaking)?),

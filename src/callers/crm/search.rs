@@ -12,7 +12,7 @@ use crate::callers::parameters::in_text;
 use crate::callers::settings::{Attestation, Verstat};
 use crate::callers::suffix::How;
 use crate::customer::{Record, Schema};
-use crate::index::View;
+use crate::index::{self, View};
 use crate::number::Key;
 use crate::overlay::Superseded;
 use crate::telemetry;
@@ -165,8 +165,10 @@ impl Crm {
                 }
                 IdsFrom::Attribute(key) => {
                     for variant in self.form.variants(id) {
-                        for record in by_attribute(view, key, &variant)? {
-                            add(record);
+                        match view.by_attribute(key, &variant)? {
+                            index::Found::Nobody => {}
+                            index::Found::One(record) => add(record),
+                            index::Found::Several(_) => return Ok(Found::Veiled),
                         }
                     }
                 }
@@ -219,12 +221,6 @@ fn by_number<'v>(
         _ => Found::Veiled,
     };
     Ok((who, outcome, found.how))
-}
-
-/// Customers by the value of one of the attributes that hold ids.
-fn by_attribute<'v>(view: &'v View<'_>, key: &str, value: &str) -> Result<Vec<Record<'v>>, Superseded> {
-    let _ = (view, key, value);
-    Ok(Vec::new())
 }
 
 /// What may be said of `record`'s customer, who is asked for by id: what the network says of a number does not matter, and
