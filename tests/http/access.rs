@@ -14,14 +14,14 @@ use crate::wire::{Response, tcp, unix};
 const HIT: &str = "/v1/lookup?ani=%2B14806754110";
 
 /// A folder with a file of keys.
-struct Ring {
+pub(crate) struct Ring {
     _dir: TempDir,
     file: PathBuf,
     keys: Arc<Keys>,
 }
 
 impl Ring {
-    fn empty() -> Ring {
+    pub(crate) fn empty() -> Ring {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("keys.json");
         Ring {
@@ -41,13 +41,13 @@ impl Ring {
         made.unwrap()
     }
 
-    fn add(&self, name: &str, scopes: &[&str]) -> String {
+    pub(crate) fn add(&self, name: &str, scopes: &[&str]) -> String {
         let token = self.make(name, scopes, None);
         self.keys.reload().unwrap();
         token
     }
 
-    fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         Access {
             keys: Arc::clone(&self.keys),
             ..Access::default()
