@@ -8,6 +8,10 @@ use ringside::callers::Call;
 
 #[path = "callers/corpus.rs"]
 mod corpus;
+#[path = "callers/crm.rs"]
+mod crm;
+#[path = "callers/flow.rs"]
+mod flow;
 #[path = "support/centre.rs"]
 mod support;
 

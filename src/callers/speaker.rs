@@ -10,9 +10,11 @@ use prometheus::IntCounterVec;
 use super::call::{Call, Reply};
 use super::cid::Cid;
 use super::dialect::Dialect;
+use super::dynamics::Dynamics;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
+use super::salesforce::Salesforce;
 use super::settings::{Speaking, Unspeakable};
 use crate::telemetry::Lines;
 
@@ -90,14 +92,22 @@ impl Speakers {
         let voice = match speaker(dialect, speaking)? {
             None if dialect == Dialect::Native => Voice::Native(Native::new(source, speaking.batch_max)),
             None => return Ok(()),
-            Some(speaker) => Voice::Other(Arc::new(Other {
-                dialect,
-                speaker,
-                refused: source.meters.refused().clone(),
-                label: speaking.label(dialect).into(),
-                source,
-                lines: Lines::default(),
-            })),
+            Some(speaker) => {
+                let label: Box<str> = speaking.label(dialect).into();
+                let refused = source.meters.refused().clone();
+                // A series that begins with its first count has no increase.
+                for code in ["unsupported", "syntax", "off"] {
+                    refused.with_label_values(&[&*label, code]);
+                }
+                Voice::Other(Arc::new(Other {
+                    dialect,
+                    speaker,
+                    refused,
+                    label,
+                    source,
+                    lines: Lines::default(),
+                }))
+            }
         };
         self.0[dialect as usize] = Some(Spoken {
             voice,
@@ -127,6 +137,8 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
     Ok(Some(match dialect {
         Dialect::Native => return Ok(None),
         Dialect::Cid => Box::new(Cid::new(speaking)?),
+        Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
+        Dialect::Salesforce => Box::new(Salesforce::new(speaking)?),
         _ => return Ok(None),
     }))
 }
