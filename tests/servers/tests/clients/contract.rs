@@ -19,8 +19,8 @@ const PHASES: [[&str; 4]; 2] = [
 fn made_up_questions_are_answered_as_described() {
     let centre = Centre::start("");
     thread::scope(|scope| {
-        for phases in PHASES {
-            scope.spawn(|| made_up(&centre, &phases));
+        for phases in &PHASES {
+            scope.spawn(|| made_up(&centre, phases));
         }
     });
 }
@@ -33,10 +33,23 @@ fn made_up(centre: &Centre, phases: &[&str]) {
         .arg(scripts.join("schemathesis.toml"))
         .args(["run", &centre.url("/openapi.json")])
         .args(phases)
-        .args(["--max-examples", "30", "--seed", "7464", "--generation-deterministic"])
+        .args([
+            "--max-examples",
+            "30",
+            "--seed",
+            "7464",
+            "--generation-deterministic",
+        ])
         // Made up as well, they would have signs in them that no head may have.
         .args(["--header", "Authorization: Bearer of-another-system"])
-        .args(["--checks", "all", "--continue-on-failure", "--warnings", "off", "--no-color"])
+        .args([
+            "--checks",
+            "all",
+            "--continue-on-failure",
+            "--warnings",
+            "off",
+            "--no-color",
+        ])
         .env("PYTHONPATH", scripts)
         .current_dir(folder.path())
         .output()
