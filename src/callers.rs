@@ -33,7 +33,6 @@ mod routes;
 mod salesforce;
 mod servicenow;
 mod settings;
-#[allow(dead_code, reason = "dialects come one by one")]
 mod slot;
 mod sources;
 mod speaker;

@@ -55,7 +55,6 @@ impl<'a> Form<'a> {
 
 /// A number in text that was decoded already, as a word of a query language is: a blank before its first digit is a
 /// plus that form decoding has eaten.
-#[allow(dead_code, reason = "dialects come one by one")]
 pub(super) fn in_text(text: &str) -> Cow<'_, str> {
     let rest = text.trim_start_matches([' ', '\u{a0}']);
     if rest.len() < text.len() && rest.starts_with(|c: char| c.is_ascii_digit()) {

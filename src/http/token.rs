@@ -1,7 +1,7 @@
 //! Where a connector that was made for a CRM logs in: the token endpoints of OAuth 2.0, each at its vendor's path.
 //!
 //! The access token that is given back is the key that was shown, so that there is nothing to keep, to revoke or to share
-//! between nodes: see `docs/decisions/0018-the-access-token-is-the-key.md`. Invariants: a secret is read from the body or
+//! between nodes: see `docs/decisions/0021-the-access-token-is-the-key.md`. Invariants: a secret is read from the body or
 //! from `Authorization`, never from the URL; neither it nor the token is logged.
 
 mod form;
