@@ -10,6 +10,10 @@ use ringside::callers::Call;
 mod cisco;
 #[path = "callers/corpus.rs"]
 mod corpus;
+#[path = "callers/crm.rs"]
+mod crm;
+#[path = "callers/flow.rs"]
+mod flow;
 #[path = "support/centre.rs"]
 mod support;
 

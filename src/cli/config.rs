@@ -128,6 +128,11 @@ fn example(caller: Caller) -> &'static str {
         Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
         Caller::Webex => include_str!("../../config/examples/webex.txt"),
         Caller::ZendeskDisplay => include_str!("../../config/examples/zendesk-display.txt"),
+        Caller::WebexDynamics => include_str!("../../config/examples/webex-dynamics.txt"),
+        Caller::WebexFreshdesk => include_str!("../../config/examples/webex-freshdesk.txt"),
+        Caller::WebexSalesforce => include_str!("../../config/examples/webex-salesforce.txt"),
+        Caller::WebexServicenow => include_str!("../../config/examples/webex-servicenow.txt"),
+        Caller::WebexZendesk => include_str!("../../config/examples/webex-zendesk.txt"),
     }
 }
 
@@ -138,7 +143,7 @@ mod tests {
     use super::*;
 
     /// What a server of this version answers.
-    const ENDPOINTS: [&str; 12] = [
+    const ENDPOINTS: [&str; 14] = [
         "/v1/lookup",
         "/v1/customers",
         "/v1/rings/",
@@ -151,6 +156,8 @@ mod tests {
         "/api/",
         "/metrics",
         "/readyz",
+        "/oauth_token.do",
+        "/oauth/tokens",
     ];
 
     #[test]

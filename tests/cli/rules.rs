@@ -221,7 +221,10 @@ fn a_check_warns_of_attributes_that_no_page_is_told() {
 #[test]
 fn the_pages_of_the_guide_are_a_good_configuration() {
     let guide = include_str!("../../docs/callers/finesse.md");
-    let example = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example = guide
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     let dir = tempfile::tempdir().unwrap();
     let config = write(dir.path(), "ringside.toml", example.unwrap());
     assert!(run(&["config", "check", &config]).ok().ends_with("good\n"));
