@@ -18,6 +18,7 @@ mod diversion;
 mod dynamics;
 pub mod explain;
 mod fields;
+mod freshdesk;
 mod json;
 mod lookup;
 mod meters;
@@ -30,6 +31,7 @@ mod query;
 mod refusal;
 mod routes;
 mod salesforce;
+mod servicenow;
 mod settings;
 #[allow(dead_code, reason = "dialects come one by one")]
 mod slot;
@@ -37,6 +39,7 @@ mod sources;
 mod speaker;
 mod suffix;
 mod treatment;
+mod zendesk;
 
 pub use batch::Batch;
 pub use call::{Call, Reply, trimmed};

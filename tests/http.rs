@@ -35,6 +35,8 @@ mod sockets;
 mod suffix;
 #[path = "http/tls.rs"]
 mod tls;
+#[path = "http/token.rs"]
+mod token;
 
 use served::{address, serve};
 use support::{Centre, Plan, centre};

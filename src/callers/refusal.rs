@@ -185,6 +185,11 @@ impl Refusal {
             json::string(out, field);
         }
         out.extend_from_slice(b"}}");
+        self.reply()
+    }
+
+    /// The reply without its body.
+    pub(crate) fn reply(&self) -> Reply {
         Reply {
             allow: match self {
                 Refusal::Method { allow } => Some(allow),

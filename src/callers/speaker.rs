@@ -11,11 +11,14 @@ use super::call::{Call, Reply};
 use super::cid::Cid;
 use super::dialect::Dialect;
 use super::dynamics::Dynamics;
+use super::freshdesk::Freshdesk;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
 use super::salesforce::Salesforce;
+use super::servicenow::Servicenow;
 use super::settings::{Speaking, Unspeakable};
+use super::zendesk::Zendesk;
 use crate::telemetry::Lines;
 
 /// One system's way of asking and answering. It holds no customers and reads no clock, so that it can be tried without
@@ -139,6 +142,9 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
         Dialect::Cid => Box::new(Cid::new(speaking)?),
         Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
         Dialect::Salesforce => Box::new(Salesforce::new(speaking)?),
+        Dialect::Servicenow => Box::new(Servicenow::new(speaking)?),
+        Dialect::Zendesk => Box::new(Zendesk::new(speaking)?),
+        Dialect::Freshdesk => Box::new(Freshdesk::new(speaking)?),
         _ => return Ok(None),
     }))
 }

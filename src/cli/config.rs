@@ -86,6 +86,11 @@ fn example(caller: Caller) -> &'static str {
         Caller::Systemd => include_str!("../../deploy/systemd/ringside.service"),
         Caller::Twilio => include_str!("../../config/examples/twilio.txt"),
         Caller::Webex => include_str!("../../config/examples/webex.txt"),
+        Caller::WebexDynamics => include_str!("../../config/examples/webex-dynamics.txt"),
+        Caller::WebexFreshdesk => include_str!("../../config/examples/webex-freshdesk.txt"),
+        Caller::WebexSalesforce => include_str!("../../config/examples/webex-salesforce.txt"),
+        Caller::WebexServicenow => include_str!("../../config/examples/webex-servicenow.txt"),
+        Caller::WebexZendesk => include_str!("../../config/examples/webex-zendesk.txt"),
     }
 }
 
@@ -96,7 +101,15 @@ mod tests {
     use super::*;
 
     /// What a server of this version answers.
-    const ENDPOINTS: [&str; 5] = ["/v1/lookup", "/v1/customers", "/metrics", "/readyz", "/livez"];
+    const ENDPOINTS: [&str; 7] = [
+        "/v1/lookup",
+        "/v1/customers",
+        "/metrics",
+        "/readyz",
+        "/livez",
+        "/oauth_token.do",
+        "/oauth/tokens",
+    ];
 
     #[test]
     fn a_name_ends_no_expression_of_asterisk() {

@@ -30,6 +30,7 @@ use super::meters::{Cut, Meters, Open, Overload};
 use super::pulse::Pulse;
 use super::settings::{Heads, Policy};
 use super::tls::Tls;
+use super::token;
 use crate::callers::{Begun, Call, Dialect, Native, Refusal, Reply, Route, Spoken, trimmed};
 use crate::feed::Pushes;
 
@@ -90,6 +91,13 @@ impl Service<Request<Incoming>> for Answering {
     fn call(&self, request: Request<Incoming>) -> Answer {
         let shared = &self.shared;
         let policy = shared.policy.load();
+        let vendor = token::Vendor::of(trimmed(request.uri().path()));
+        if let Some(vendor) = vendor.filter(|vendor| policy.speakers.get(vendor.dialect()).is_some()) {
+            let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
+            let (policy, peer) = (Guard::into_inner(policy), self.peer.clone());
+            let answer = token::answer(shared, policy, peer, vendor, request, watch);
+            return Answer::Waiting(Box::pin(answer));
+        }
         let asked = Asked::of(&policy, &self.peer, &request);
         let (dialect, call) = (asked.dialect, asked.call());
         let has_body = !request.body().is_end_stream();
@@ -284,7 +292,7 @@ impl Shared {
         }
     }
 
-    fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Full<Bytes>> {
+    pub(super) fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Full<Bytes>> {
         self.meters.count(reply.status);
         response(reply, out.split().freeze())
     }
@@ -292,7 +300,7 @@ impl Shared {
 
 impl Heads {
     /// Whether the head of `request` is within the limits that hyper does not keep.
-    fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         let uri = request.uri();
         let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
         if length > self.uri_max_bytes {

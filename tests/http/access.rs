@@ -16,8 +16,8 @@ const HIT: &str = "/v1/lookup?ani=%2B14806754110";
 /// A folder with a file of keys.
 pub(crate) struct Ring {
     _dir: TempDir,
-    file: PathBuf,
-    keys: Arc<Keys>,
+    pub(crate) file: PathBuf,
+    pub(crate) keys: Arc<Keys>,
 }
 
 impl Ring {
@@ -32,7 +32,7 @@ impl Ring {
     }
 
     /// Makes a key, which counts from the next reload on.
-    fn make(&self, name: &str, scopes: &[&str], expires_s: Option<u64>) -> String {
+    pub(crate) fn make(&self, name: &str, scopes: &[&str], expires_s: Option<u64>) -> String {
         let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
         let made = edit_keys(&self.file, |ring| {
             ring.add(name, scopes, 1, expires_s)
@@ -55,11 +55,11 @@ impl Ring {
     }
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn sources(networks: &[&str]) -> Sources {
+pub(crate) fn sources(networks: &[&str]) -> Sources {
     Sources::new(networks.iter().map(|network| network.parse().unwrap()))
 }
 
