@@ -368,7 +368,7 @@ fn a_connector_logs_in_and_asks_as_it_asks_its_crm() {
     }
     let tickets = ask(
         &headers,
-        "/api/v2/search.json?query=type:ticket+status<solved++requester:1",
+        "/api/v2/search.json?query=type:ticket+status%3Csolved++requester:1",
     );
     assert_eq!((tickets.status, &tickets.json()["count"]), (200, &0.into()));
     for (target, pointer, word) in [
