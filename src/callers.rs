@@ -9,6 +9,7 @@ mod answer;
 mod attributes;
 mod batch;
 mod call;
+pub mod compare;
 mod customer;
 mod disclosure;
 mod diversion;
