@@ -76,6 +76,7 @@ const UPTAKE: [(&str, Uptake); 87] = [
     ("listener.*.numbers.*", Uptake::Live),
     ("listener.*.region", Uptake::Live),
     ("listener.*.scopes", Uptake::Live),
+    ("listener.*.shadow.*", Uptake::Live),
     ("listener.*.sources", Uptake::Live),
     ("listener.*.tls.certificate", Uptake::Live),
     ("listener.*.tls.client_ca", Uptake::Live),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::value::StringDeserializer;
 use serde::de::{Deserializer, Error, Unexpected};
 
-use crate::http::{Ceiling, Demand, Dialect, Sources};
+use crate::http::{Ceiling, Demand, Dialect, ShadowSettings, Sources};
 use crate::number::{Mode, Region, SourceSettings};
 
 /// Listeners or feeds by their names.
@@ -50,6 +50,8 @@ pub struct Listener {
     pub dialect_numbers: BTreeMap<Dialect, SourceSettings>,
     /// What makes connections over TCP secret.
     pub tls: Tls,
+    /// What answered here until now, and still does.
+    pub shadow: ShadowSettings,
 }
 
 /// What is particular to ways of asking, wherever they are spoken.
