@@ -94,6 +94,7 @@ fn centre(digits: u8) -> (Native, Writer) {
         treatment: Arc::new(Treatment::new(&[], &numbering).unwrap()),
         numbering,
         number_rules: Arc::default(),
+        tap: None,
         answers: Answers {
             matches_max: 10,
             require_attestation: Attestation::None,
@@ -129,6 +130,8 @@ fn lookups(criterion: &mut Criterion) {
                     path: "/v1/lookup",
                     query,
                     content_type: None,
+                    host: None,
+                    is_secure: false,
                     diversion: None,
                     body: &[],
                 };

@@ -7,6 +7,7 @@
 mod changes;
 mod check;
 mod decode;
+mod dialects;
 mod error;
 mod loaded;
 mod sections;
@@ -16,18 +17,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::callers::{Answers, TreatmentRule};
+use crate::callers::{Answers, Dialect, TreatmentRule};
 use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
 use crate::{feed, http, index, number, relay, telemetry};
 
 pub use changes::{Change, Uptake};
+pub use dialects::{DialectSettings, Dialects};
 pub use error::{ConfigError, Origin};
 pub use loaded::Loaded;
-pub use sections::{
-    Admin, Customer, Data, DialectSettings, Dialects, Import, Keys, Listener, Metrics, Named, Particular, Tls,
-};
+pub use sections::{Admin, Customer, Data, Import, Keys, Listener, Metrics, Named, Particular, Tls};
 
 use tree::Node;
 
@@ -99,10 +99,8 @@ impl Config {
 
     /// Every place that says what is particular to the numbers of a source, by its path, and what it says.
     pub fn number_sources(&self) -> Vec<(String, number::SourceSettings)> {
-        let mut sources = vec![(
-            "dialect.native.numbers".to_owned(),
-            self.dialect.native.numbers.clone(),
-        )];
+        let dialects = Dialect::ALL.into_iter();
+        let mut sources: Vec<_> = dialects.map(|dialect| self.dialect.said(dialect)).collect();
         for (name, listener) in &self.listener {
             sources.push((format!("listener.{name}.numbers"), listener.numbers.clone()));
             for (dialect, numbers) in &listener.dialect_numbers {

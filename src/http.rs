@@ -28,6 +28,7 @@ mod pulse;
 mod readiness;
 mod service;
 mod settings;
+mod shadow;
 mod status;
 mod tls;
 mod worker;
@@ -40,7 +41,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 pub use access::{
-    Access, Activity, Agent, Ceiling, Demand, Dialect, Exposed, Identity, Need, Network, Scope, Sources,
+    Access, Activity, Agent, Ceiling, Demand, DialectKeys, Exposed, Identity, Need, Network, Scope, Sources,
 };
 pub use admin::{Admin, Extra, Further, Page};
 pub use error::HttpError;
@@ -49,6 +50,7 @@ pub use life::Hearts;
 pub use listener::ShortPath;
 pub use readiness::Readiness;
 pub use settings::{Listener, Policy, Settings};
+pub use shadow::{Plan, Shadow, ShadowError, ShadowSettings, Shadows};
 pub use tls::{Tls, TlsError, TlsFiles, trusting};
 
 use crate::metrics::Metrics;

@@ -143,6 +143,8 @@ fn a_lookup_allocates_nothing() {
                 path: "/v1/lookup",
                 query: &query,
                 content_type: None,
+                host: None,
+                is_secure: false,
                 diversion: None,
                 body: &[],
             };

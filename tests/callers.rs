@@ -6,6 +6,8 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use ringside::callers::Call;
 
+#[path = "callers/corpus.rs"]
+mod corpus;
 #[path = "support/centre.rs"]
 mod support;
 
@@ -21,6 +23,8 @@ fn answer(method: &str, path: &str, query: &str, body: &[u8]) -> Option<(u16, &'
         path,
         query,
         content_type: None,
+        host: None,
+        is_secure: false,
         diversion: Some("<sip:+18005550199@pbx>, <sip:+14806754110@carrier>"),
         body,
     };

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::AppError;
-use crate::callers::{Meters, Source, Sources, Treatment};
+use crate::callers::{Dialect, Meters, Source, Sources, Speakers, Treatment};
 use crate::config::{Config, Particular};
-use crate::http::Dialect;
 use crate::index::Phones;
 use crate::number::{Numbering, SettingsError, SourceSettings};
 use crate::tenant::Tenant;
@@ -30,6 +29,8 @@ pub(crate) struct Numberings {
     pub(crate) any: Read,
     /// By the names of the listeners.
     listeners: BTreeMap<String, Read>,
+    /// By the names of the listeners, the dialects whose numbers are read otherwise there.
+    dialects: BTreeMap<String, BTreeMap<Dialect, Numbering>>,
     /// By the names of the feeds that say anything of their own.
     pub(crate) feeds: BTreeMap<String, Numbering>,
 }
@@ -60,6 +61,14 @@ impl Numberings {
             let particular = listener.numbers(name, Dialect::Native, dialects);
             Ok((name.clone(), read(particular)?))
         });
+        let others = config.listener.iter().map(|(name, listener)| {
+            let native = listener.numbers(name, Dialect::Native, dialects).settings;
+            let own = listener.dialects.iter().filter_map(|dialect| {
+                let own = listener.numbers(name, *dialect, dialects).settings;
+                (own != native).then(|| Ok((*dialect, site.with_source(&own)?)))
+            });
+            Ok((name.clone(), own.collect::<Result<_, SettingsError>>()?))
+        });
         let particular = config
             .feed
             .iter()
@@ -67,11 +76,32 @@ impl Numberings {
         let feeds = particular.map(|(name, feed)| Ok((name.clone(), site.with_source(&feed.numbers)?)));
         Ok(Numberings {
             any: read(dialects.numbers(Dialect::Native))?,
+            dialects: others.collect::<Result<_, SettingsError>>()?,
             listeners: listeners.collect::<Result<_, SettingsError>>()?,
             feeds: feeds.collect::<Result<_, SettingsError>>()?,
             site,
         })
     }
+}
+
+/// What is spoken at the listener `name`, whose source in the native dialect is `source`.
+pub(super) fn speakers(config: &Config, numbers: &Numberings, name: &str, source: &Source) -> Speakers {
+    let mut speakers = Speakers::none();
+    let dialects = config.listener.get(name).map(|listener| &listener.dialects);
+    for dialect in dialects.into_iter().flatten() {
+        let speaking = config.dialect.get(*dialect).speaking(config.http.batch_max);
+        let own = numbers.dialects.get(name).and_then(|own| own.get(dialect));
+        let source = Source {
+            meters: Arc::new(source.meters.for_dialect(speaking.label(*dialect))),
+            numbering: own.unwrap_or(&source.numbering).clone(),
+            ..source.clone()
+        };
+        if let Err(error) = speakers.add(*dialect, source, &speaking) {
+            // The configuration was checked by the same words.
+            tracing::error!(dialect = dialect.name(), %error, "a dialect is not spoken");
+        }
+    }
+    speakers
 }
 
 /// The sources of `config`'s listeners, opened or not, over `tenant`.
@@ -103,6 +133,7 @@ pub(super) fn of(
         meters: Arc::clone(meters),
         numbering: read.numbering.clone(),
         number_rules: Arc::clone(&read.by),
+        tap: None,
     };
     let listeners = numbers.listeners.iter();
     Sources {

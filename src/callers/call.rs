@@ -11,6 +11,10 @@ pub struct Call<'a> {
     pub query: &'a str,
     /// The content type of the body, where one was sent.
     pub content_type: Option<&'a str>,
+    /// The header `Host`, or the authority of an absolute target; where a caller has reached us.
+    pub host: Option<&'a str>,
+    /// Whether the call came over TLS.
+    pub is_secure: bool,
     /// The header `Diversion`, where one was sent: its lines joined by commas, the topmost first.
     pub diversion: Option<&'a str>,
     /// The body, within the server's limit.
@@ -18,7 +22,7 @@ pub struct Call<'a> {
 }
 
 /// What becomes of it; the body is in the buffer that the dialect was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
@@ -28,6 +32,10 @@ pub struct Reply {
     pub allow: Option<&'static str>,
     /// Seconds after which the caller may ask again, where it was turned away for now.
     pub retry_after_s: Option<u64>,
+    /// Where the caller is sent, where the status says so: an absolute URL or a path.
+    pub location: Option<Box<str>>,
+    /// Further headers, their names in lower case.
+    pub headers: &'static [(&'static str, &'static str)],
 }
 
 /// The content type of JSON.
@@ -37,12 +45,30 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 impl Reply {
     /// A reply with JSON.
-    pub(crate) fn json(status: u16) -> Reply {
+    pub fn json(status: u16) -> Reply {
         Reply {
             status,
             content_type: JSON,
             allow: None,
             retry_after_s: None,
+            location: None,
+            headers: &[],
+        }
+    }
+}
+
+impl Default for Call<'_> {
+    /// `GET /` of nobody in particular.
+    fn default() -> Self {
+        Call {
+            method: "GET",
+            path: "/",
+            query: "",
+            content_type: None,
+            host: None,
+            is_secure: false,
+            diversion: None,
+            body: &[],
         }
     }
 }

@@ -105,7 +105,8 @@ struct Families {
     suffixes: IntCounterVec,
     dialled: IntCounterVec,
     /// What has been resolved so far, for sums over all dialects.
-    dialects: Mutex<BTreeMap<&'static str, Arc<Outcomes>>>,
+    dialects: Mutex<BTreeMap<String, Arc<Outcomes>>>,
+    refused: IntCounterVec,
 }
 
 /// Counters by dialled number.
@@ -146,6 +147,11 @@ impl Meters {
                 &["dnis", "outcome"],
             )?,
             dialects: Mutex::default(),
+            refused: metrics.counters(
+                "ringside_callers_refused_total",
+                "Requests in other systems' dialects that were refused, by dialect and why: unsupported and syntax are queries.",
+                &["dialect", "code"],
+            )?,
         });
         Ok(Meters {
             outcomes: families.dialect("native"),
@@ -162,7 +168,7 @@ impl Meters {
 
     /// The same counters for lookups that come by `dialect`.
     #[must_use]
-    pub fn for_dialect(&self, dialect: &'static str) -> Meters {
+    pub fn for_dialect(&self, dialect: &str) -> Meters {
         Meters {
             outcomes: self.families.dialect(dialect),
             suffixes: Arc::new(self.families.suffixes(dialect)),
@@ -177,6 +183,11 @@ impl Meters {
             dialled: Arc::new(self.families.dialled(numbers)),
             ..self.clone()
         }
+    }
+
+    /// Requests refused, by dialect and code.
+    pub(super) fn refused(&self) -> &IntCounterVec {
+        &self.families.refused
     }
 
     /// Counts a lookup of a caller who dialled `dnis`, which is read by `numbering` where any number is named; it began
@@ -240,11 +251,15 @@ impl Meters {
 }
 
 impl Families {
-    fn dialect(&self, dialect: &'static str) -> Arc<Outcomes> {
+    fn dialect(&self, dialect: &str) -> Arc<Outcomes> {
         let resolve =
             || Outcome::ALL.map(|outcome| self.lookups.with_label_values(&[dialect, outcome.as_str()]));
         let mut dialects = self.dialects();
-        Arc::clone(dialects.entry(dialect).or_insert_with(|| Arc::new(resolve())))
+        Arc::clone(
+            dialects
+                .entry(dialect.to_owned())
+                .or_insert_with(|| Arc::new(resolve())),
+        )
     }
 
     fn suffixes(&self, dialect: &str) -> Suffixes {
@@ -256,7 +271,7 @@ impl Families {
         }
     }
 
-    fn dialects(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<Outcomes>>> {
+    fn dialects(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Outcomes>>> {
         self.dialects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -99,6 +99,20 @@ impl Answer<'_, '_> {
     }
 }
 
+/// Writes `name=value` pairs joined by `&`, percent-encoded; names are of letters, digits, `_`, `.` and `-`.
+pub(super) fn write_pairs<'n>(pairs: impl Iterator<Item = (&'n str, String)>, out: &mut BytesMut) {
+    let mut separator: &[u8] = b"";
+    for (name, value) in pairs {
+        out.extend_from_slice(separator);
+        separator = b"&";
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=");
+        for part in utf8_percent_encode(&value, PAIR) {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+}
+
 impl<'a> Scalar<'a> {
     /// The value as text; null is the empty one.
     fn text(self) -> Cow<'a, str> {
@@ -116,7 +130,7 @@ impl<'a> Scalar<'a> {
 
 /// What may end on a telephone's display or in a dial plan's variable: one short line, in which nothing is expanded
 /// as a variable or taken as a format.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(MOST_SHOWN * 4));
     let mut count = 0;
     for c in text.chars() {

@@ -87,6 +87,43 @@ pub enum Refusal {
         /// The fields found.
         found: usize,
     },
+    /// A query that another system answers and this service does not.
+    #[error("expected a query that looks up a customer by number, or a customer's cases by id; found {what}")]
+    Unsupported {
+        /// What is not answered, without what the caller asked about.
+        what: String,
+    },
+    /// A query that cannot be read.
+    #[error("expected {expected}, found {found}; correct the query")]
+    Syntax {
+        /// What would have been read.
+        expected: &'static str,
+        /// What is wrong, without what the caller asked about.
+        found: String,
+    },
+    /// Whoever asked may not.
+    #[error("{message}")]
+    Denied {
+        /// 401 or 403.
+        status: u16,
+        /// The word of metrics and logs.
+        code: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// The dialect is switched off.
+    #[error("expected another way of asking, found one that is switched off here (dialect.NAME.enabled)")]
+    Off,
+    /// What answers until this service takes over has not, and nobody answers in its place.
+    #[error("expected an answer of the system behind this service, found {found}; look after that one")]
+    Upstream {
+        /// 502, 503, 504 or 508.
+        status: u16,
+        /// The word for programs.
+        code: &'static str,
+        /// What came instead.
+        found: &'static str,
+    },
     /// There is more to do than can be done in time.
     #[error("expected fewer requests at once; ask again in a second")]
     Overload,
@@ -104,11 +141,13 @@ impl Refusal {
             Refusal::Missing(_) | Refusal::Value { .. } | Refusal::Body { .. } | Refusal::TooMany { .. } => {
                 400
             }
+            Refusal::Unsupported { .. } | Refusal::Syntax { .. } => 400,
+            Refusal::Denied { status, .. } | Refusal::Upstream { status, .. } => *status,
             Refusal::TooSlow { .. } => 408,
             Refusal::TooLarge { .. } => 413,
             Refusal::TargetTooLong { .. } => 414,
             Refusal::TooManyHeaders { .. } => 431,
-            Refusal::Overload => 503,
+            Refusal::Overload | Refusal::Off => 503,
             Refusal::Internal => 500,
         }
     }
@@ -124,6 +163,10 @@ impl Refusal {
             Refusal::Body { .. } => "invalid_body",
             Refusal::TooMany { .. } => "too_many",
             Refusal::TooLarge { .. } => "too_large",
+            Refusal::Unsupported { .. } => "unsupported",
+            Refusal::Syntax { .. } => "syntax",
+            Refusal::Denied { code, .. } | Refusal::Upstream { code, .. } => code,
+            Refusal::Off => "off",
             Refusal::TooSlow { .. } => "too_slow",
             Refusal::TargetTooLong { .. } => "target_too_long",
             Refusal::TooManyHeaders { .. } => "too_many_headers",
@@ -157,7 +200,7 @@ impl Refusal {
                 Refusal::Method { allow } => Some(allow),
                 _ => None,
             },
-            retry_after_s: (*self == Refusal::Overload).then_some(RETRY_AFTER_S),
+            retry_after_s: matches!(self, Refusal::Overload | Refusal::Off).then_some(RETRY_AFTER_S),
             ..Reply::json(self.status())
         }
     }

@@ -1,11 +1,15 @@
 //! What a configuration says of answers.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use serde::de::value::{SeqAccessDeserializer, StrDeserializer};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+
+use super::dialect::Dialect;
 
 /// What an answer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -89,6 +93,45 @@ pub enum Flag {
     DoNotCall,
     /// No text messages.
     DoNotSms,
+}
+
+/// How a dialect is spoken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Speaking {
+    /// Whether it is answered; otherwise callers are told so in their own shape.
+    pub enabled: bool,
+    /// What metrics call it; its name where empty.
+    pub label: String,
+    /// How long a request may have waited before it is answered as overload; as everywhere where `None`.
+    pub budget: Option<Duration>,
+    /// Columns, and where their values come from.
+    pub fields: BTreeMap<String, String>,
+    /// Where the ids of customers come from, in the dialects of CRMs: `auto` or `attributes.KEY`.
+    pub customer_id: String,
+    /// The most numbers in one request.
+    pub batch_max: usize,
+}
+
+impl Speaking {
+    /// What metrics call `dialect`.
+    pub fn label(&self, dialect: Dialect) -> &str {
+        match self.label.as_str() {
+            "" => dialect.name(),
+            label => label,
+        }
+    }
+}
+
+/// What a dialect cannot be told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: expected {expected}, found {found}; correct it")]
+pub struct Unspeakable {
+    /// The key at fault, below the dialect's section.
+    pub key: String,
+    /// What it takes.
+    pub expected: String,
+    /// What was there.
+    pub found: String,
 }
 
 /// Reads a value, or a list of values.

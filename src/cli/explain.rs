@@ -82,12 +82,9 @@ fn local(query: &str, config: &Config, snapshot: Arc<MappedSnapshot>) -> Result<
     let meters = Arc::new(Meters::register(&metrics).map_err(AppError::from)?);
     let sources = sources::sources(config, &tenant, &meters)?;
     let call = Call {
-        method: "GET",
         path: "/explain",
         query,
-        content_type: None,
-        diversion: None,
-        body: &[],
+        ..Call::default()
     };
     Ok(Explanation::asked(&call, &sources)?)
 }

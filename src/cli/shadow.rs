@@ -18,7 +18,10 @@ const CAUSES: [(&str, &str); 13] = [
     ("several", "several customers: Ringside names nobody"),
     ("other_customer", "they name different customers"),
     ("other_value", "the same customer, another value"),
-    ("not_to_be_greeted", "Ringside knows who it is, and may not say it"),
+    (
+        "not_to_be_greeted",
+        "Ringside knows who it is, and may not say it",
+    ),
     ("unsupported", "a query that Ringside does not answer"),
     ("overload", "Ringside had no time for it"),
     ("upstream_error", "the upstream failed, or answered with an error"),
@@ -89,7 +92,9 @@ pub(super) fn run(arguments: &ShadowArguments, out: &mut Output) -> Result<(), C
     let body = match &arguments.act {
         None if arguments.reveal => admin.post("/shadow/reveal", &json!({}), trust)?,
         None => admin.get("/shadow", trust)?,
-        Some(Act::Reset { listener }) => admin.post("/shadow/reset", &json!({"listener": listener}), trust)?,
+        Some(Act::Reset { listener }) => {
+            admin.post("/shadow/reset", &json!({"listener": listener}), trust)?
+        }
         Some(Act::Set(set)) => admin.post("/shadow", &set.to_json(), trust)?,
     };
     if arguments.json {
@@ -121,11 +126,19 @@ impl SetArguments {
 /// Who answers, in words.
 fn sides(told: &Value) -> String {
     let percent = told["percent"].as_u64().unwrap_or(0);
-    let dnis: Vec<&str> = told["dnis"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let dnis: Vec<&str> = told["dnis"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     match (percent, dnis.as_slice()) {
         (0, []) => "Ringside answers nobody".to_owned(),
         (_, []) => format!("Ringside answers {percent} % of the numbers"),
-        (_, _) => format!("Ringside answers {percent} % of the numbers, and all calls for {}", dnis.join(", ")),
+        (_, _) => format!(
+            "Ringside answers {percent} % of the numbers, and all calls for {}",
+            dnis.join(", ")
+        ),
     }
 }
 
@@ -137,7 +150,10 @@ fn switched(told: &Value, out: &mut Output) -> Result<(), CliError> {
         (Style::Good, &sides(&told["now"])),
     ])?;
     out.line(format_args!("before: {}", sides(&told["before"])))?;
-    Ok(out.styled(Style::Dim, format_args!("holds {}", told["holds"].as_str().unwrap_or_default()))?)
+    Ok(out.styled(
+        Style::Dim,
+        format_args!("holds {}", told["holds"].as_str().unwrap_or_default()),
+    )?)
 }
 
 fn report(told: &Value, out: &mut Output) -> Result<(), CliError> {
@@ -158,7 +174,11 @@ fn report(told: &Value, out: &mut Output) -> Result<(), CliError> {
 fn listener(name: &str, told: &Value, out: &mut Output) -> Result<(), CliError> {
     let upstream = told["upstream"].as_str().unwrap_or_default();
     out.styled(Style::Bold, format_args!("{name} in the shadow of {upstream}"))?;
-    let by = if told["by_command"] == true { ", by command" } else { "" };
+    let by = if told["by_command"] == true {
+        ", by command"
+    } else {
+        ""
+    };
     let compared = told["comparisons"].as_u64().unwrap_or(0);
     let since = words::moment(told["since_ms"].as_i64().unwrap_or_default());
     let agreement = match told["agreement_percent"].as_f64() {
@@ -176,7 +196,10 @@ fn listener(name: &str, told: &Value, out: &mut Output) -> Result<(), CliError> 
             "failures",
             match saved {
                 0 => String::new(),
-                saved => format!("{} of the upstream in which Ringside knew the caller", words::count(saved)),
+                saved => format!(
+                    "{} of the upstream in which Ringside knew the caller",
+                    words::count(saved)
+                ),
             },
         ),
     ])?;
@@ -186,12 +209,23 @@ fn listener(name: &str, told: &Value, out: &mut Output) -> Result<(), CliError> 
     for (cause, what) in CAUSES {
         let count = told["causes"][cause].as_u64().unwrap_or(0);
         if count > 0 {
-            let style = if cause == "same" { Style::Good } else { Style::Plain };
+            let style = if cause == "same" {
+                Style::Good
+            } else {
+                Style::Plain
+            };
             let count = format!("  {:>9}  ", words::count(count));
-            out.pieces(&[(style, &count), (style, &format!("{cause:17}  ")), (Style::Dim, what)])?;
+            out.pieces(&[
+                (style, &count),
+                (style, &format!("{cause:17}  ")),
+                (Style::Dim, what),
+            ])?;
         }
     }
-    let differences = told["differences"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let differences = told["differences"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if !differences.is_empty() {
         out.gap()?;
         out.styled(Style::Dim, "  the newest differences")?;
@@ -218,7 +252,11 @@ fn line(told: &Value) -> String {
         (None, None) => String::new(),
         (theirs, ours) => format!("  {} | {}", theirs.unwrap_or("nobody"), ours.unwrap_or("nobody")),
     };
-    format!("  {at}  {:10}  {}{ani}{column}{sides}", text("dialect"), text("cause"))
+    format!(
+        "  {at}  {:10}  {}{ani}{column}{sides}",
+        text("dialect"),
+        text("cause")
+    )
 }
 
 /// Percentiles in the unit that fits.

@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 87] = [
+const UPTAKE: [(&str, Uptake); 88] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -41,7 +41,7 @@ const UPTAKE: [(&str, Uptake); 87] = [
     ("data.overlay_max_mib", Uptake::Restart),
     ("data.rejects_max_mib", Uptake::Restart),
     ("data.scrub_interval_s", Uptake::Restart),
-    ("dialect.*.numbers.*", Uptake::Live),
+    ("dialect.**", Uptake::Live),
     ("feed.*.numbers.*", Uptake::Numbers),
     ("feed.**", Uptake::Restart),
     ("guard.ignore_below", Uptake::Live),

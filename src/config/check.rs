@@ -7,13 +7,15 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::{Config, Tls};
-use crate::callers::Treatment;
+use crate::callers::{self, Dialect, Treatment};
 use crate::feed::{self, Kind};
 use crate::number::{Numbering, SuffixDigits};
 use crate::telemetry;
 
 /// The most dialled numbers that metrics name: each is a series of its own.
 const DNIS_MAX: usize = 100;
+/// The longest name of a dialect in metrics.
+const LABEL_MAX: usize = 40;
 
 /// A value that its type allows and its meaning does not.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl Unfit {
 /// The first value that is unfit.
 pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     listeners(config)?;
+    dialects(config)?;
     feeds(config)?;
     streams::relay(&config.relay)?;
     within(
@@ -92,6 +95,30 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;
     suffixes(config)?;
     rules(config)
+}
+
+fn dialects(config: &Config) -> Result<(), Unfit> {
+    for dialect in Dialect::ALL {
+        let said = config.dialect.get(dialect);
+        let path = |key: &str| format!("dialect.{}.{key}", dialect.name());
+        within(&path("budget_ms"), said.budget_ms, 0..=10_000)?;
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if said.label.len() > LABEL_MAX || !said.label.bytes().all(fits) {
+            let expected = format!("up to {LABEL_MAX} letters, digits, _ and -");
+            return Err(Unfit::new(path("label"), expected, format!("{:?}", said.label)));
+        }
+        if !dialect.is_crm() && !said.customer_id.is_empty() {
+            let expected = "no such key: only the dialects of CRMs have ids of their own";
+            return Err(Unfit::new(
+                path("customer_id"),
+                expected,
+                format!("{:?}", said.customer_id),
+            ));
+        }
+        callers::check_speaking(dialect, &said.speaking(config.http.batch_max))
+            .map_err(|error| Unfit::new(path(&error.key), error.expected, error.found))?;
+    }
+    Ok(())
 }
 
 fn suffixes(config: &Config) -> Result<(), Unfit> {

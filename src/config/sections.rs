@@ -8,8 +8,11 @@ use serde::Deserialize;
 use serde::de::value::StringDeserializer;
 use serde::de::{Deserializer, Error, Unexpected};
 
-use crate::http::{Ceiling, Demand, Dialect, ShadowSettings, Sources};
+use crate::callers::Dialect;
+use crate::http::{Ceiling, Demand, ShadowSettings, Sources};
 use crate::number::{Mode, Region, SourceSettings};
+
+use super::Dialects;
 
 /// Listeners or feeds by their names.
 pub type Named<T> = BTreeMap<String, T>;
@@ -54,41 +57,6 @@ pub struct Listener {
     pub shadow: ShadowSettings,
 }
 
-/// What is particular to ways of asking, wherever they are spoken.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dialects {
-    /// Ringside's own.
-    pub native: DialectSettings,
-}
-
-/// What is particular to one way of asking.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DialectSettings {
-    /// What is particular to its numbers.
-    pub numbers: SourceSettings,
-}
-
-impl Dialects {
-    /// What is particular to `dialect`.
-    pub fn get(&self, dialect: Dialect) -> &DialectSettings {
-        match dialect {
-            Dialect::Native => &self.native,
-        }
-    }
-
-    /// What is particular to the numbers that are asked for in `dialect`, whichever listener they arrive at.
-    pub fn numbers(&self, dialect: Dialect) -> Particular {
-        Particular::of([self.said(dialect)])
-    }
-
-    fn said(&self, dialect: Dialect) -> (String, SourceSettings) {
-        let path = format!("dialect.{}.numbers", dialect.name());
-        (path, self.get(dialect).numbers.clone())
-    }
-}
-
 /// What is particular to the numbers of one source, and which keys say so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Particular {
@@ -101,7 +69,7 @@ pub struct Particular {
 
 impl Particular {
     /// What the tables at these paths say, the nearest to the call first.
-    fn of(said: impl IntoIterator<Item = (String, SourceSettings)>) -> Particular {
+    pub(super) fn of(said: impl IntoIterator<Item = (String, SourceSettings)>) -> Particular {
         let mut all = Particular::default();
         for (path, said) in said {
             let further = said
@@ -248,7 +216,9 @@ fn optional_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pa
     Ok(optional_text(deserializer)?.map(PathBuf::from))
 }
 
-fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn optional<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     let text = optional_text(deserializer)?;
     text.map(|text| T::deserialize(StringDeserializer::new(text)))
         .transpose()

@@ -186,7 +186,7 @@ fn wrong_values_are_told_with_line_expected_and_found() {
         ),
         (
             "[listener.main]\ndialects = ['natve']",
-            "ringside.toml:2: `listener.main.dialects`: expected a dialect of this version, one of native; found \
+            "ringside.toml:2: `listener.main.dialects`: expected a dialect of this version, one of native, cid, dynamics, salesforce, servicenow, zendesk, freshdesk, finesse, curri, 3cx, sipgate, cim; found \
              \"natve\"; did you mean \"native\"?",
         ),
         (
@@ -362,7 +362,7 @@ fn who_may_ask_is_said_for_each_listener() {
     assert!(!pbx.scopes.covers(&http::Need::Lookup) && main.scopes.covers(&http::Need::Lookup));
     assert!(pbx.sources.admit("::1".parse().unwrap()) && !pbx.sources.admit("::2".parse().unwrap()));
     assert_eq!(pbx.tls.key.as_deref(), Some(Path::new("b")));
-    assert_eq!(pbx.dialects, [http::Dialect::Native]);
+    assert_eq!(pbx.dialects, Dialect::ALL);
     assert_eq!(config.keys_file(), Path::new("kept/keys.json"));
 }
 
@@ -424,7 +424,7 @@ fn the_nearest_word_on_a_number_counts_and_is_told_by_its_key() {
                 dialect_numbers = {native = {area_code = ''}}\n\
                 [listener.ivr]\naddress = '127.0.0.1:2'\nregion = 'DE'";
     let config = load(text, &[]).unwrap();
-    let at = |name: &str| config.listener[name].numbers(name, http::Dialect::Native, &config.dialect);
+    let at = |name: &str| config.listener[name].numbers(name, Dialect::Native, &config.dialect);
     let pbx = at("pbx");
     assert_eq!(pbx.settings.area_code.as_deref(), Some(""));
     assert_eq!(pbx.settings.default_region, "FR".parse().ok());
@@ -441,7 +441,7 @@ fn the_nearest_word_on_a_number_counts_and_is_told_by_its_key() {
     );
     assert_eq!(at("ivr").keys[0], "listener.ivr.region");
     let plain = load("", &[]).unwrap();
-    let main = plain.listener["main"].numbers("main", http::Dialect::Native, &plain.dialect);
+    let main = plain.listener["main"].numbers("main", Dialect::Native, &plain.dialect);
     assert_eq!(main, Particular::default());
 }
 
@@ -463,7 +463,7 @@ fn what_is_particular_to_a_source_may_be_said_by_the_environment() {
     )
     .unwrap();
     let main = &config.listener["main"];
-    let here = &main.dialect_numbers[&http::Dialect::Native];
+    let here = &main.dialect_numbers[&Dialect::Native];
     let feed = &config.feed["main"].numbers;
     let codes = [&main.numbers, here, &config.dialect.native.numbers, feed]
         .map(|numbers| numbers.area_code.as_deref().unwrap_or("none"));

@@ -6,7 +6,6 @@
 mod credential;
 mod denial;
 mod exposure;
-mod routes;
 mod scope;
 mod sources;
 
@@ -18,13 +17,12 @@ use serde::Deserialize;
 
 use super::gate::Peer;
 use super::keys::{self, Keys, Rejected};
+use crate::callers::{Dialect, Route};
 use credential::Credential;
-use routes::Route;
 
-pub(super) use credential::PREFIX;
+pub(super) use credential::{PREFIX, is_our_key, shows_our_key};
 pub(super) use denial::{Denial, Denials};
 pub use exposure::Exposed;
-pub use routes::Dialect;
 pub use scope::{Activity, Agent, Ceiling, Need, Scope};
 pub use sources::{Network, Sources};
 
@@ -55,8 +53,19 @@ pub struct Access {
     pub demand: Demand,
     /// Whether `?key=` counts.
     pub key_in_query: bool,
+    /// What some dialects say otherwise of keys.
+    pub dialect_keys: BTreeMap<Dialect, DialectKeys>,
     /// The keys that there are.
     pub keys: Arc<Keys>,
+}
+
+/// What a dialect says of keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DialectKeys {
+    /// Whether a key is needed; as on its listener where `None`.
+    pub demand: Option<Demand>,
+    /// Whether `?key=` counts, also where the listener does not say so.
+    pub in_query: bool,
 }
 
 /// Who asks, as far as they have shown it.
@@ -72,10 +81,11 @@ impl Default for Access {
     /// Everything allowed to everybody, without any keys.
     fn default() -> Access {
         Access {
-            dialects: vec![Dialect::Native],
+            dialects: Dialect::ALL.to_vec(),
             scopes: Ceiling::all(),
             sources: Sources::default(),
             dialect_sources: BTreeMap::new(),
+            dialect_keys: BTreeMap::new(),
             demand: Demand::Auto,
             key_in_query: false,
             keys: Keys::none(),
@@ -107,19 +117,13 @@ impl Access {
         headers: &HeaderMap,
     ) -> Result<Option<Identity>, Denial> {
         let route = Route::of(path);
-        if !self.admits(peer) {
-            return Err(Denial::Source);
-        }
-        let narrower = route
+        self.check_network(peer, route.as_ref())?;
+        let said = route
             .as_ref()
-            .and_then(|route| self.dialect_sources.get(&route.dialect));
-        if let (Some(sources), Some(address)) = (narrower, peer.address)
-            && !sources.admit(address)
-        {
-            return Err(Denial::DialectSource);
-        }
-        let identity = self.identify(peer, query, headers)?;
-        if let Some(Route { need, .. }) = route {
+            .and_then(|route| self.dialect_keys.get(&route.dialect));
+        let said = said.copied().unwrap_or_default();
+        let identity = self.identify(peer, query, headers, said)?;
+        if let Some(need) = route.map(|route| Need::of(route.need)) {
             if !self.scopes.covers(&need) {
                 return Err(Denial::NotHere(need));
             }
@@ -130,6 +134,27 @@ impl Access {
         Ok(identity)
     }
 
+    /// Whether whoever is at `peer` may ask for `path` at all, whoever they are: what another system answers, it judges.
+    pub(super) fn check_place(&self, peer: &Peer, path: &str) -> Result<(), Denial> {
+        let route = Route::of(path);
+        self.check_network(peer, route.as_ref())?;
+        match route.map(|route| Need::of(route.need)) {
+            Some(need) if !self.scopes.covers(&need) => Err(Denial::NotHere(need)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_network(&self, peer: &Peer, route: Option<&Route<'_>>) -> Result<(), Denial> {
+        if !self.admits(peer) {
+            return Err(Denial::Source);
+        }
+        let narrower = route.and_then(|route| self.dialect_sources.get(&route.dialect));
+        match (narrower, peer.address) {
+            (Some(sources), Some(address)) if !sources.admit(address) => Err(Denial::DialectSource),
+            _ => Ok(()),
+        }
+    }
+
     /// Who asks for a page of the administration that is not for everybody; `None` for whoever needs to show nothing.
     pub(super) fn check_admin(
         &self,
@@ -137,7 +162,7 @@ impl Access {
         query: &str,
         headers: &HeaderMap,
     ) -> Result<Option<Identity>, Denial> {
-        let identity = self.identify(peer, query, headers)?;
+        let identity = self.identify(peer, query, headers, DialectKeys::default())?;
         if identity
             .as_ref()
             .is_some_and(|identity| !identity.may(&Need::Admin))
@@ -147,27 +172,33 @@ impl Access {
         Ok(identity)
     }
 
-    fn identify(&self, peer: &Peer, query: &str, headers: &HeaderMap) -> Result<Option<Identity>, Denial> {
+    fn identify(
+        &self,
+        peer: &Peer,
+        query: &str,
+        headers: &HeaderMap,
+        said: DialectKeys,
+    ) -> Result<Option<Identity>, Denial> {
         let certified = |name: &Arc<str>| Identity {
             name: Arc::clone(name),
             scopes: None,
         };
         let ring = self.keys.ring();
-        let is_needed = match self.demand {
+        let demand = said.demand.unwrap_or(self.demand);
+        let in_query = self.key_in_query || said.in_query;
+        let is_needed = match demand {
             Demand::Required => true,
             Demand::Optional => false,
             Demand::Auto => !ring.is_empty(),
         };
         match &peer.certificate {
-            Some(name) if self.demand != Demand::Required => return Ok(Some(certified(name))),
+            Some(name) if demand != Demand::Required => return Ok(Some(certified(name))),
             // Without keys whatever callers send for other systems means nothing.
-            None if !is_needed && self.demand == Demand::Auto => return Ok(None),
+            None if !is_needed && demand == Demand::Auto => return Ok(None),
             _ => {}
         }
-        match Credential::read(headers, query, self.key_in_query) {
-            Credential::None if is_needed => Err(Denial::Missing {
-                in_query: self.key_in_query,
-            }),
+        match Credential::read(headers, query, in_query) {
+            Credential::None if is_needed => Err(Denial::Missing { in_query }),
             Credential::None => Ok(None),
             Credential::Misplaced(place) => Err(Denial::Misplaced(place)),
             Credential::Key(shown) => match ring.identify(shown.as_bytes(), keys::now_s()) {

@@ -76,16 +76,18 @@ impl Pulse {
         self.wake_at(self.now());
     }
 
-    /// Whether a request that is read now may have waited too long. Sees to it in time that this ends.
-    pub(super) fn is_late(self: &Arc<Pulse>) -> bool {
+    /// Whether a request that is read now may have waited too long: longer than `budget`, where that is less than
+    /// everybody's. Sees to it in time that this ends.
+    pub(super) fn is_late(self: &Arc<Pulse>, budget: Option<Duration>) -> bool {
+        let after = budget.map_or(self.after, |budget| nanos(budget).min(self.after));
         let now = self.now();
-        if !self.is_later_than(self.after / 2, now) {
+        if !self.is_later_than(after / 2, now) {
             return false;
         }
         if !self.is_probing.swap(true, Ordering::Relaxed) {
             tokio::spawn(Arc::clone(self).probe());
         }
-        self.is_later_than(self.after, now)
+        self.is_later_than(after, now)
     }
 
     /// Begins a batch of many slices; `None` where as many as can be are in progress.
@@ -215,7 +217,7 @@ mod tests {
                 let turns = Arc::clone(&turns);
                 tokio::spawn(async move { turns.fetch_add(1, Ordering::Relaxed) });
             }
-            while !pulse.is_late() {}
+            while !pulse.is_late(None) {}
             assert!(pulse.is_probing.load(Ordering::Relaxed));
             for _ in 0..500 {
                 let turns = Arc::clone(&turns);

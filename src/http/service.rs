@@ -10,17 +10,17 @@ use std::task::{Context, Poll};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::{Bytes, BytesMut};
-use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use hyper::service::Service;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use prometheus::IntGauge;
 use tokio_rustls::TlsAcceptor;
 
-use super::access::{Denial, Denials, Dialect};
+use super::access::{Denial, Denials};
 use super::bodies::{Bodies, Lost};
 use super::changes;
 use super::deadline::Watch;
@@ -28,8 +28,9 @@ use super::gate::{Gate, Peer};
 use super::meters::{Cut, Meters, Open, Overload};
 use super::pulse::Pulse;
 use super::settings::{Heads, Policy};
+use super::shadow::{Connections, Outgoing, Shadow};
 use super::tls::Tls;
-use crate::callers::{Begun, Call, Native, Refusal, Reply, trimmed};
+use crate::callers::{Begun, Call, Dialect, Native, Need, Refusal, Reply, Route, Spoken, trimmed};
 use crate::feed::Pushes;
 
 /// The longest body that is read of a request that is refused, in bytes: it may say that its sender reads no status.
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub(super) bodies: Arc<Bodies>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) heads: Heads,
+    /// To what answers in shadow mode.
+    pub(super) upstream: Connections,
 }
 
 /// Answers the requests of one connection. Its buffer is free again as soon as hyper has copied an answer out, so that
@@ -65,8 +68,8 @@ pub(super) struct Answering {
 
 /// An answer that is ready, or waits for the request's body.
 pub(super) enum Answer {
-    Ready(Ready<Result<Response<Full<Bytes>>, Infallible>>),
-    Waiting(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>),
+    Ready(Ready<Result<Response<Outgoing>, Infallible>>),
+    Waiting(Pin<Box<dyn Future<Output = Response<Outgoing>> + Send>>),
 }
 
 impl Answering {
@@ -82,18 +85,18 @@ impl Answering {
 }
 
 impl Service<Request<Incoming>> for Answering {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Outgoing>;
     type Error = Infallible;
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
         let shared = &self.shared;
         let policy = shared.policy.load();
-        let asked = Asked::of(&policy, &request);
+        let asked = Asked::of(&policy, &self.peer, &request);
         let (dialect, call) = (asked.dialect, asked.call());
         let has_body = !request.body().is_end_stream();
         let is_change = taken(&policy, &asked).is_some();
-        let reads_body = is_change || has_body && dialect.is_some_and(|native| native.reads_body(&call));
+        let reads_body = is_change || has_body && dialect.is_some_and(|dialect| dialect.reads_body(&call));
         let mut buffer = self.buffer.borrow_mut();
         if buffer.capacity() > KEPT_BYTES {
             *buffer = BytesMut::new();
@@ -101,7 +104,18 @@ impl Service<Request<Incoming>> for Answering {
         buffer.reserve(USUAL_BYTES);
         let reply = if let Err(refusal) = shared.heads.check(&request) {
             refuse(dialect, &call, &refusal, &mut buffer)
-        } else if shared.pulse.is_late() {
+        } else if let Some((shadow, dialect)) = asked.shadow(&policy) {
+            // Also where there is no time for lookups: another system answers.
+            let shadow = shadow.clone();
+            drop(asked);
+            let (policy, peer, watch) = (
+                Guard::into_inner(policy),
+                self.peer.clone(),
+                Arc::clone(&self.watch),
+            );
+            let shadowed = Arc::clone(shared).shadowed(policy, shadow, dialect, peer, request, watch);
+            return Answer::Waiting(Box::pin(shadowed));
+        } else if shared.pulse.is_late(dialect.and_then(Spoken::budget)) {
             shared.overloaded(Overload::Busy, dialect, &call, &mut buffer)
         } else {
             let denied = shared.denied(&policy, &self.peer, &request);
@@ -117,18 +131,23 @@ impl Service<Request<Incoming>> for Answering {
                 }
                 (Ok(()), denied) if reads_body => {
                     drop(asked);
-                    let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
+                    let (shared, watch, peer) =
+                        (Arc::clone(shared), Arc::clone(&self.watch), self.peer.clone());
                     let policy = Guard::into_inner(policy);
                     return Answer::Waiting(Box::pin(async move {
                         match denied {
-                            Some(denial) => shared.deny_with_body(&policy, request, &denial, &watch).await,
-                            None => shared.answer_with_body(&policy, request, &watch).await,
+                            Some(denial) => {
+                                shared
+                                    .deny_with_body(&policy, &peer, request, &denial, &watch)
+                                    .await
+                            }
+                            None => shared.answer_with_body(&policy, &peer, request, &watch).await,
                         }
                     }));
                 }
                 (Ok(()), Some(denial)) => deny(dialect, &call, &denial, &mut buffer),
                 (Ok(()), None) => dialect
-                    .and_then(|native| native.answer(&call, &mut buffer))
+                    .and_then(|dialect| dialect.answer(&call, &mut buffer))
                     .unwrap_or_else(|| refused(&NO_SUCH_PATH, &mut buffer)),
             }
         };
@@ -138,7 +157,7 @@ impl Service<Request<Incoming>> for Answering {
 }
 
 impl Future for Answer {
-    type Output = Result<Response<Full<Bytes>>, Infallible>;
+    type Output = Result<Response<Outgoing>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
@@ -178,15 +197,16 @@ impl Shared {
     async fn deny_with_body(
         &self,
         policy: &Policy,
+        peer: &Peer,
         request: Request<Incoming>,
         denial: &Denial,
         watch: &Watch,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<Outgoing> {
         let (head, body) = request.into_parts();
         let request = Request::from_parts(head, ());
         let body = self.bodies.glance(body, REFUSED_BODY_MAX).await;
         watch.set_unread(body.is_none());
-        let asked = Asked::of(policy, &request);
+        let asked = Asked::of(policy, peer, &request);
         let call = Call {
             body: body.as_deref().unwrap_or_default(),
             ..asked.call()
@@ -199,17 +219,18 @@ impl Shared {
     async fn answer_with_body(
         &self,
         policy: &Policy,
+        peer: &Peer,
         request: Request<Incoming>,
         watch: &Watch,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<Outgoing> {
         let (head, body) = request.into_parts();
         let request = Request::from_parts(head, ());
-        let asked = Asked::of(policy, &request);
+        let asked = Asked::of(policy, peer, &request);
         let dialect = asked.dialect;
         let mut out = BytesMut::new();
         let call = |body| Call { body, ..asked.call() };
         let reply = match self.bodies.read(body).await {
-            Ok(body) if self.pulse.is_late() => {
+            Ok(body) if self.pulse.is_late(dialect.and_then(Spoken::budget)) => {
                 self.overloaded(Overload::Busy, dialect, &call(body.bytes()), &mut out)
             }
             Ok(body) if taken(policy, &asked).is_some() => {
@@ -223,7 +244,7 @@ impl Shared {
             }
             Ok(body) => {
                 let call = call(body.bytes());
-                let mut begun = dialect.and_then(|native| native.begin(&call, &mut out));
+                let mut begun = dialect.and_then(|dialect| dialect.begin(&call, &mut out));
                 let mut round = None;
                 loop {
                     match begun {
@@ -240,7 +261,7 @@ impl Shared {
                                 // Everybody who is ready goes first. Not so ahead of the first slice: what was
                                 // accepted just now would wait behind all that is accepted meanwhile.
                                 tokio::task::yield_now().await;
-                                let _said_to_requests = self.pulse.is_late();
+                                let _said_to_requests = self.pulse.is_late(None);
                             }
                             begun = Some(batch.resume(&mut out));
                         }
@@ -265,18 +286,18 @@ impl Shared {
     fn overloaded(
         &self,
         why: Overload,
-        dialect: Option<&Native>,
+        dialect: Option<&Spoken>,
         call: &Call<'_>,
         out: &mut BytesMut,
     ) -> Reply {
         self.meters.overload(why);
         match dialect {
-            Some(native) => native.overloaded(call, out),
+            Some(dialect) => dialect.overloaded(call, out),
             None => refused(&Refusal::Overload, out),
         }
     }
 
-    fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Full<Bytes>> {
+    pub(super) fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Outgoing> {
         self.meters.count(reply.status);
         response(reply, out.split().freeze())
     }
@@ -311,17 +332,22 @@ fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
 }
 
 /// Refuses `call` in the shape that its caller reads.
-fn refuse(dialect: Option<&Native>, call: &Call<'_>, refusal: &Refusal, out: &mut BytesMut) -> Reply {
+pub(super) fn refuse(
+    dialect: Option<&Spoken>,
+    call: &Call<'_>,
+    refusal: &Refusal,
+    out: &mut BytesMut,
+) -> Reply {
     match dialect {
-        Some(native) => native.refuse(call, refusal, out),
+        Some(dialect) => dialect.refuse(call, refusal, out),
         None => refused(refusal, out),
     }
 }
 
 /// Refuses `call` for who it is of.
-fn deny(dialect: Option<&Native>, call: &Call<'_>, denial: &Denial, out: &mut BytesMut) -> Reply {
+pub(super) fn deny(dialect: Option<&Spoken>, call: &Call<'_>, denial: &Denial, out: &mut BytesMut) -> Reply {
     dialect
-        .and_then(|native| native.disabled(call, out))
+        .and_then(|dialect| dialect.disabled(call, &denial.refusal(), out))
         .unwrap_or_else(|| denial.write(out))
 }
 
@@ -332,9 +358,10 @@ fn taken<'p>(policy: &'p Policy, asked: &Asked<'_>) -> Option<&'p Pushes> {
 }
 
 /// What a request's head asks, and of which dialect.
-struct Asked<'r> {
+pub(super) struct Asked<'r> {
     /// `None` where the listener does not speak it.
-    dialect: Option<&'r Native>,
+    pub(super) dialect: Option<&'r Spoken>,
+    is_secure: bool,
     method: &'r Method,
     uri: &'r Uri,
     headers: &'r HeaderMap,
@@ -342,10 +369,12 @@ struct Asked<'r> {
 }
 
 impl<'r> Asked<'r> {
-    fn of<B>(policy: &'r Policy, request: &'r Request<B>) -> Asked<'r> {
-        let speaks_native = policy.access.dialects.contains(&Dialect::Native);
+    pub(super) fn of<B>(policy: &'r Policy, peer: &Peer, request: &'r Request<B>) -> Asked<'r> {
+        // A path of nobody's gets the native dialect's error.
+        let dialect = Route::of(trimmed(request.uri().path())).map_or(Dialect::Native, |route| route.dialect);
         Asked {
-            dialect: speaks_native.then_some(&policy.native),
+            dialect: policy.speakers.get(dialect),
+            is_secure: policy.tls.is_some() && peer.is_remote(),
             method: request.method(),
             uri: request.uri(),
             headers: request.headers(),
@@ -354,16 +383,36 @@ impl<'r> Asked<'r> {
     }
 
     /// Without its body.
-    fn call(&self) -> Call<'_> {
+    pub(super) fn call(&self) -> Call<'_> {
         let content_type = self.headers.get(CONTENT_TYPE);
         Call {
             method: self.method.as_str(),
             path: self.uri.path(),
             query: self.uri.query().unwrap_or_default(),
             content_type: content_type.and_then(|value| value.to_str().ok()),
+            host: self.host(),
+            is_secure: self.is_secure,
             diversion: self.diversion.as_deref(),
             body: &[],
         }
+    }
+}
+
+impl<'r> Asked<'r> {
+    /// The shadow mode that a lookup is answered in, and its dialect; `None` for what Ringside answers in any case.
+    fn shadow<'p>(&self, policy: &'p Policy) -> Option<(&'p Shadow, Dialect)> {
+        let shadow = policy.shadow.as_ref()?;
+        let route = Route::of(trimmed(self.uri.path()))?;
+        (self.dialect.is_some() && route.need == Need::Lookup).then_some((shadow, route.dialect))
+    }
+
+    /// Where the caller has reached us, as it says itself.
+    fn host(&self) -> Option<&'r str> {
+        let header = || self.headers.get(HOST).and_then(|value| value.to_str().ok());
+        self.uri
+            .authority()
+            .map(|authority| authority.as_str())
+            .or_else(header)
     }
 }
 
@@ -381,8 +430,8 @@ fn diversion(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 }
 
 /// The response that `reply` and its body make.
-pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+pub(super) fn response(reply: Reply, body: Bytes) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::from(body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
@@ -395,6 +444,15 @@ pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
         for scheme in CHALLENGES {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
         }
+    }
+    if let Some(location) = reply
+        .location
+        .and_then(|location| HeaderValue::from_str(&location).ok())
+    {
+        headers.insert(LOCATION, location);
+    }
+    for (name, value) in reply.headers {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if let Some(seconds) = reply.retry_after_s {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));

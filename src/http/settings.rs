@@ -10,8 +10,9 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Deserializer};
 
 use super::access::Access;
+use super::shadow::Shadow;
 use super::tls::Tls;
-use crate::callers::Native;
+use crate::callers::{Native, Speakers};
 use crate::feed::Pushes;
 
 /// Requests and connections. Times are whole seconds or milliseconds in a configuration, whatever they are here.
@@ -115,23 +116,26 @@ pub struct Listener {
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// What answers.
-    pub native: Native,
+    pub speakers: Speakers,
     /// Who may ask, and for what.
     pub access: Access,
     /// What makes connections over TCP secret; `None`: they are not.
     pub tls: Option<Tls>,
     /// Where changes go that are posted here; `None`: nowhere.
     pub pushes: Option<Pushes>,
+    /// What answered here until now, and still does; `None`: nothing.
+    pub shadow: Option<Shadow>,
 }
 
 impl Policy {
     /// Everything that `native` answers, for everybody, over plain HTTP.
     pub fn open(native: Native) -> Policy {
         Policy {
-            native,
+            speakers: Speakers::native(native),
             access: Access::default(),
             tls: None,
             pushes: None,
+            shadow: None,
         }
     }
 }

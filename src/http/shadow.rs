@@ -32,9 +32,9 @@ use meters::Meters;
 use report::{Noted, Report};
 
 pub use error::ShadowError;
-pub use settings::{ShadowFault, ShadowSettings};
-pub use sides::Sides;
-pub use upstream::Upstream;
+pub use settings::ShadowSettings;
+use sides::Sides;
+use upstream::Upstream;
 
 pub(super) use outgoing::Outgoing;
 pub(super) use upstream::Connections;
@@ -88,7 +88,9 @@ impl Plan {
         let Some(upstream) = Upstream::new(settings)? else {
             return Ok(None);
         };
-        let sides = Sides::new(settings.percent, &settings.dnis, |dnis| numbering.read(dnis, None).key());
+        let sides = Sides::new(settings.percent, &settings.dnis, |dnis| {
+            numbering.read(dnis, None).key()
+        });
         Ok(Some(Plan {
             settings: settings.clone(),
             upstream: Arc::new(upstream),

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringside::http::{Access, Demand, Dialect, Keys, Scope, Sources, edit_keys, now_s};
+use ringside::callers::Dialect;
+use ringside::http::{Access, Demand, Keys, Scope, Sources, edit_keys, now_s};
 use tempfile::TempDir;
 
 use crate::served::{admin, any_port, guarded, listener, serve_all, settings};

@@ -6,7 +6,9 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use ringside::callers::{Answers, Attestation, Meters, Native, Source, Treatment, TreatmentRule};
+use ringside::callers::{
+    Answers, Attestation, Dialect, Meters, Native, Source, Speakers, Speaking, Treatment, TreatmentRule,
+};
 use ringside::customer::document::{self, Limits, Strictness};
 use ringside::customer::record::{Origin, encode};
 use ringside::customer::{Claim, Record, Schema};
@@ -40,6 +42,27 @@ pub(crate) struct Centre {
     pub(crate) source: Source,
     pub(crate) writer: Writer,
     pub(crate) native: Native,
+}
+
+impl Centre {
+    /// Every dialect, as it is spoken where the configuration says nothing.
+    pub(crate) fn speakers(&self) -> Speakers {
+        let mut speakers = Speakers::none();
+        for dialect in Dialect::ALL {
+            let speaking = Speaking {
+                enabled: true,
+                customer_id: if dialect.is_crm() { "auto" } else { "" }.to_owned(),
+                batch_max: BATCH_MAX,
+                ..Speaking::default()
+            };
+            let source = Source {
+                meters: Arc::new(self.meters.for_dialect(dialect.name())),
+                ..self.source.clone()
+            };
+            speakers.add(dialect, source, &speaking).unwrap();
+        }
+        speakers
+    }
 }
 
 impl Default for Plan {
@@ -162,6 +185,7 @@ pub(crate) fn centre(plan: &Plan) -> Centre {
     let source = Source {
         numbering: numbering(),
         number_rules: Arc::default(),
+        tap: None,
         answers: Answers {
             matches_max: plan.matches_max,
             require_attestation: plan.attestation,

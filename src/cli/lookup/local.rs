@@ -36,12 +36,9 @@ pub(super) fn answer(
         ..sources::sources(config, &tenant, &meters)?.any
     };
     let call = Call {
-        method: "GET",
         path: "/v1/lookup",
         query,
-        content_type: None,
-        diversion: None,
-        body: &[],
+        ..Call::default()
     };
     let mut body = BytesMut::new();
     Native::new(source, 1).answer(&call, &mut body);

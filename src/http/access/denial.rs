@@ -5,7 +5,7 @@ use prometheus::IntCounter;
 use serde_json::json;
 
 use super::scope::Need;
-use crate::callers::Reply;
+use crate::callers::{Refusal, Reply};
 use crate::http::gate::Peer;
 use crate::metrics::{Metrics, MetricsError};
 use crate::telemetry::Lines;
@@ -116,16 +116,20 @@ impl Denial {
         }
     }
 
+    /// The same, for a dialect that has a shape of its own for it.
+    pub(in crate::http) fn refusal(&self) -> Refusal {
+        Refusal::Denied {
+            status: self.status(),
+            code: self.reason(),
+            message: self.to_string(),
+        }
+    }
+
     /// Writes `{"error": {"code", "message"}}` to `out`.
     pub(in crate::http) fn write(&self, out: &mut BytesMut) -> Reply {
         let body = json!({"error": {"code": self.reason(), "message": self.to_string()}});
         out.extend_from_slice(body.to_string().as_bytes());
-        Reply {
-            retry_after_s: None,
-            status: self.status(),
-            content_type: "application/json",
-            allow: None,
-        }
+        Reply::json(self.status())
     }
 }
 

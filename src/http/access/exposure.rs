@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Access, Demand, Scope};
+use super::{Access, Demand, DialectKeys, Scope};
+use crate::callers::Dialect;
 use crate::http::keys;
 
 /// A socket that other machines reach, and that would answer anybody.
@@ -51,6 +52,26 @@ impl Access {
                 ", or demand client certificates (tls.client_ca)"
             },
         };
+        let optional = |(dialect, said): (&Dialect, &mut DialectKeys)| {
+            if said.demand == Some(Demand::Auto) {
+                said.demand = Some(Demand::Required);
+            }
+            (said.demand == Some(Demand::Optional)).then_some(*dialect)
+        };
+        let mut open = self
+            .dialect_keys
+            .iter_mut()
+            .filter_map(optional)
+            .collect::<Vec<_>>();
+        open.retain(|dialect| {
+            let further = self.dialect_sources.get(dialect);
+            self.sources.is_empty() && further.is_none_or(super::Sources::is_empty)
+        });
+        if !open.is_empty() {
+            return Err(exposed(
+                "a dialect with `keys = \"optional\"` and neither `sources` nor `dialect_sources` for it",
+            ));
+        }
         match self.demand {
             Demand::Required => Ok(self),
             Demand::Optional if self.sources.is_empty() => {

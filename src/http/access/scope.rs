@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::callers;
+
 /// The longest id of an agent, in characters.
 const AGENT_MAX: usize = 64;
 /// How alike two words must be to be offered for one another; 1 is equal.
@@ -213,8 +215,20 @@ impl Display for Need {
     }
 }
 
+impl Need {
+    /// What a route needs.
+    pub(super) fn of(need: callers::Need<'_>) -> Need {
+        match need {
+            callers::Need::Lookup => Need::Lookup,
+            callers::Need::Feed => Need::Feed,
+            callers::Need::Ring => Need::Ring,
+            callers::Need::Desktop(agent) => Need::Desktop(agent.into_owned()),
+        }
+    }
+}
+
 /// The message for a word that is not one of `words`.
-pub(super) fn unknown(what: &str, found: &str, known: &str, words: &[&str]) -> String {
+fn unknown(what: &str, found: &str, known: &str, words: &[&str]) -> String {
     let found: String = found.chars().take(40).collect();
     let likeness = |word: &str| strsim::jaro_winkler(&found.to_lowercase(), word);
     let nearest = words

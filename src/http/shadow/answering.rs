@@ -143,9 +143,15 @@ impl Shared {
             }
             (Ok(Answered::Long(head, first, rest)), Some(place)) => {
                 let body = Outgoing::passed(first, rest, upstream.timeout, place);
-                (self.passed(&asking, head, body), Theirs::Nothing(Cause::NotCompared))
+                (
+                    self.passed(&asking, head, body),
+                    Theirs::Nothing(Cause::NotCompared),
+                )
             }
-            (Ok(Answered::Long(..)), None) => (self.refused(&asking, &BROKEN), Theirs::Nothing(Cause::UpstreamError)),
+            (Ok(Answered::Long(..)), None) => (
+                self.refused(&asking, &BROKEN),
+                Theirs::Nothing(Cause::UpstreamError),
+            ),
             (Err(failure), _) => {
                 let (refusal, cause) = failure.told();
                 (self.refused(&asking, refusal), Theirs::Nothing(cause))
@@ -259,7 +265,10 @@ impl Asking {
         let (uri, headers) = (self.head.uri(), self.head.headers());
         let query = uri.query().unwrap_or_default();
         let access = &self.policy.access;
-        if access.check(&self.peer, trimmed(uri.path()), query, headers).is_ok() {
+        if access
+            .check(&self.peer, trimmed(uri.path()), query, headers)
+            .is_ok()
+        {
             return true;
         }
         let credentials = &self.shadow.state.credentials;
@@ -402,8 +411,12 @@ impl Theirs {
         let mut whole = Vec::new();
         let read = match encoding.to_ascii_lowercase().as_str() {
             "" | "identity" => return Some((status, content_type, body)),
-            "gzip" | "x-gzip" => MultiGzDecoder::new(&*body).take(COMPARED_MAX).read_to_end(&mut whole),
-            "deflate" => ZlibDecoder::new(&*body).take(COMPARED_MAX).read_to_end(&mut whole),
+            "gzip" | "x-gzip" => MultiGzDecoder::new(&*body)
+                .take(COMPARED_MAX)
+                .read_to_end(&mut whole),
+            "deflate" => ZlibDecoder::new(&*body)
+                .take(COMPARED_MAX)
+                .read_to_end(&mut whole),
             _ => return None,
         };
         read.ok()?;

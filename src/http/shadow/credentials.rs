@@ -72,7 +72,10 @@ impl Credentials {
         }
         accepted.retain(|_, at| now.saturating_duration_since(*at) < LIFE + GRACE);
         if accepted.len() > MOST
-            && let Some(oldest) = accepted.iter().min_by_key(|(_, at)| **at).map(|(shown, _)| *shown)
+            && let Some(oldest) = accepted
+                .iter()
+                .min_by_key(|(_, at)| **at)
+                .map(|(shown, _)| *shown)
         {
             accepted.remove(&oldest);
         }
@@ -143,7 +146,10 @@ mod tests {
         assert!(of("cookie", "a") != of("authorization", "a"));
         assert!(of("accept", "a").is_none());
         let other = Credentials::new();
-        assert!(shown(&credentials, "a") != shown(&other, "a"), "each process has its salt");
+        assert!(
+            shown(&credentials, "a") != shown(&other, "a"),
+            "each process has its salt"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Header fields on their way through: what is of one connection stays there, everything else passes untouched.
 
 use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 
 use crate::http::access;
@@ -56,7 +56,10 @@ pub(super) fn passed(headers: &HeaderMap) -> HeaderMap {
 
 /// Whether a request with `headers` has been here before: the upstream's name leads to Ringside itself.
 pub(super) fn is_loop(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(VIA).iter().filter_map(|value| value.to_str().ok());
+    let lines = headers
+        .get_all(VIA)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     lines
         .flat_map(|line| line.split(','))
         .any(|via| via.split_ascii_whitespace().nth(1) == Some(OURSELVES))
@@ -133,7 +136,10 @@ mod tests {
             let sent = forwarded(&map(&[("authorization", value)]), &HeaderValue::from_static("x"));
             assert!(!sent.contains_key(AUTHORIZATION), "{value}");
         }
-        assert_eq!(without_our_key("ani=1&key=rs_a&x=2").as_deref(), Some("ani=1&x=2"));
+        assert_eq!(
+            without_our_key("ani=1&key=rs_a&x=2").as_deref(),
+            Some("ani=1&x=2")
+        );
         assert_eq!(without_our_key("ani=1&key=rs%5Fa").as_deref(), Some("ani=1"));
         assert_eq!(without_our_key("ani=1&key=theirs"), None);
     }

@@ -11,8 +11,7 @@ use crate::callers::Call;
 use crate::http::Page;
 
 /// How long a switch by command holds, in words.
-const HOLDS: &str =
-    "until the next restart, or a reload that changes upstream, percent or dnis of this listener's shadow mode";
+const HOLDS: &str = "until the next restart, or a reload that changes upstream, percent or dnis of this listener's shadow mode";
 
 /// What an act is to do.
 #[derive(Debug, Default, Deserialize)]
@@ -69,7 +68,8 @@ impl Shadows {
                 "waiting": state.waiting.load(std::sync::atomic::Ordering::Relaxed),
                 "credentials": state.credentials.count(),
             });
-            if let (Some(told), Value::Object(report)) = (told.as_object_mut(), state.report.to_json(reveal)) {
+            if let (Some(told), Value::Object(report)) = (told.as_object_mut(), state.report.to_json(reveal))
+            {
                 told.extend(report);
             }
             (name, told)
@@ -83,7 +83,9 @@ impl Shadows {
         let before = state.sides.load_full();
         let changes = act.percent.is_some() || act.dnis.is_some();
         if act.off == changes {
-            return invalid("expected `percent`, `dnis` or both, or else `off`, found neither or all; say which");
+            return invalid(
+                "expected `percent`, `dnis` or both, or else `off`, found neither or all; say which",
+            );
         }
         let (percent, dnis) = match act.off {
             true => (0, Vec::new()),

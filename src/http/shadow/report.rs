@@ -76,7 +76,9 @@ impl Report {
             kept.own.note(noted.own);
         }
         if cause != Cause::Same {
-            let Compared { column, theirs, ours, .. } = noted.compared;
+            let Compared {
+                column, theirs, ours, ..
+            } = noted.compared;
             kept.newest.push_front(Difference {
                 at_ms: now_ms(),
                 dialect: noted.dialect,
@@ -95,12 +97,16 @@ impl Report {
     /// All of it; with people's numbers and names where `reveal`.
     pub(super) fn to_json(&self, reveal: bool) -> Value {
         let kept = self.kept();
-        let mut causes: BTreeMap<&str, u64> = Cause::ALL.into_iter().map(|cause| (cause.as_str(), 0)).collect();
+        let mut causes: BTreeMap<&str, u64> =
+            Cause::ALL.into_iter().map(|cause| (cause.as_str(), 0)).collect();
         let mut dialects: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
         let (mut judged, mut same, mut all) = (0, 0, 0);
         for ((dialect, cause), count) in &kept.counts {
             *causes.entry(cause.as_str()).or_default() += count;
-            dialects.entry(dialect).or_default().insert(cause.as_str(), *count);
+            dialects
+                .entry(dialect)
+                .or_default()
+                .insert(cause.as_str(), *count);
             all += count;
             judged += if cause.is_judged() { *count } else { 0 };
             same += if *cause == Cause::Same { *count } else { 0 };

@@ -75,18 +75,16 @@ impl ShadowSettings {
     /// # Errors
     /// There is one.
     pub fn check(&self) -> Result<(), ShadowFault> {
-        let fault = |key, expected, found: String| {
-            Err(ShadowFault {
-                key,
-                expected,
-                found,
-            })
-        };
+        let fault = |key, expected, found: String| Err(ShadowFault { key, expected, found });
         if self.is_on() {
             self.origin()?;
         }
         if self.percent > 100 {
-            return fault("percent", "a whole number from 0 to 100", self.percent.to_string());
+            return fault(
+                "percent",
+                "a whole number from 0 to 100",
+                self.percent.to_string(),
+            );
         }
         if self.dnis.len() > DNIS_MAX {
             return fault("dnis", "at most 1000 numbers", self.dnis.len().to_string());
@@ -106,7 +104,11 @@ impl ShadowSettings {
         let is_given = |file: &PathBuf| *file != PathBuf::new();
         if is_given(&self.certificate) != is_given(&self.key) {
             let key = if is_given(&self.key) { "certificate" } else { "key" };
-            return fault(key, "a certificate and its key, or neither", "one of them".to_owned());
+            return fault(
+                key,
+                "a certificate and its key, or neither",
+                "one of them".to_owned(),
+            );
         }
         Ok(())
     }
@@ -127,7 +129,12 @@ mod tests {
 
     #[test]
     fn an_upstream_is_an_origin_and_nothing_more() {
-        for upstream in ["", "http://10.0.0.1:8080", "https://crm.example/", "http://[::1]:80"] {
+        for upstream in [
+            "",
+            "http://10.0.0.1:8080",
+            "https://crm.example/",
+            "http://[::1]:80",
+        ] {
             let upstream = upstream.to_owned();
             assert_eq!(ShadowSettings { upstream, ..fit() }.check(), Ok(()));
         }
@@ -146,7 +153,11 @@ mod tests {
                 ..fit()
             };
             let fault = settings.check().err();
-            assert_eq!(fault.as_ref().map(|fault| fault.key), Some("upstream"), "{upstream}");
+            assert_eq!(
+                fault.as_ref().map(|fault| fault.key),
+                Some("upstream"),
+                "{upstream}"
+            );
             assert!(fault.is_none_or(|fault| !fault.found.contains("secret")));
         }
     }

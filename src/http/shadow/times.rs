@@ -44,7 +44,11 @@ impl Times {
 /// The bucket of `micros`, which is 1 or more.
 fn bucket(micros: u64) -> usize {
     let doublings = micros.ilog2();
-    let quarter = if doublings >= 2 { micros >> (doublings - 2) & 3 } else { micros << (2 - doublings) & 3 };
+    let quarter = if doublings >= 2 {
+        micros >> (doublings - 2) & 3
+    } else {
+        micros << (2 - doublings) & 3
+    };
     let place = u64::from(doublings) * 4 + quarter;
     usize::try_from(place).unwrap_or(BUCKETS).min(BUCKETS - 1)
 }

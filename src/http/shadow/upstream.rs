@@ -30,7 +30,7 @@ const IDLE_MAX: usize = 64;
 const IDLE: Duration = Duration::from_secs(30);
 
 /// Where the other system is, and how long it is waited for.
-pub struct Upstream {
+pub(super) struct Upstream {
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -107,7 +107,7 @@ impl Upstream {
     ///
     /// # Errors
     /// Its address is none, or a file cannot be used.
-    pub fn new(settings: &ShadowSettings) -> Result<Option<Upstream>, ShadowError> {
+    pub(super) fn new(settings: &ShadowSettings) -> Result<Option<Upstream>, ShadowError> {
         if !settings.is_on() {
             return Ok(None);
         }
@@ -176,12 +176,20 @@ impl Connections {
     ///
     /// # Errors
     /// There is no answer.
-    pub(super) async fn ask(&self, upstream: &Arc<Upstream>, question: &Question) -> Result<Answered, Failure> {
+    pub(super) async fn ask(
+        &self,
+        upstream: &Arc<Upstream>,
+        question: &Question,
+    ) -> Result<Answered, Failure> {
         let asked = tokio::time::timeout(upstream.timeout, self.ask_patiently(upstream, question));
         asked.await.unwrap_or(Err(Failure::Late))
     }
 
-    async fn ask_patiently(&self, upstream: &Arc<Upstream>, question: &Question) -> Result<Answered, Failure> {
+    async fn ask_patiently(
+        &self,
+        upstream: &Arc<Upstream>,
+        question: &Question,
+    ) -> Result<Answered, Failure> {
         let (mut sender, answer) = self.send(upstream, question).await?;
         let (head, mut body) = answer.into_parts();
         let mut read = BytesMut::new();
@@ -261,7 +269,9 @@ impl Connections {
 
 impl Idle {
     fn leads_to(&self, upstream: &Arc<Upstream>) -> bool {
-        self.upstream.as_ref().is_some_and(|known| Arc::ptr_eq(known, upstream))
+        self.upstream
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, upstream))
     }
 }
 
