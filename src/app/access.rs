@@ -33,7 +33,6 @@ impl Accesses {
             })?;
             warnings.extend(tls.iter().flat_map(|tls| tls.warnings().iter().cloned()));
             let access = Access {
-                dialects: listener.dialects.clone(),
                 scopes: listener.scopes.clone(),
                 sources: listener.sources.clone(),
                 dialect_sources: listener.dialect_sources.clone(),
@@ -47,7 +46,6 @@ impl Accesses {
             listeners.insert(name.clone(), (access, tls));
         }
         let admin = Access {
-            dialects: Vec::new(),
             scopes: Ceiling::all(),
             sources: config.admin.sources.clone(),
             dialect_sources: BTreeMap::new(),

@@ -41,8 +41,6 @@ pub enum Demand {
 /// The rules of one listener, or of the administration.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// What is spoken; not asked by the administration.
-    pub dialects: Vec<Dialect>,
     /// What may be done at all, whoever asks; not asked by the administration.
     pub scopes: Ceiling,
     /// Whence one may come; Unix sockets have no addresses and are not asked.
@@ -81,7 +79,6 @@ impl Default for Access {
     /// Everything allowed to everybody, without any keys.
     fn default() -> Access {
         Access {
-            dialects: Dialect::ALL.to_vec(),
             scopes: Ceiling::all(),
             sources: Sources::default(),
             dialect_sources: BTreeMap::new(),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringside::callers::Dialect;
-use ringside::http::{Access, Demand, Keys, Scope, Sources, edit_keys, now_s};
+use ringside::callers::{Dialect, Speakers};
+use ringside::http::{Access, Demand, Keys, Policy, Scope, Sources, edit_keys, now_s};
 use tempfile::TempDir;
 
 use crate::served::{admin, any_port, guarded, listener, serve_all, settings};
@@ -196,14 +196,16 @@ fn scopes_of_keys_and_of_listeners_both_hold() {
         scopes: serde_json::from_str(r#"["feed"]"#).unwrap(),
         ..ring.access()
     };
-    let no_dialect = Access {
-        dialects: Vec::new(),
-        ..ring.access()
+    let mute = guarded(&centre, "mute", ring.access());
+    let silent = Policy {
+        speakers: Speakers::none(),
+        ..Policy::clone(&mute.policy.load())
     };
+    mute.policy.store(Arc::new(silent));
     let listeners = vec![
         guarded(&centre, "main", ring.access()),
         guarded(&centre, "feeds", no_lookups),
-        guarded(&centre, "mute", no_dialect),
+        mute,
     ];
     let running = serve_all(&centre, listeners, Access::default());
     let ask =

@@ -108,6 +108,7 @@ pub(crate) fn bind(centre: &Centre, listener: Listener) -> Result<Bound, HttpErr
 pub(crate) fn guarded(centre: &Centre, name: &str, access: Access) -> Listener {
     let policy = Policy {
         access,
+        speakers: centre.speakers(),
         ..Policy::open(centre.native.clone())
     };
     Listener {
