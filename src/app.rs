@@ -88,7 +88,8 @@ impl App {
         site::tell_suffixes(&index);
         let (numbering, feeds) = (&rules.numbers.site, &rules.numbers.feeds);
         let intake = Intake::new(numbering.clone(), site::limits(config));
-        intake.replace(numbering.clone(), feeds.clone(), site::limits(config));
+        let ids = &config.customer.id_attributes;
+        intake.replace(numbering.clone(), feeds.clone(), site::limits(config), ids);
         let counters = Counters::register(&metrics)?;
         let replica = Replica::new(writer, intake.clone(), site::bounds(config), counters);
         let feeds = followed(config);

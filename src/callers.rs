@@ -21,6 +21,7 @@ mod json;
 mod lookup;
 mod meters;
 mod native;
+mod openapi;
 mod parameters;
 mod plain;
 mod posted;

@@ -4,9 +4,12 @@
 //! attributes, and [`record`] turns a valid [`Customer`] into the bytes that every other layer
 //! stores, merges and sends.
 
+pub mod attributes;
 mod color;
 pub mod document;
 mod fields;
+mod id;
+pub mod identity;
 mod moment;
 mod numbers;
 mod parts;
@@ -16,5 +19,6 @@ pub mod schema;
 pub mod value;
 
 pub use document::{Activity, Case, Customer, Flags, Interaction, Label, Phone, Refusal};
+pub use id::id_hash53;
 pub use record::{Claim, Record};
 pub use schema::{AttributeDef, AttributeType, Schema};

@@ -4,6 +4,8 @@
 //! that a seq is never older than the snapshot that it is read with. All seqs of a sealed overlay are above the
 //! snapshot's and below the active overlay's.
 
+mod by_attribute;
+mod by_hash;
 mod claimants;
 mod merge;
 mod ownership;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::customer::document::{self, Limits, MOST_PHONES, Strictness};
 use crate::customer::record::{self, Claim, Origin, TooLarge};
-use crate::customer::{Customer, Phone, Record, Schema};
+use crate::customer::{Customer, Phone, Record, Schema, identity};
 use crate::number::{Cell, Invalid, Key, Numbering, Unstorable};
 
 /// Makes records of customers. Cheap to clone, shared between threads; clones follow one another's [`Intake::replace`].
@@ -30,6 +30,8 @@ struct Plan {
     /// How numbers of feeds' customers are read, where that is particular.
     feeds: BTreeMap<String, Numbering>,
     limits: Limits,
+    /// Keys of the attributes by whose values customers are found too.
+    id_attributes: Vec<String>,
 }
 
 impl Plan {
@@ -66,6 +68,7 @@ impl Intake {
             numbering,
             feeds: BTreeMap::new(),
             limits,
+            id_attributes: Vec::new(),
         };
         Intake {
             plan: Arc::new(ArcSwap::from_pointee(plan)),
@@ -73,13 +76,33 @@ impl Intake {
         }
     }
 
-    /// Reads numbers by `numbering`, those of the customers of `feeds` by theirs, and keeps as many parts as `limits` say
-    /// from the next customer on, in every clone.
-    pub fn replace(&self, numbering: Numbering, feeds: BTreeMap<String, Numbering>, limits: Limits) {
+    /// The same, which claims the values of `id_attributes` too.
+    #[must_use]
+    pub fn finding_by(self, id_attributes: &[String]) -> Intake {
+        let plan = self.plan.load();
+        self.replace(
+            plan.numbering.clone(),
+            plan.feeds.clone(),
+            plan.limits,
+            id_attributes,
+        );
+        self
+    }
+
+    /// Reads numbers by `numbering`, those of the customers of `feeds` by theirs, keeps as many parts as `limits` say, and
+    /// claims the values of `id_attributes`, from the next customer on, in every clone.
+    pub fn replace(
+        &self,
+        numbering: Numbering,
+        feeds: BTreeMap<String, Numbering>,
+        limits: Limits,
+        id_attributes: &[String],
+    ) {
         self.plan.store(Arc::new(Plan {
             numbering,
             feeds,
             limits,
+            id_attributes: id_attributes.to_vec(),
         }));
     }
 
@@ -104,7 +127,8 @@ impl Intake {
 
     /// What `customer`, read under `schema`, claims: its distinct numbers in the order in which it first lists them.
     /// Where one place lists several, each of them is claimed. A number listed twice is shared where either place says
-    /// so. A withheld number is neither claimed nor a fault.
+    /// so. A withheld number is neither claimed nor a fault. Behind them come the values of the attributes by which customers
+    /// are found, shared by however many have them: nobody takes an id away from another.
     /// `since` gives the seq at which the customer's unbroken claim on a key began.
     pub fn claims(
         &self,
@@ -150,6 +174,20 @@ impl Intake {
                         shared: number.shared,
                     }),
                 }
+            }
+        }
+        for name in &plan.id_attributes {
+            let json = schema
+                .position(name)
+                .and_then(|position| customer.attributes.iter().find(|(at, _)| *at == position));
+            let text = json.and_then(|(_, json)| identity::text(json.as_bytes()));
+            if let Some(key) = text.and_then(|text| Some(Key::attribute(name, &identity::canonical(&text)?)))
+            {
+                claims.push(Claim {
+                    key: key.raw(),
+                    since: since(key),
+                    shared: true,
+                });
             }
         }
         (claims, unclaimed)
@@ -268,6 +306,32 @@ mod tests {
         );
         assert_eq!(unclaimed.len(), 1, "a withheld number is no fault");
         assert_eq!(unclaimed[0].field, "phones[4]");
+    }
+
+    #[test]
+    fn values_of_id_attributes_are_claimed_behind_the_numbers() {
+        let definitions = json!([
+            {"key": "crm_id", "type": "text"}, {"key": "vip", "type": "bool"}, {"key": "legacy", "type": "text"}
+        ]);
+        let schema = Schema::from_json(1, &definitions).unwrap();
+        let ids = ["legacy", "vip", "crm_id", "unknown"].map(str::to_owned);
+        let intake = intake().finding_by(&ids);
+        let keys = |attributes: serde_json::Value| {
+            let json = json!({"id": "a", "phones": ["+14806754110"], "attributes": attributes});
+            let (claims, unclaimed) = intake.claims(&customer(&json, &schema), &schema, |_| 5);
+            assert!(unclaimed.is_empty() && claims[0].key == 14_806_754_110);
+            claims[1..].to_vec()
+        };
+        let claim = |name, value| Claim {
+            key: Key::attribute(name, value).raw(),
+            since: 5,
+            shared: true,
+        };
+        assert_eq!(
+            keys(json!({"crm_id": " 4711 ", "legacy": "\u{e9}\"", "vip": true})),
+            [claim("legacy", "\u{e9}\""), claim("crm_id", "4711")]
+        );
+        assert_eq!(keys(json!({"crm_id": "", "vip": false})), []);
     }
 
     #[test]

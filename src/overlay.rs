@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use papaya::{HashMap, HashMapRef, LocalGuard};
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-use crate::customer::Record;
 use crate::customer::record::Origin;
+use crate::customer::{Record, id_hash53};
 use crate::number::{Key, SuffixDigits};
 
-/// The most customers that are remembered for one number: more have it by mistake, and every lookup of it reads them all.
+/// The most customers that are remembered for one number, or for one hash of an id: more have it by mistake, and every lookup of it reads them all.
 pub const MOST_HINTS: usize = 256;
 
 /// The most numbers that are remembered for one suffix: more of them are several for as long as the overlay lasts.
@@ -67,14 +68,18 @@ impl Chain {
     }
 }
 
+/// Ids with the same 53-bit hash: nearly always one.
+pub type Ids = SmallVec<[Arc<str>; 1]>;
+
 type Map<K, V> = HashMap<K, V, Xxh3DefaultBuilder>;
 type MapRef<'o, K, V> = HashMapRef<'o, K, V, Xxh3DefaultBuilder, LocalGuard<'o>>;
 
 /// Changes since a snapshot.
 #[derive(Debug)]
 pub struct Overlay {
-    customers: Map<Box<str>, Chain>,
+    customers: Map<Arc<str>, Chain>,
     numbers: Map<u64, Arc<[Arc<str>]>>,
+    hashes: Map<u64, Ids>,
     suffix_digits: Option<SuffixDigits>,
     suffixes: Map<u64, Arc<[Key]>>,
     len: AtomicUsize,
@@ -88,6 +93,7 @@ impl Default for Overlay {
         Overlay {
             customers: Map::default(),
             numbers: Map::default(),
+            hashes: Map::default(),
             suffix_digits: None,
             suffixes: Map::default(),
             len: AtomicUsize::new(0),
@@ -146,14 +152,22 @@ impl Overlay {
     /// Writes what the change `seq` made of `id`. Only one thread writes. `claims` are the numbers of the new
     /// record; `visible` is the newest seq that readers may have taken up.
     pub fn put(&self, seq: u64, id: &str, entry: Entry, claims: impl Iterator<Item = u64>, visible: u64) {
+        let customers = self.customers.pin();
+        let known = customers.get_key_value(id);
+        // One copy of the id serves all the maps.
+        let id = known.map_or_else(|| Arc::from(id), |(id, _)| Arc::clone(id));
+        let before = known.map(|(_, chain)| chain);
         let numbers = self.numbers.pin();
         let mut cost = 0;
+        if before.is_none() {
+            cost += self.remember_hash(&id);
+        }
         for key in claims {
             let hints = numbers.get(&key).map(|ids| &ids[..]).unwrap_or_default();
             // One more than the most says that there are too many.
-            if hints.len() <= MOST_HINTS && !hints.iter().any(|hint| **hint == *id) {
-                numbers.insert(key, hints.iter().cloned().chain([Arc::from(id)]).collect());
-                cost += id.len() + size_of::<Arc<str>>();
+            if hints.len() <= MOST_HINTS && !hints.contains(&id) {
+                numbers.insert(key, hints.iter().cloned().chain([Arc::clone(&id)]).collect());
+                cost += size_of::<u64>() + size_of::<Arc<str>>();
             }
             cost += self.remember_suffix(Key::from_raw(key));
         }
@@ -163,8 +177,6 @@ impl Overlay {
                 Entry::Tombstone { position, marks, .. } => position.len() + marks.len(),
             };
         self.bytes.fetch_add(cost as u64, Ordering::Relaxed);
-        let customers = self.customers.pin();
-        let before = customers.get(id);
         let older = before.map(|chain| &*chain.versions).unwrap_or_default();
         let still_read = older
             .iter()
@@ -180,7 +192,27 @@ impl Overlay {
         if before.is_none() {
             self.len.fetch_add(1, Ordering::Release);
         }
-        customers.insert(id.into(), chain);
+        customers.insert(id, chain);
+    }
+
+    /// Remembers `id` by its hash, as a hint that only grows; gives the bytes that this takes.
+    fn remember_hash(&self, id: &Arc<str>) -> usize {
+        let hashes = self.hashes.pin();
+        let hash53 = id_hash53(id);
+        let mut alike = hashes.get(&hash53).cloned().unwrap_or_default();
+        // One more than the most says that there are too many.
+        if alike.len() > MOST_HINTS {
+            return 0;
+        }
+        alike.push(Arc::clone(id));
+        hashes.insert(hash53, alike);
+        size_of::<u64>() + size_of::<Ids>()
+    }
+
+    /// The ids of customers here, deleted ones too, whose [`id_hash53`] is `hash53`; of more than [`MOST_HINTS`] not all.
+    /// Beside [`Overlay::pin`], so that lookups of numbers do not pay for it.
+    pub fn alike(&self, hash53: u64) -> Ids {
+        self.hashes.pin().get(&hash53).cloned().unwrap_or_default()
     }
 
     /// Remembers the number `key` by its last digits, as a hint that only grows; gives the bytes that this takes.
@@ -216,7 +248,7 @@ impl Overlay {
 
 /// An overlay, pinned for reading.
 pub struct Pinned<'o> {
-    customers: MapRef<'o, Box<str>, Chain>,
+    customers: MapRef<'o, Arc<str>, Chain>,
     numbers: MapRef<'o, u64, Arc<[Arc<str>]>>,
 }
 

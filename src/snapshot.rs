@@ -234,7 +234,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
     /// Who claims the number `key`.
     #[inline]
     pub fn claimants(&self, key: u64) -> Claimants<'_> {
-        let table = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.numbers);
+        let table = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.keys());
         let mut damaged = false;
         for reference in table.candidates(number_hash(key, self.header.seed)) {
             if self.is_claimants_entry(reference) {
@@ -262,7 +262,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
     /// Whether `record`, read from this snapshot, is the only claimant of `key` in it; reads no other record.
     #[inline]
     pub fn is_sole_claimant(&self, record: &Record<'_>, key: u64) -> bool {
-        let table = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.numbers);
+        let table = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.keys());
         let start = self.data.as_ref().as_ptr().addr();
         let offset = (record.bytes().as_ptr().addr().wrapping_sub(start)) as u64;
         table

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
+#[path = "operations/dialects.rs"]
+mod dialects;
 #[path = "operations/manager.rs"]
 mod manager;
 #[path = "operations/metrics.rs"]

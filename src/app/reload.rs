@@ -16,7 +16,7 @@ use crate::metrics::{Metrics, MetricsError};
 use crate::telemetry::Log;
 
 /// Said where numbers will be read otherwise than those that are stored were.
-const STORED: &str = "numbers stored before were read under the old rules: build or replay again to store them by the new ones";
+const STORED: &str = "what was stored before was read under the old rules: build or replay again to store them by the new ones";
 
 /// What became of a changed configuration that holds no fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -202,8 +202,12 @@ impl Site {
         self.tenant
             .freshness
             .set_stale_after(config.answers.stale_after_s);
-        self.intake
-            .replace(numbers.site.clone(), numbers.feeds.clone(), limits(config));
+        self.intake.replace(
+            numbers.site.clone(),
+            numbers.feeds.clone(),
+            limits(config),
+            &config.customer.id_attributes,
+        );
         self.installer.set(bounds(config));
     }
 }

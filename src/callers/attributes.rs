@@ -1,22 +1,12 @@
 //! A record's attributes under the present schema, whichever schema it was written under.
 
-use std::collections::BTreeMap;
-
 use bytes::BytesMut;
-use serde_json::value::RawValue;
 
 use super::json;
+use crate::customer::attributes::by_key;
+pub(super) use crate::customer::attributes::value;
 use crate::customer::record::Field;
 use crate::customer::{Record, Schema};
-
-/// The JSON value of the attribute `key`; `None` where the customer has none, or `schema` has no such attribute.
-pub(super) fn value<'r>(record: &Record<'r>, schema: &Schema, key: &str) -> Option<&'r [u8]> {
-    let position = schema.position(key)?;
-    if record.schema_version() == schema.version {
-        return record.attribute(position);
-    }
-    by_key(record).get(key).map(|value| value.get().as_bytes())
-}
 
 /// Writes the customer: its bytes as they are, save for attributes of an older schema, which are put into the order of
 /// the present one; those that it does not know are left out.
@@ -54,12 +44,4 @@ pub(super) fn write(record: &Record<'_>, schema: &Schema, out: &mut BytesMut) {
         }
     }
     out.extend_from_slice(b"}");
-}
-
-/// A record does not hold the schema that it was written under, but its JSON has the keys.
-fn by_key<'r>(record: &Record<'r>) -> BTreeMap<&'r str, &'r RawValue> {
-    record
-        .field(Field::Attributes)
-        .and_then(|json| serde_json::from_slice(json).ok())
-        .unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use super::json;
 use crate::customer::record::Field;
 use crate::customer::{Record, Schema};
 use crate::index::View;
+use crate::number::Key;
 use crate::overlay::Superseded;
 
 /// Writes the selected parts of `record`'s customer; a part that it does not have is null.
@@ -76,12 +77,13 @@ pub(super) fn write_not_owned(
     out.extend_from_slice(b"[");
     let mut separator: &[u8] = b"";
     for claim in record.claims() {
-        if found == Some(claim.key) || view.owns(record, claim.key)? {
+        let key = Key::from_raw(claim.key);
+        if !key.is_number() || found == Some(claim.key) || view.owns(record, claim.key)? {
             continue;
         }
         out.extend_from_slice(separator);
         separator = b",";
-        json::displayed(out, crate::number::Key::from_raw(claim.key));
+        json::displayed(out, key);
     }
     out.extend_from_slice(b"]");
     Ok(())

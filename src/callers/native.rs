@@ -1,4 +1,4 @@
-//! Ringside's own dialect: `/v1/lookup` and `/v1/customers/{id}`.
+//! Ringside's own dialect: `/v1/lookup`, `/v1/customers/{id}`, and `/openapi.json`, which describes them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use super::fields::{Customer, Fields};
 use super::json;
 use super::lookup::{Request, Source};
 use super::meters::Outcome;
+use super::openapi;
 use super::parameters::{Parameters, Written};
 use super::posted;
 use super::refusal::{RETRY_AFTER_S, Refusal};
@@ -51,6 +52,8 @@ enum Place<'a> {
     Lookup(Option<&'a str>),
     /// The customer with this id.
     Customer(&'a str),
+    /// The description of the dialect.
+    Description,
 }
 
 /// How an answer is written.
@@ -99,7 +102,7 @@ impl Format {
 
 impl Native {
     /// The paths that it answers, for people.
-    pub const PATHS: &'static str = "/v1/lookup?ani=, /v1/lookup/{ani}, /v1/customers/{id}, POST /v1/changes";
+    pub const PATHS: &'static str = "/v1/lookup?ani=, /v1/lookup/{ani}, /v1/customers/{id}, POST /v1/changes, /openapi.json";
 
     /// The dialect over `source`; one request asks for `batch_max` numbers at the most.
     pub fn new(source: Source, batch_max: usize) -> Native {
@@ -162,6 +165,7 @@ impl Native {
         let begun = match place(call)? {
             Place::Lookup(in_path) => self.lookup(call, in_path, out),
             Place::Customer(id) => self.customer(call, id, out).map(Begun::Done),
+            Place::Description => describe(call, out).map(Begun::Done),
         };
         Some(begun.unwrap_or_else(|refusal| Begun::Done(refused(&refusal, out))))
     }
@@ -346,10 +350,19 @@ impl Native {
 fn place<'a>(call: &Call<'a>) -> Option<Place<'a>> {
     match call.trimmed_path() {
         "/v1/lookup" | "/v1/lookup/" => Some(Place::Lookup(None)),
+        "/openapi.json" => Some(Place::Description),
         path => segment(path, "/v1/lookup/")
             .map(|ani| Place::Lookup(Some(ani)))
             .or_else(|| segment(path, "/v1/customers/").map(Place::Customer)),
     }
+}
+
+fn describe(call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refusal> {
+    if !call.is_get() {
+        return Err(Refusal::Method { allow: GET });
+    }
+    openapi::write(out);
+    Ok(Reply::json(200))
 }
 
 fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {

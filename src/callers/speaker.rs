@@ -91,14 +91,22 @@ impl Speakers {
         let voice = match speaker(dialect, speaking)? {
             None if dialect == Dialect::Native => Voice::Native(Native::new(source, speaking.batch_max)),
             None => return Ok(()),
-            Some(speaker) => Voice::Other(Arc::new(Other {
-                dialect,
-                speaker,
-                refused: source.meters.refused().clone(),
-                label: speaking.label(dialect).into(),
-                source,
-                lines: Lines::default(),
-            })),
+            Some(speaker) => {
+                let label: Box<str> = speaking.label(dialect).into();
+                let refused = source.meters.refused().clone();
+                // A series that begins with its first count has no increase.
+                for code in ["unsupported", "syntax", "off"] {
+                    refused.with_label_values(&[&*label, code]);
+                }
+                Voice::Other(Arc::new(Other {
+                    dialect,
+                    speaker,
+                    refused,
+                    label,
+                    source,
+                    lines: Lines::default(),
+                }))
+            }
         };
         self.0[dialect as usize] = Some(Spoken {
             voice,

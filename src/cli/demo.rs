@@ -121,7 +121,7 @@ fn import(
     };
     let input = Input::open(customers, Format::Ndjson).map_err(failed)?;
     let held = Folder::hold(Folder::of_tenant(&config.data.dir).dir())?;
-    let intake = Intake::new(numbering, limits);
+    let intake = Intake::new(numbering, limits).finding_by(&config.customer.id_attributes);
     import::build_and_publish(
         input,
         &mapping,

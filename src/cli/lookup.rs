@@ -99,7 +99,13 @@ fn claimed(answer: &Answer, snapshot: Option<&MappedSnapshot>, numbering: &Numbe
         .zip(snapshot)
         .and_then(|(customer, snapshot)| snapshot.customer(&customer.id));
     match record {
-        Some(record) => Claimed::All(record.claims().map(|claim| Key::from_raw(claim.key)).collect()),
+        Some(record) => Claimed::All(
+            record
+                .claims()
+                .map(|claim| Key::from_raw(claim.key))
+                .filter(|key| key.is_number())
+                .collect(),
+        ),
         None => {
             let told = answer.ani.iter().chain(&answer.not_owned);
             Claimed::Some(

@@ -7,7 +7,7 @@ use super::tree::{Content, Node};
 pub enum Uptake {
     /// Takes it up with the next request, line or change.
     Live,
-    /// Takes it up for numbers that are read from now on; those stored before were read under the old rules.
+    /// Takes it up for numbers and ids that are read from now on; those stored before were read under the old rules.
     Numbers,
     /// Goes on with the old value until it is restarted.
     Restart,
@@ -32,6 +32,7 @@ const UPTAKE: [(&str, Uptake); 88] = [
     ("answers.require_attestation", Uptake::Live),
     ("answers.stale_after_s", Uptake::Live),
     ("customer.cases", Uptake::Live),
+    ("customer.id_attributes", Uptake::Numbers),
     ("customer.interactions", Uptake::Live),
     ("customer.parked_max", Uptake::Live),
     ("data.dir", Uptake::Restart),

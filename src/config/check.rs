@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use super::{Config, Tls};
 use crate::callers::{self, Dialect, Treatment};
+use crate::customer::identity::MOST_ID_ATTRIBUTES;
+use crate::customer::{AttributeDef, AttributeType, Schema};
 use crate::feed::{self, Kind};
 use crate::number::{Numbering, SuffixDigits};
 use crate::telemetry;
@@ -78,6 +80,7 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     http(config)?;
     within("customer.cases", config.customer.cases, 0..=1000)?;
     within("customer.interactions", config.customer.interactions, 0..=1000)?;
+    id_attributes(&config.customer.id_attributes)?;
     if config.log.check().is_err() {
         return Err(Unfit::new(
             "log.level",
@@ -115,6 +118,18 @@ fn dialects(config: &Config) -> Result<(), Unfit> {
                 format!("{:?}", said.customer_id),
             ));
         }
+        let ids = &config.customer.id_attributes;
+        if let Some(key) = said.customer_id.strip_prefix("attributes.")
+            && !ids.iter().any(|known| known == key)
+        {
+            let expected =
+                "an attribute by which customers are found: name it in customer.id_attributes as well";
+            return Err(Unfit::new(
+                path("customer_id"),
+                expected,
+                format!("{:?}", said.customer_id),
+            ));
+        }
         callers::check_speaking(dialect, &said.speaking(config.http.batch_max))
             .map_err(|error| Unfit::new(path(&error.key), error.expected, error.found))?;
     }
@@ -132,6 +147,31 @@ fn suffixes(config: &Config) -> Result<(), Unfit> {
         format!("0, or {least} to {most}"),
         phones.suffix_digits.to_string(),
     ))
+}
+
+/// Keys that a schema can have.
+fn id_attributes(keys: &[String]) -> Result<(), Unfit> {
+    let path = "customer.id_attributes";
+    if keys.len() > MOST_ID_ATTRIBUTES {
+        let expected = format!("at most {MOST_ID_ATTRIBUTES} attributes");
+        return Err(Unfit::new(path, expected, keys.len().to_string()));
+    }
+    let attribute = |key: &String| AttributeDef {
+        key: key.clone(),
+        label: String::new(),
+        kind: AttributeType::Text,
+        required: false,
+        sensitive: false,
+        help: String::new(),
+    };
+    for (nth, key) in keys.iter().enumerate() {
+        let so_far = keys.iter().take(nth + 1).map(attribute).collect();
+        if let Err(error) = Schema::new(1, so_far) {
+            let expected = format!("keys of attributes, each once ({error})");
+            return Err(Unfit::new(format!("{path}[{nth}]"), expected, format!("{key:?}")));
+        }
+    }
+    Ok(())
 }
 
 fn http(config: &Config) -> Result<(), Unfit> {

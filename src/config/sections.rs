@@ -186,7 +186,7 @@ pub struct Metrics {
 }
 
 /// What is kept of each customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Customer {
     /// The most cases, 0–1000.
@@ -195,6 +195,8 @@ pub struct Customer {
     pub interactions: usize,
     /// The most cases and interactions, of all feeds, that wait for customers that are not known yet, 0–10 000 000.
     pub parked_max: usize,
+    /// Keys of attributes that hold a customer's ids in other systems, 0–4: it is found by their values.
+    pub id_attributes: Vec<String>,
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {

@@ -51,6 +51,7 @@ fn the_defaults_load_and_say_what_they_say() {
     );
     assert_eq!((config.http.workers, config.http.batch_max), (0, 1000));
     assert_eq!((config.customer.cases, config.customer.interactions), (10, 20));
+    assert!(config.customer.id_attributes.is_empty());
     assert_eq!(config.log.format, telemetry::Format::Human);
     assert!(config.treatment.is_empty());
 }

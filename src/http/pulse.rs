@@ -205,6 +205,18 @@ mod tests {
         assert!(impatient.begin_batch().is_some(), "one is always taken");
     }
 
+    #[test]
+    fn who_has_less_time_is_late_earlier_and_nobody_later() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let pulse = Pulse::new(Duration::from_secs(600));
+            while !pulse.is_late(Some(Duration::ZERO)) {}
+            assert!(!pulse.is_late(None));
+            let strict = Pulse::new(Duration::ZERO);
+            while !strict.is_late(Some(Duration::from_secs(600))) {}
+        });
+    }
+
     /// The claim of the module: when the probe goes on, all that was ready when it noted the time has had its turn.
     #[test]
     fn the_probe_goes_on_after_everything_that_was_ready() {

@@ -1,6 +1,8 @@
 //! The index beside a plain model: maps, and claims settled one by one from the greatest down.
 
 mod bounds;
+mod by_attribute;
+mod by_hash;
 mod replace;
 mod seq;
 mod suffix;

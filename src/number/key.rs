@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 const KIND_SHIFT: u32 = 60;
 const PAYLOAD: u64 = (1 << KIND_SHIFT) - 1;
 const EXTENSION: u64 = 1;
 const SIP: u64 = 2;
+const ATTRIBUTE: u64 = 3;
 
 /// E.164 allows fifteen digits, calling code included.
 const E164_END: u64 = 1_000_000_000_000_000;
@@ -18,7 +19,8 @@ const EXTENSION_MAX_DIGITS: usize = 17;
 ///
 /// An E.164 number is its own integer (`+14155552671` is `14155552671`). An extension is 10^length + value, so that
 /// `0012` and `12` differ. A SIP user is a hash; who finds one must compare the user's text, see
-/// [`Reading::sip_user`](super::Reading::sip_user).
+/// [`Reading::sip_user`](super::Reading::sip_user). So is the value of an attribute by which customers are found, and that is
+/// no number at all; it is a key because it is stored and found as numbers are.
 ///
 /// `Debug` shows the last two digits only, because it ends up in logs; `Display` shows the whole number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +35,8 @@ pub enum Kind {
     Extension,
     /// The hash of a SIP user.
     Sip,
+    /// The hash of an attribute's value.
+    Attribute,
     /// A mark that tables use; never a number, never inserted.
     Sentinel,
 }
@@ -69,12 +73,24 @@ impl Key {
         Key(SIP << KIND_SHIFT | xxh3_64(user.as_bytes()) & PAYLOAD)
     }
 
+    /// The key of `value`, as text, of the attribute `name`: an id that another system has for a customer.
+    pub fn attribute(name: &str, value: &str) -> Key {
+        let hash = xxh3_64_with_seed(value.as_bytes(), xxh3_64(name.as_bytes()));
+        Key(ATTRIBUTE << KIND_SHIFT | hash & PAYLOAD)
+    }
+
+    /// Whether it is something that can call, and be called.
+    pub const fn is_number(self) -> bool {
+        matches!(self.kind(), Kind::E164 | Kind::Extension | Kind::Sip)
+    }
+
     /// What the key stands for. Kinds that this version does not know count as sentinels.
     pub const fn kind(self) -> Kind {
         match self.0 >> KIND_SHIFT {
             0 => Kind::E164,
             EXTENSION => Kind::Extension,
             SIP => Kind::Sip,
+            ATTRIBUTE => Kind::Attribute,
             _ => Kind::Sentinel,
         }
     }
@@ -89,7 +105,7 @@ impl Key {
         Key(raw)
     }
 
-    /// The text that `Display` writes: `+14155552671`, an extension's digits, or `sip:#` and a hash.
+    /// The text that `Display` writes: `+14155552671`, an extension's digits, or `sip:#` or `attribute:#` and a hash.
     pub fn to_e164_string(self) -> String {
         self.to_string()
     }
@@ -114,6 +130,7 @@ impl fmt::Display for Key {
                 write!(f, "{value:0width$}", width = length as usize)
             }
             Kind::Sip => write!(f, "sip:#{payload:015x}"),
+            Kind::Attribute => write!(f, "attribute:#{payload:015x}"),
             Kind::Sentinel => write!(f, "#{:016x}", self.0),
         }
     }
@@ -177,6 +194,14 @@ mod tests {
         #[test]
         fn any_integer_prints(raw in any::<u64>()) {
             prop_assert!(!Key(raw).to_string().is_empty() || Key(raw).kind() == Kind::Extension);
+        }
+
+        #[test]
+        fn values_of_attributes_are_no_numbers(name in ".*", value in ".*") {
+            let key = Key::attribute(&name, &value);
+            prop_assert_eq!(key.kind(), Kind::Attribute);
+            prop_assert!(!key.is_number() && Key::sip(&value).is_number());
+            prop_assert_ne!(key, Key::attribute(&format!("{name}x"), &value));
         }
 
         #[test]

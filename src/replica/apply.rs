@@ -17,6 +17,7 @@ use crate::customer::schema::SchemaError;
 use crate::customer::{Customer, Record, Refusal, Schema};
 use crate::index::Found;
 use crate::intake::{Intake, Recorded};
+use crate::number::Key;
 
 /// What became of a change.
 #[derive(Debug)]
@@ -283,7 +284,7 @@ impl Replica {
         before: &[Claim],
     ) -> Result<Recorded, Refused> {
         let seq = self.writer.seq() + 1;
-        let since = |key: crate::number::Key| {
+        let since = |key: Key| {
             before
                 .iter()
                 .find(|claim| claim.key == key.raw())
@@ -307,9 +308,14 @@ impl Replica {
     /// Whether `customer` loses a number by having `claims` instead of those of `before`, or takes one that another has.
     fn moves(&self, customer: &Customer, claims: &[Claim], before: &[Claim]) -> bool {
         let has = |claims: &[Claim], key| claims.iter().any(|claim| claim.key == key);
-        before.iter().any(|claim| !has(claims, claim.key))
+        let is_number = |claim: &&Claim| Key::from_raw(claim.key).is_number();
+        before
+            .iter()
+            .filter(is_number)
+            .any(|claim| !has(claims, claim.key))
             || claims
                 .iter()
+                .filter(is_number)
                 .filter(|claim| !has(before, claim.key))
                 .any(|claim| {
                     !claim.shared

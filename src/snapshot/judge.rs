@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::claimants::{Claimants, Order};
 use super::{Snapshot, SnapshotError};
 use crate::customer::{Record, Schema};
+use crate::number::Key;
 
 /// Records between two reports, behind each of which a core is given up for a moment: callers are answered meanwhile.
 const STEP: u64 = 1024;
@@ -117,7 +118,10 @@ pub fn compare<D: AsRef<[u8]>, E: AsRef<[u8]>>(
         let record = record?;
         let stays = other.customer(record.id()).is_some();
         found.vanished += u64::from(!stays);
-        for claim in record.claims() {
+        let numbers = record
+            .claims()
+            .filter(|claim| Key::from_raw(claim.key).is_number());
+        for claim in numbers {
             let owned = owner(present, claim.key, order).is_some_and(|owner| owner.id() == record.id());
             if owned {
                 found.moved += u64::from(match owner(other, claim.key, order) {

@@ -9,15 +9,15 @@
 //!    32  u64      seq: the newest change that the file holds
 //!    40  i64      created at, milliseconds since 1970
 //!    48  u64      customers
-//!    56  u64      numbers (distinct keys)
-//!    64  u64      claims
+//!    56  u64      entries of the number table (distinct keys)
+//!    64  u64      claims, those on values of attributes included
 //!    72  u64      contested numbers (more than one claimant)
 //!    80  u64      seed of the number table's hash
 //!    88  u64      line of the change log that goes on over the file; 0 for none yet
 //!    96  u64      follows: the newest change of that log that the file holds or takes the place of
 //!   104  u64      last digits that the suffix table goes by, 7–15; 0: there is none
 //!   112  u64      entries of the suffix table (distinct suffixes)
-//!   120  …        zero
+//!   120  u64      entries of the number table that are values of attributes
 //!   128  section directory, 40 bytes an entry:
 //!          0  u32  kind      4  u16  version      6  u16  1 = required, 0 = optional
 //!          8  u64  offset   16  u64  length      24  u64  xxh3-64      32  u64  zero
@@ -31,7 +31,7 @@
 //! | kind | section | content |
 //! | --- | --- | --- |
 //! | 1 | records | records, each at a multiple of 8; references are file offset ÷ 8 |
-//! | 2 | numbers | table of number keys; a slot leads to a record or, where contested, to a claimants entry |
+//! | 2 | numbers | table of keys, of numbers and of values of attributes; a slot leads to a record or, where contested, to a claimants entry |
 //! | 3 | claimants | entries, each at a multiple of 8: `u64` xxh3 of the rest, `u64` key, `u32` count, `u32` 1 = shared, count × `u64` references newest claim first, count × `u64` references newest customer first |
 //! | 4 | ids | table of customer ids |
 //! | 5 | schema | JSON |
@@ -42,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::SnapshotError;
+pub use crate::customer::id_hash53;
 
 pub(crate) const MAGIC: [u8; 8] = *b"RINGSIDE";
 /// The format's version.
@@ -158,7 +159,9 @@ pub struct Header {
     pub customers: u64,
     /// Distinct numbers.
     pub numbers: u64,
-    /// Claims: a number that two customers list counts twice.
+    /// Distinct values of attributes by which customers are found, which the number table has too.
+    pub attributes: u64,
+    /// Claims on either: a number that two customers list counts twice.
     pub claims: u64,
     /// Numbers with more than one claimant.
     pub contested: u64,
@@ -175,6 +178,11 @@ pub struct Header {
 }
 
 impl Header {
+    /// Distinct keys in the number table.
+    pub fn keys(&self) -> u64 {
+        self.numbers.saturating_add(self.attributes)
+    }
+
     /// The section of `kind`.
     pub fn section(&self, kind: SectionKind) -> Section {
         self.sections[kind as usize - 1]
@@ -209,7 +217,7 @@ impl Header {
             self.seq,
             u64::from_le_bytes(self.created_at_ms.to_le_bytes()),
             self.customers,
-            self.numbers,
+            self.keys(),
             self.claims,
             self.contested,
             self.seed,
@@ -217,6 +225,7 @@ impl Header {
             self.log.follows,
             self.suffix_digits,
             self.suffixes,
+            self.attributes,
         ];
         for (word, at) in words.iter().zip((16..).step_by(8)) {
             page[at..at + 8].copy_from_slice(&word.to_le_bytes());
@@ -269,13 +278,16 @@ impl Header {
                 found,
             });
         }
+        let keys = u64_at(page, 56);
+        let attributes = u64_at(page, 120).min(keys);
         let mut header = Header {
             file_length: u64_at(page, 16),
             generation: u64_at(page, 24),
             seq: u64_at(page, 32),
             created_at_ms: i64::from_le_bytes(u64_at(page, 40).to_le_bytes()),
             customers: u64_at(page, 48),
-            numbers: u64_at(page, 56),
+            numbers: keys - attributes,
+            attributes,
             claims: u64_at(page, 64),
             contested: u64_at(page, 72),
             seed: u64_at(page, 80),
@@ -414,12 +426,6 @@ const fn inverse(odd: u64) -> u64 {
         step += 1;
     }
     inverse
-}
-
-/// The 53-bit hash of a customer's id: the id table's key, and what the reversible spellings for other systems
-/// (GUIDs, integers) spell.
-pub fn id_hash53(id: &str) -> u64 {
-    xxh3_64(id.as_bytes()) >> 11
 }
 
 /// Spreads a 53-bit hash over 64 bits, so that its low bits serve as fingerprint and its high bits choose a bucket.

@@ -101,7 +101,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
                 };
                 if !found {
                     return Err(SnapshotError::Inconsistent(format!(
-                        "customer {}: expected each of its numbers to lead to its record, found one that does not",
+                        "customer {}: expected each of its numbers and ids to lead to its record, found one that does not",
                         record.id()
                     )));
                 }
@@ -117,7 +117,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
             }
         }
         go_on(seen.customers)?;
-        let numbers = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.numbers);
+        let numbers = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.keys());
         let ids = Table::<ID_SLOT>::new(self.section(SectionKind::Ids), self.header.customers);
         let suffixes = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Suffixes), self.header.suffixes);
         for (what, expected, found) in [
@@ -130,7 +130,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
             ("claims", self.header.claims, seen.claims),
             (
                 "entries in the number table",
-                self.header.numbers,
+                self.header.keys(),
                 numbers.references().count() as u64,
             ),
             (

@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use self::contested::Crowds;
+use self::contested::{Crowds, Gathered};
 use super::layout::{
     HEADER_LEN, Header, LogPlace, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash, id_hash53, number_hash,
 };
@@ -199,9 +199,13 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         let (customers, claims) = (self.ids.len(), self.numbers.len());
 
         self.begin(SectionKind::Claimants)?;
-        let (mut entries, contested) = Crowds::gather(&mut self)?;
+        let Gathered {
+            mut entries,
+            contested,
+            attributes,
+        } = Crowds::gather(&mut self)?;
         self.end(SectionKind::Claimants);
-        let numbers = entries.len();
+        let numbers = entries.len() - attributes;
         self.table::<NUMBER_SLOT>(SectionKind::Numbers, &mut entries)?;
         let suffixes = self
             .suffix_digits
@@ -225,6 +229,7 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
             created_at_ms: facts.created_at_ms,
             customers,
             numbers,
+            attributes,
             claims,
             contested,
             seed: self.seed,

@@ -217,7 +217,7 @@ fn the_command_says_what_was_taken_up_and_what_was_not() {
         );
     }
     assert!(
-        said.contains("numbers.area_code: numbers stored before"),
+        said.contains("numbers.area_code: what was stored before"),
         "{said}"
     );
     let said = run(&["reload", "--dir", site.data()]).ok();

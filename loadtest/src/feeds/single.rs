@@ -1,6 +1,7 @@
 //! Row 13: changes one at a time, from the commit until a lookup over HTTP answers with them.
 
-use std::io::Error;
+use std::fs::File;
+use std::io::{Error, Write};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, channel};
@@ -22,7 +23,7 @@ const TIMES: f64 = 1.25;
 const MORE_NS: f64 = 1e6;
 
 pub(super) fn measure(centre: &mut Centre, row: &'static str, options: &Options) -> Result<Row, Error> {
-    let (mut taken, mut medians) = (Vec::new(), Vec::new());
+    let (mut taken, mut medians, mut synced) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..options.pairs {
         let (ringside, bare) = if pair % 2 == 0 {
             let ringside = of_ringside(centre, options)?;
@@ -31,13 +32,17 @@ pub(super) fn measure(centre: &mut Centre, row: &'static str, options: &Options)
             let bare = of_bare(centre, options)?;
             (of_ringside(centre, options)?, bare)
         };
+        let disk = of_disk(centre, options)?;
         println!(
-            "  {:.2} ms beside {:.2} ms; medians {:.2} ms and {:.2} ms",
+            "  {:.2} ms beside {:.2} ms; medians {:.2} ms and {:.2} ms; the disk's fsync {:.2} ms, median {:.2} ms",
             ringside.1 / 1e6,
             bare.1 / 1e6,
             ringside.0 / 1e6,
-            bare.0 / 1e6
+            bare.0 / 1e6,
+            disk.1 / 1e6,
+            disk.0 / 1e6
         );
+        synced.push(disk);
         taken.push((ringside.1, bare.1));
         medians.push((ringside.0, bare.0));
     }
@@ -45,23 +50,27 @@ pub(super) fn measure(centre: &mut Centre, row: &'static str, options: &Options)
         .iter()
         .map(|(ringside, bare)| (*ringside, TIMES * bare + MORE_NS))
         .collect();
-    let (ratio, p99, p50) = (
+    let (ratio, p99, p50, disk) = (
         pairs::of_pairs(&of_target),
         pairs::of_pairs(&taken),
         pairs::of_pairs(&medians),
+        pairs::of_pairs(&synced),
     );
     let name = "p99 from commit to a lookup's answer, as a share of 1.25 times a bare receiver's + 1 ms";
     let scale = format!("{} changes, {}/s", options.singles, options.rate);
     let mut row = Row::of_ratio((row, name), scale, options.pairs, ratio, 1.0);
     row.detail = format!(
-        "p99 {:.2} ms beside {:.2} ms, {:.2} times ({:.2}–{:.2}); median {:.2} ms beside {:.2} ms",
+        "p99 {:.2} ms beside {:.2} ms, {:.2} times ({:.2}–{:.2}); median {:.2} ms beside {:.2} ms; \
+         a write and fsync alone {:.2} ms, median {:.2} ms",
         p99.nanos.0 / 1e6,
         p99.nanos.1 / 1e6,
         p99.median,
         p99.low,
         p99.high,
         p50.nanos.0 / 1e6,
-        p50.nanos.1 / 1e6
+        p50.nanos.1 / 1e6,
+        disk.nanos.1 / 1e6,
+        disk.nanos.0 / 1e6
     );
     Ok(row)
 }
@@ -119,23 +128,10 @@ fn write(
     rate: f64,
     mut committed: impl FnMut(u64),
 ) -> Result<Vec<(u64, Instant)>, Error> {
-    let mut random = changes.start;
-    let mut due = Instant::now() + Duration::from_millis(500);
+    let mut pace = Pace::new(changes.start, rate);
     let mut written = Vec::new();
     for nth in changes {
-        // SplitMix64.
-        random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let uniform = ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
-        due += Duration::from_secs_f64(-(1.0 - uniform).ln() / rate);
-        while let Some(wait) = due
-            .checked_duration_since(Instant::now())
-            .filter(|wait| !wait.is_zero())
-        {
-            std::thread::park_timeout(wait);
-        }
+        pace.wait();
         let sent = Instant::now();
         centre.source.put(nth)?;
         let at = if centre.source.is_posted() {
@@ -147,6 +143,56 @@ fn write(
         committed(nth);
     }
     Ok(written)
+}
+
+/// Median and p99 in nanoseconds of writing and syncing a few bytes beside the change log, a quarter as often as there are
+/// changes: what no durable change comes without.
+fn of_disk(centre: &Centre, options: &Options) -> Result<(f64, f64), Error> {
+    let mut file = File::create(centre.folder.path().join("synced"))?;
+    let mut pace = Pace::new(centre.next, options.rate);
+    let mut nanos = Vec::new();
+    for _ in 0..options.singles.div_ceil(4) {
+        pace.wait();
+        let begun = Instant::now();
+        file.write_all(&[7; 750])?;
+        file.sync_data()?;
+        nanos.push(begun.elapsed().as_nanos() as f64);
+    }
+    Ok(middle_and_end(nanos))
+}
+
+/// Moments of Poisson's.
+struct Pace {
+    random: u64,
+    rate: f64,
+    due: Instant,
+}
+
+impl Pace {
+    fn new(seed: u64, rate: f64) -> Pace {
+        Pace {
+            random: seed,
+            rate,
+            due: Instant::now() + Duration::from_millis(500),
+        }
+    }
+
+    fn wait(&mut self) {
+        // SplitMix64.
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let uniform = ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
+        self.due += Duration::from_secs_f64(-(1.0 - uniform).ln() / self.rate);
+        let left = || {
+            let left = self.due.checked_duration_since(Instant::now());
+            left.filter(|left| !left.is_zero())
+        };
+        while let Some(left) = left() {
+            std::thread::park_timeout(left);
+        }
+    }
 }
 
 /// Median and p99 in nanoseconds of the measured changes.
@@ -164,9 +210,14 @@ fn spread(
             .ok_or_else(|| Error::other(format!("the change {nth} did not arrive")))?;
         nanos.push(at.saturating_duration_since(*committed).as_nanos() as f64);
     }
-    nanos.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| nanos[((nanos.len() - 1) as f64 * share) as usize];
-    Ok((at(0.5), at(0.99)))
+    Ok(middle_and_end(nanos))
+}
+
+/// The median and the p99 of `values`, of which there is one at least.
+fn middle_and_end(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| values[((values.len() - 1) as f64 * share) as usize];
+    (at(0.5), at(0.99))
 }
 
 /// Somebody who looks up again and again.

@@ -59,7 +59,7 @@ pub(in crate::cli) fn run(arguments: &BuildArguments, out: &mut Output) -> Resul
     let input = Input::open(&arguments.input, arguments.format.into()).map_err(failed)?;
     let total = input.bytes;
     let way = Way::of(&arguments.out, &config)?;
-    let intake = Intake::new(numbering, limits);
+    let intake = Intake::new(numbering, limits).finding_by(&config.customer.id_attributes);
     let built = {
         let mut progress = if arguments.json {
             Progress::silent()

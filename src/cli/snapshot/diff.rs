@@ -69,7 +69,10 @@ fn diff(
             found.added += 1;
             writeln!(out, "added\t{}", harmless(after.id()))?;
         }
-        for claim in after.claims() {
+        let numbers = after
+            .claims()
+            .filter(|claim| Key::from_raw(claim.key).is_number());
+        for claim in numbers {
             // A contested number is told once, with its owner.
             let is_owner = owner(b, claim.key).is_some_and(|owner| owner.id() == after.id());
             let before = owner(a, claim.key).filter(|before| before.id() != after.id());

@@ -20,6 +20,8 @@ struct Inspected<'a> {
     bytes: u64,
     customers: u64,
     numbers: u64,
+    /// Ids that other systems have for customers, by which they are found.
+    other_ids: u64,
     claims: u64,
     contested: u64,
     sections: Vec<SectionSize>,
@@ -67,6 +69,7 @@ fn inspect(path: String, snapshot: &MappedSnapshot) -> Inspected<'_> {
         bytes: header.file_length,
         customers: header.customers,
         numbers: header.numbers,
+        other_ids: header.attributes,
         claims: header.claims,
         contested: header.contested,
         sections: sections.collect(),
@@ -80,7 +83,7 @@ fn print(inspected: &Inspected<'_>, header: &Header, out: &mut Output) -> Result
     let title = format!("Snapshot {}", inspected.generation);
     let path = format!(", {}", inspected.path);
     out.pieces(&[(Style::Bold, &title), (Style::Plain, &path)])?;
-    out.table(&[
+    let mut facts = vec![
         ("made", words::moment(inspected.created_at_ms)),
         ("seq", words::count(inspected.seq)),
         (
@@ -98,7 +101,11 @@ fn print(inspected: &Inspected<'_>, header: &Header, out: &mut Output) -> Result
             ),
         ),
         ("size", words::bytes(inspected.bytes)),
-    ])?;
+    ];
+    if inspected.other_ids > 0 {
+        facts.insert(5, ("other ids", words::count(inspected.other_ids)));
+    }
+    out.table(&facts)?;
     out.gap()?;
     out.line("Sections")?;
     out.line(format_args!(

@@ -193,6 +193,23 @@ fn values_that_do_not_fit_together_are_told() {
             "expected a whole number from 1 to 10000",
         ),
         ("http.batch_max = 0", "expected a whole number from 1 to 100000"),
+        (
+            "customer.id_attributes = [\"a\", \"b\", \"c\", \"d\", \"e\"]",
+            "expected at most 4 attributes, found 5",
+        ),
+        (
+            "customer.id_attributes = [\"crm_id\", \"CRM_ID\"]",
+            "`customer.id_attributes[1]`: expected keys of attributes, each once",
+        ),
+        (
+            "customer.id_attributes = [\"crm id\"]",
+            "`customer.id_attributes[0]`: expected keys of attributes",
+        ),
+        (
+            "dialect.dynamics.customer_id = \"attributes.crm_id\"\ncustomer.id_attributes = [\"other\"]",
+            "`dialect.dynamics.customer_id`: expected an attribute by which customers are found: name it in \
+             customer.id_attributes as well, found \"attributes.crm_id\"",
+        ),
         ("customer.cases = 1001", "expected a whole number from 0 to 1000"),
         (
             "customer.interactions = 1001",
@@ -207,4 +224,11 @@ fn values_that_do_not_fit_together_are_told() {
         let message = message.trim_start_matches("ringside.toml: ");
         assert!(found.contains(message), "{text}: {found}");
     }
+}
+
+#[test]
+fn a_dialect_may_take_ids_from_an_attribute_that_customers_are_found_by() {
+    let text = "dialect.dynamics.customer_id = \"attributes.crm_id\"\ncustomer.id_attributes = [\"crm_id\"]";
+    let config = super::load(text, &[]).unwrap();
+    assert_eq!(config.customer.id_attributes, ["crm_id"]);
 }

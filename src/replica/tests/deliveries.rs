@@ -165,7 +165,7 @@ fn samples_are_read_by_the_rules_of_their_feed() {
     };
     let site = intake().numbering();
     let feeds = BTreeMap::from([("main".to_owned(), site.with_source(&british).unwrap())]);
-    replica.intake.replace(site, feeds, Limits::default());
+    replica.intake.replace(site, feeds, Limits::default(), &[]);
     // Two numbers in Britain, and none in the region of the site.
     let customer = json!({"id": "a", "name": "A", "phones": ["020 7946 0958 / 020 7946 0959"]});
     for (position, op) in [(1, "upsert"), (2, "sample")] {
@@ -314,6 +314,43 @@ fn a_feed_that_moves_masses_is_held_too() {
     assert!(matches!(apply(&mut replica, stream, &moved(20)), Outcome::Held));
     let taken = upsert("thief", 401, "+14155552030");
     assert!(matches!(apply(&mut replica, stream, &taken), Outcome::Held));
+}
+
+/// Ids of other systems are no numbers: who renames all of them moves nobody, and an id that another has is not taken.
+#[test]
+fn ids_are_not_guarded() {
+    let (index, mut replica, stream) = guarded();
+    let numbering = replica.intake.numbering();
+    let ids = ["crm_id".to_owned()];
+    replica
+        .intake
+        .replace(numbering, BTreeMap::new(), Limits::default(), &ids);
+    let schema = json!({"op": "schema", "position": 150, "schema": [{"key": "crm_id", "type": "text"}]});
+    assert!(matches!(
+        apply(&mut replica, stream, &schema),
+        Outcome::Applied(_)
+    ));
+    let with_id = |nth: u64, position: u64, id: &str| {
+        let number = format!("+1415555{:04}", 2000 + nth);
+        json!({"op": "upsert", "position": position,
+               "customer": {"id": format!("c{nth}"), "name": "N", "phones": [number], "attributes": {"crm_id": id}}})
+    };
+    for nth in 0..30 {
+        for (position, id) in [(200, "first"), (300, "second")] {
+            let outcome = apply(
+                &mut replica,
+                stream,
+                &with_id(nth, position + nth, &format!("{id}-{nth}")),
+            );
+            assert!(matches!(outcome, Outcome::Applied(_)), "{nth}: {outcome:?}");
+        }
+    }
+    for nth in 0..30 {
+        let outcome = apply(&mut replica, stream, &with_id(nth, 400 + nth, "the same"));
+        assert!(matches!(outcome, Outcome::Applied(_)), "{nth}: {outcome:?}");
+    }
+    let found = |id: &str| index.read(|view| Ok(view.by_attribute("crm_id", id)?.is_somebody()));
+    assert!(found("the same") && !found("first-3") && !found("second-3"));
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 use std::io::{self, Read, Seek, Write};
 
 use super::{SnapshotWriter, opened};
+use crate::number::Key;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::claimants::Many;
-use crate::snapshot::layout::{UNIT, number_hash};
+use crate::snapshot::layout::{UNIT, number_hash, number_of_hash};
 use crate::snapshot::sort::{Item, Room, Sorter, read_u64};
 use crate::snapshot::table::Entry;
 
@@ -74,25 +75,36 @@ struct Crowd {
     newest_customer: Sorter<Claimant>,
 }
 
+/// What claims come to.
+pub(super) struct Gathered {
+    /// One for each number, which leads to its one claimant or to its entry of the claimants section.
+    pub(super) entries: Sorter<Entry>,
+    /// Numbers with several claimants.
+    pub(super) contested: u64,
+    /// Entries that are values of attributes, and no numbers.
+    pub(super) attributes: u64,
+}
+
 /// Goes through the claims in the order of their numbers' hashes.
 pub(super) struct Crowds<'a, W> {
     writer: &'a mut SnapshotWriter<W>,
     /// One entry a number.
     numbers: Sorter<Entry>,
     contested: u64,
+    attributes: u64,
     gathered: Vec<u8>,
     room: Option<Room>,
 }
 
 impl<W: Read + Write + Seek> Crowds<'_, W> {
-    /// Writes the claimants section of `writer`; gives one entry a number, which leads to its one claimant or to its
-    /// entry of that section, and how many of the latter there are.
-    pub(super) fn gather(writer: &mut SnapshotWriter<W>) -> Result<(Sorter<Entry>, u64), SnapshotError> {
+    /// Writes the claimants section of `writer`.
+    pub(super) fn gather(writer: &mut SnapshotWriter<W>) -> Result<Gathered, SnapshotError> {
         let mut claims = std::mem::replace(&mut writer.numbers, Sorter::new(None));
         let mut crowds = Crowds {
             numbers: Sorter::new(writer.room.as_ref()),
             room: writer.room.as_ref().map(|room| room.part(ROOM_PART)),
             contested: 0,
+            attributes: 0,
             gathered: Vec::new(),
             writer,
         };
@@ -115,7 +127,11 @@ impl<W: Read + Write + Seek> Crowds<'_, W> {
         }
         crowds.end(first, crowd)?;
         crowds.flush()?;
-        Ok((crowds.numbers, crowds.contested))
+        Ok(Gathered {
+            entries: crowds.numbers,
+            contested: crowds.contested,
+            attributes: crowds.attributes,
+        })
     }
 
     fn of(&mut self, first: Entry) -> Result<Crowd, SnapshotError> {
@@ -154,9 +170,11 @@ impl<W: Read + Write + Seek> Crowds<'_, W> {
     /// Ends the number of `first`, which is contested where there is a crowd.
     fn end(&mut self, first: Option<Entry>, crowd: Option<Crowd>) -> Result<(), SnapshotError> {
         let Some(mut entry) = first else { return Ok(()) };
+        let is_number = Key::from_raw(number_of_hash(entry.hash, self.writer.seed)).is_number();
+        self.attributes += u64::from(!is_number);
         if let Some(crowd) = crowd {
             entry.reference = (self.writer.at + self.gathered.len() as u64) / UNIT;
-            self.contested += 1;
+            self.contested += u64::from(is_number);
             self.write(crowd)?;
         }
         Ok(self.numbers.push(entry)?)

@@ -12,6 +12,7 @@ pub mod mongod;
 pub mod nats;
 pub mod postgres;
 pub mod ringside;
+pub mod sip;
 pub mod wait;
 pub mod wire;
 

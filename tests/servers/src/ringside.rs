@@ -47,9 +47,14 @@ impl Ringside {
 
     /// As [`Ringside::start`], with these variables in its environment.
     pub fn start_with(folder: &Path, config: &str, environment: &[(&str, String)]) -> Ringside {
+        Ringside::start_on(folder, 0, config, environment)
+    }
+
+    /// As [`Ringside::start_with`], where callers know its port already.
+    pub fn start_on(folder: &Path, port: u16, config: &str, environment: &[(&str, String)]) -> Ringside {
         let file = folder.join("ringside.toml");
         let text = format!(
-            "[listener.main]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n[data]\ndir = {:?}\n{config}",
+            "[listener.main]\naddress = \"127.0.0.1:{port}\"\n[admin]\naddress = \"127.0.0.1:0\"\n[data]\ndir = {:?}\n{config}",
             folder.join("data")
         );
         fs::write(&file, text).unwrap();
