@@ -222,6 +222,23 @@ impl Source {
         Judged { decision, disclosure }
     }
 
+    /// What treatment rules decide of `record`'s customer, who is asked for by id.
+    pub(super) fn decide_for(
+        &self,
+        view: &View<'_>,
+        record: &Record<'_>,
+        request: &Request<'_>,
+    ) -> Option<&Decision> {
+        self.treatment.decide(&Caller {
+            record: Some(record),
+            schema: view.schema(),
+            found: true,
+            dialled: self.treatment.dialled(&self.numbering, request.dnis),
+            verstat: request.verstat.filter(|text| !text.is_empty()),
+            attested: Verstat::of(request.verstat),
+        })
+    }
+
     /// Hands `write` the answer to a `request` that there is no time for: a miss that says so, without a lookup. Counts
     /// it. `write` is called as [`look_up`](Source::look_up) calls it.
     pub(super) fn overloaded(
@@ -327,7 +344,7 @@ impl<'v> From<Found<'v>> for Who<'v> {
 }
 
 impl Who<'_> {
-    fn outcome(&self, reading: &number::Reading<'_>) -> Outcome {
+    pub(super) fn outcome(&self, reading: &number::Reading<'_>) -> Outcome {
         match (self, reading.reason()) {
             (Who::One(_), _) => Outcome::Hit,
             (Who::Several(_), _) => Outcome::Ambiguous,

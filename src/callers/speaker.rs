@@ -10,9 +10,11 @@ use prometheus::IntCounterVec;
 use super::call::{Call, Reply};
 use super::cid::Cid;
 use super::dialect::Dialect;
+use super::dynamics::Dynamics;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
+use super::salesforce::Salesforce;
 use super::settings::{Speaking, Unspeakable};
 use super::tap::Tap;
 use crate::telemetry::Lines;
@@ -136,6 +138,8 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
     Ok(Some(match dialect {
         Dialect::Native => return Ok(None),
         Dialect::Cid => Box::new(Cid::new(speaking)?),
+        Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
+        Dialect::Salesforce => Box::new(Salesforce::new(speaking)?),
         _ => return Ok(None),
     }))
 }
