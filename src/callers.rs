@@ -51,5 +51,5 @@ pub use routes::{Need, Route};
 pub use settings::{Answers, Attestation, Flag, Speaking, TreatmentRule, Unspeakable, Verstat};
 pub use sources::Sources;
 pub use speaker::{Speakers, Spoken, check as check_speaking};
-pub use tap::{Tap, Tapped, is_our_id, names_our_id};
+pub use tap::{Tap, Tapped, is_our_id};
 pub use treatment::{Treatment, TreatmentError};

@@ -10,6 +10,8 @@ mod support;
 #[path = "support/wire.rs"]
 mod wire;
 
+#[path = "shadow/calls.rs"]
+mod calls;
 #[path = "shadow/comparing.rs"]
 mod comparing;
 #[path = "shadow/failing.rs"]

@@ -162,12 +162,20 @@ impl Source {
         self.meters.count_disabled();
     }
 
-    fn tapped(&self, request: &Request<'_>, heard: &Heard<'_>, outcome: Outcome, is_named: bool) -> Tapped {
+    /// What a tap is told of a lookup.
+    pub(super) fn tapped(
+        &self,
+        request: &Request<'_>,
+        heard: &Heard<'_>,
+        outcome: Outcome,
+        is_named: bool,
+    ) -> Tapped {
         let dialled = request
             .dnis
             .and_then(|dnis| self.numbering.read(dnis, None).key());
         Tapped {
             is_lookup: true,
+            gave: None,
             number: heard.reading.key(),
             dialled,
             ani: Some(Redacted::new(request.ani.to_owned())),

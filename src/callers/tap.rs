@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::call::Call;
 use super::compare::Standing;
+use super::crm::IdForm;
 use super::dialect::Dialect;
 use crate::number::Key;
 use crate::telemetry::Redacted;
@@ -17,6 +17,8 @@ pub struct Tap(Mutex<Tapped>);
 pub struct Tapped {
     /// Whether it was a lookup by a number at all.
     pub is_lookup: bool,
+    /// Where an id was asked for: whether Ringside has given it out.
+    pub gave: Option<bool>,
     /// The number, as read; `None` also where it was withheld or could not be read.
     pub number: Option<Key>,
     /// The dialled number, where one was sent.
@@ -30,10 +32,10 @@ pub struct Tapped {
 }
 
 impl Tap {
-    /// Notes `tapped`, unless a lookup was noted before.
+    /// Notes `tapped`, unless something was noted before.
     pub(super) fn note(&self, tapped: Tapped) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.is_lookup {
+        if !known.is_lookup && known.gave.is_none() {
             *known = tapped;
         }
     }
@@ -44,14 +46,14 @@ impl Tap {
     }
 }
 
-/// Whether `call` names an id that Ringside spells itself in `dialect`: nobody else could have given it.
-pub fn names_our_id(dialect: Dialect, call: &Call<'_>) -> bool {
-    let _ = (dialect, call);
-    false
-}
-
-/// Whether `id` is one that Ringside spells itself in `dialect`.
+/// Whether `id` is one that Ringside spells itself in `dialect`, or could be.
 pub fn is_our_id(dialect: Dialect, id: &str) -> bool {
-    let _ = (dialect, id);
-    false
+    let form = match dialect {
+        Dialect::Dynamics => IdForm::Guid,
+        Dialect::Salesforce => IdForm::Salesforce,
+        Dialect::Servicenow => IdForm::SysId,
+        Dialect::Zendesk | Dialect::Freshdesk => IdForm::Integer,
+        _ => return false,
+    };
+    form.parse(id).is_some()
 }

@@ -324,7 +324,9 @@ impl Heads {
     }
 }
 
-const NO_SUCH_PATH: Refusal = Refusal::NoSuchPath { known: Native::PATHS };
+/// What tells of Ringside itself, which no other system has.
+const OUR_OWN: [&str; 2] = ["/openapi.json", "/3cx/template.xml"];
+pub(super) const NO_SUCH_PATH: Refusal = Refusal::NoSuchPath { known: Native::PATHS };
 
 fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
     out.clear();
@@ -402,7 +404,8 @@ impl<'r> Asked<'r> {
     /// The shadow mode that a lookup is answered in, and its dialect; `None` for what Ringside answers in any case.
     fn shadow<'p>(&self, policy: &'p Policy) -> Option<(&'p Shadow, Dialect)> {
         let shadow = policy.shadow.as_ref()?;
-        let route = Route::of(trimmed(self.uri.path()))?;
+        let path = trimmed(self.uri.path());
+        let route = Route::of(path).filter(|_| !OUR_OWN.contains(&path))?;
         (self.dialect.is_some() && route.need == Need::Lookup).then_some((shadow, route.dialect))
     }
 

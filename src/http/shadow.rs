@@ -20,7 +20,7 @@ mod times;
 mod upstream;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -74,6 +74,8 @@ struct State {
     /// Comparisons that wait or are under way.
     comparing: Arc<AtomicUsize>,
     differences_kept: AtomicUsize,
+    /// Whether Ringside has answered anybody itself.
+    has_answered: AtomicBool,
     /// What the configuration says; `None` where it says that there is no shadow mode.
     plan: Mutex<Option<Plan>>,
 }
@@ -167,6 +169,7 @@ impl State {
             credentials: Credentials::new(),
             waiting: Arc::default(),
             comparing: Arc::default(),
+            has_answered: AtomicBool::new(false),
             differences_kept: AtomicUsize::new(plan.settings.differences_kept),
             plan: Mutex::new(None),
         }

@@ -124,7 +124,16 @@ fn heads_redirects_and_empty_answers_pass_as_they_are() {
 fn there_is_no_way_to_anywhere_else() {
     let record = SystemOfRecord::text("Ada");
     let stage = Stage::new(record.url());
-    for target in ["/", "/admin", "/cidr", "/api/v3/x", "/metrics", "*"] {
+    for target in [
+        "/",
+        "/admin",
+        "/cidr",
+        "/api/v3/x",
+        "/metrics",
+        "/cid/../x",
+        "/api/data/%2e%2e/x",
+        "*",
+    ] {
         let method = if target == "*" { "OPTIONS" } else { "GET" };
         assert_eq!(
             tcp(stage.at).request(method, target, "", b"").status,

@@ -1,5 +1,8 @@
 //! A system of record that answers as a test tells it, and remembers what it was asked, byte by byte.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -17,12 +18,12 @@ use super::sides::{About, Side};
 use super::upstream::{Answered, Failure, Place, Question};
 use super::{Shadow, hops};
 use crate::callers::compare::{self, Cause, Compared};
-use crate::callers::{Call, Dialect, Refusal, Reply, Tap, Tapped, names_our_id, trimmed};
+use crate::callers::{Call, Dialect, Refusal, Reply, Tap, Tapped, trimmed};
 use crate::http::bodies::Lost;
 use crate::http::deadline::Watch;
 use crate::http::gate::Peer;
 use crate::http::meters::Cut;
-use crate::http::service::{Asked, Shared, deny, refuse};
+use crate::http::service::{Asked, NO_SUCH_PATH, Shared, deny, refuse};
 use crate::http::settings::Policy;
 
 /// Comparisons of one listener that wait or are under way; what comes beyond is counted and not compared.
@@ -85,6 +86,10 @@ impl Shared {
             self.meters.denials.note(&denial, &asking.peer, None);
             watch.set_unread(true);
             return self.say(&asking, |spoken, call, out| deny(spoken, call, &denial, out));
+        }
+        if hops::climbs(path) {
+            watch.set_unread(true);
+            return self.refused(&asking, &NO_SUCH_PATH);
         }
         // Held until the answer is there: what is forwarded is in memory as any other body is.
         let read = self.bodies.read(body).await;
@@ -238,23 +243,27 @@ impl Answered {
 impl Asking {
     /// Who answers, and Ringside's own answer where it had to be made to know that.
     fn decide(&self) -> (Side, Option<Own>) {
-        let sides = self.shadow.state.sides.load();
-        let names_ours = self.with_call(|call| names_our_id(self.dialect, call));
-        // Nothing is looked at that does not have to be.
-        if sides.is_off() && !names_ours {
+        let state = &self.shadow.state;
+        let sides = state.sides.load();
+        // Nothing is looked at that does not have to be. Who has answered somebody has given out ids.
+        if sides.is_off() && !state.has_answered.load(Ordering::Relaxed) {
             return (Side::Upstream, None);
         }
         let Some(own) = self.own() else {
             return (Side::Upstream, None);
         };
-        let about = match own.told.number {
-            _ if names_ours => About::OurId,
-            Some(number) => About::Number(number),
-            None if own.told.is_lookup || !self.dialect.is_crm() => About::Nobody,
-            None => About::OtherId,
+        let about = match (own.told.number, own.told.gave) {
+            (Some(number), _) => About::Number(number),
+            (None, Some(true)) => About::OurId,
+            (None, None) if own.told.is_lookup || !self.dialect.is_crm() => About::Nobody,
+            // An id of the upstream's, or a query that it alone can answer.
+            (None, _) => About::OtherId,
         };
         match sides.side(about, own.told.dialled) {
-            Side::Ringside if self.may(about) => (Side::Ringside, Some(own)),
+            Side::Ringside if self.may(about) => {
+                state.has_answered.store(true, Ordering::Relaxed);
+                (Side::Ringside, Some(own))
+            }
             // The upstream judges whoever is unknown here, and its word counts from the next request on.
             _ => (Side::Upstream, Some(own)),
         }
@@ -295,14 +304,6 @@ impl Asking {
         })
     }
 
-    fn with_call<T>(&self, act: impl FnOnce(&Call<'_>) -> T) -> T {
-        let asked = Asked::of(&self.policy, &self.peer, &self.head);
-        act(&Call {
-            body: &self.body,
-            ..asked.call()
-        })
-    }
-
     /// What the upstream is asked: the same, but for what is of this connection.
     fn question(&self) -> Option<Question> {
         let uri = self.head.uri();
@@ -324,6 +325,10 @@ impl Asking {
 
     /// Compares once the caller's answer has been written, on another thread: a worker is there for callers.
     fn compare_later(self, own: Option<Own>, theirs: Theirs, upstream: Duration) {
+        // Other methods ask nothing: they change what the upstream has, or see whether it is there.
+        if !matches!(*self.head.method(), Method::GET | Method::POST) {
+            return;
+        }
         let Some(place) = Place::take(&self.shadow.state.comparing, COMPARING_MAX) else {
             let cause = match theirs {
                 Theirs::Nothing(cause) => cause,
@@ -353,9 +358,9 @@ impl Asking {
         let Some((status, content_type, body)) = theirs.decompressed() else {
             return Cause::Unreadable.into();
         };
-        let asked = match own.told.is_lookup {
-            true => compare::Asked::Customer,
-            false => compare::Asked::Cases,
+        let asked = match own.told.gave {
+            None => compare::Asked::Customer,
+            Some(_) => compare::Asked::Cases,
         };
         compare::compare(
             asked,

@@ -4,6 +4,7 @@ use hyper::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
+use percent_encoding::percent_decode_str;
 
 use crate::http::access;
 
@@ -63,6 +64,15 @@ pub(super) fn is_loop(headers: &HeaderMap) -> bool {
     lines
         .flat_map(|line| line.split(','))
         .any(|via| via.split_ascii_whitespace().nth(1) == Some(OURSELVES))
+}
+
+/// Whether `path` leads out of where it begins, however that is written: what is forwarded is what the dialects know.
+pub(super) fn climbs(path: &str) -> bool {
+    // Servers behind servers decode more than once.
+    let once = percent_decode_str(path).decode_utf8_lossy();
+    let twice = percent_decode_str(&once).decode_utf8_lossy();
+    let mut segments = twice.split(['/', '\\']);
+    segments.any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
 /// `query` without a key for Ringside.
@@ -127,6 +137,30 @@ mod tests {
         assert_eq!(told, expected);
         assert!(is_loop(&sent) && !is_loop(&asked));
         assert!(!is_loop(&map(&[("via", "1.1 proxy.example, 1.0 other")])));
+    }
+
+    #[test]
+    fn a_path_stays_where_it_begins() {
+        for path in [
+            "/cid/../admin",
+            "/api/data/%2e%2E/x",
+            "/cid/%252e%252e/x",
+            "/cid/..%2fx",
+            "/cid/..\\x",
+            "/cid/..;a=b/x",
+            "/cid/.",
+        ] {
+            assert!(climbs(path), "{path}");
+        }
+        for path in [
+            "/cid",
+            "/api/data/v9.2/contacts",
+            "/v1/lookup/..1",
+            "/3cx/lookup.json",
+            "/v1/customers/a%2Fb",
+        ] {
+            assert!(!climbs(path), "{path}");
+        }
     }
 
     #[test]
