@@ -31,6 +31,7 @@ mod settings;
 mod shadow;
 mod status;
 mod tls;
+mod token;
 mod worker;
 
 use std::net::SocketAddr;
@@ -45,7 +46,7 @@ pub use access::{
 };
 pub use admin::{Admin, Extra, Further, Page};
 pub use error::HttpError;
-pub use keys::{Key, Keyring, Keys, KeysError, Rejected, Token, edit as edit_keys, now_s};
+pub use keys::{Chosen, Key, Keyring, Keys, KeysError, Rejected, Token, edit as edit_keys, now_s};
 pub use life::Hearts;
 pub use listener::ShortPath;
 pub use readiness::Readiness;

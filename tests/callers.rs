@@ -6,8 +6,14 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use ringside::callers::Call;
 
+#[path = "callers/cisco.rs"]
+mod cisco;
 #[path = "callers/corpus.rs"]
 mod corpus;
+#[path = "callers/crm.rs"]
+mod crm;
+#[path = "callers/flow.rs"]
+mod flow;
 #[path = "support/centre.rs"]
 mod support;
 

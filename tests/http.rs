@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
+#[path = "support/described.rs"]
+mod described;
 #[path = "support/served.rs"]
 mod served;
 #[path = "support/centre.rs"]
@@ -15,6 +17,8 @@ mod access;
 mod administration;
 #[path = "http/crowds.rs"]
 mod crowds;
+#[path = "http/description.rs"]
+mod description;
 #[path = "http/formats.rs"]
 mod formats;
 #[path = "http/limits.rs"]
@@ -31,6 +35,8 @@ mod sockets;
 mod suffix;
 #[path = "http/tls.rs"]
 mod tls;
+#[path = "http/token.rs"]
+mod token;
 
 use served::{address, serve};
 use support::{Centre, Plan, centre};

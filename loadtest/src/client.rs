@@ -1,9 +1,10 @@
 //! A client that costs little: raw requests over connections that stay open, one request at a time on each.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -46,6 +47,70 @@ pub(crate) fn closed_loop(
         }
         Ok(())
     })
+}
+
+/// A request, written out, and what its answer has to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Exchange {
+    pub(crate) request: Vec<u8>,
+    pub(crate) status: u16,
+    /// Somewhere in the body.
+    pub(crate) expected: Vec<u8>,
+}
+
+/// Sends `requests` requests over `connections` connections to `address`, one after the other of `exchanges` and again,
+/// and checks each answer. `answered` is told when each had been sent.
+pub(crate) fn exchanges(
+    address: SocketAddr,
+    connections: usize,
+    requests: usize,
+    exchanges: &[Exchange],
+    mut answered: impl FnMut(Instant),
+) -> Result<(), Error> {
+    let next = Cell::new(0_usize);
+    let answered = RefCell::new(&mut answered);
+    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+    let run = async || {
+        let mut connection = Connection::open(address).await?;
+        loop {
+            let nth = next.replace(next.get() + 1);
+            if nth >= requests {
+                return Ok::<_, Error>(());
+            }
+            let exchange = &exchanges[nth % exchanges.len()];
+            let begun = Instant::now();
+            let (status, body) = connection.exchange(&exchange.request).await?;
+            (answered.borrow_mut())(begun);
+            let expected = exchange.expected.as_slice();
+            let fits = body.windows(expected.len()).any(|part| part == expected);
+            if status != exchange.status || !fits {
+                let target = exchange.request.split(|byte| *byte == b'\r').next();
+                return Err(Error::new(
+                    ErrorKind::InvalidData,
+                    format!(
+                        "{}: expected {} and {}, found {status} and {}",
+                        String::from_utf8_lossy(target.unwrap_or_default()),
+                        exchange.status,
+                        String::from_utf8_lossy(expected),
+                        String::from_utf8_lossy(&body[..body.len().min(200)]),
+                    ),
+                ));
+            }
+        }
+    };
+    runtime.block_on(async {
+        let running = (0..connections).map(|_| run());
+        futures_util::future::try_join_all(running).await.map(drop)
+    })
+}
+
+/// Calls `ask` with a connection to `address`.
+pub(crate) fn with_connection<T>(
+    address: SocketAddr,
+    ask: impl AsyncFnOnce(&mut Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async { ask(&mut Connection::open(address).await?).await })
 }
 
 /// The body of one `GET path` from `address`.

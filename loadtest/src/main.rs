@@ -12,6 +12,7 @@ mod centre;
 mod client;
 mod cpu;
 mod customers;
+mod dialects;
 mod feeds;
 mod lookup;
 mod machine;
@@ -47,6 +48,8 @@ enum Command {
     Lookup(lookup::Options),
     /// Row 4: server CPU of a lookup over HTTP beside a bare hyper server. Needs `cargo build --release` first.
     Cpu(cpu::Options),
+    /// Server CPU and p99 of each dialect beside the native lookup. Needs `cargo build --release` first.
+    Dialects(dialects::Options),
     /// Row 9: exec to first correct answer. Needs `cargo build --release` first.
     Startup(startup::Options),
     /// Answers and their times at the load that one worker can carry, and at ten times that. Needs
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
     let rows = match &arguments.command {
         Command::Lookup(options) => lookup::measure(options),
         Command::Cpu(options) => cpu::measure(options),
+        Command::Dialects(options) => dialects::measure(options),
         Command::Startup(options) => startup::measure(options),
         Command::Overload(options) => overload::measure(options),
         Command::Normalize(options) => normalize::measure(options),

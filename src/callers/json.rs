@@ -29,6 +29,43 @@ pub(super) fn boolean(out: &mut BytesMut, value: bool) {
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
+/// Writes what `write` writes of each of `items`, as an array.
+pub(super) fn array<T>(
+    out: &mut BytesMut,
+    items: impl Iterator<Item = T>,
+    mut write: impl FnMut(&mut BytesMut, T),
+) {
+    let mut opening: &[u8] = b"[";
+    for item in items {
+        out.extend_from_slice(opening);
+        opening = b",";
+        write(out, item);
+    }
+    if opening == b"[" {
+        out.extend_from_slice(b"[");
+    }
+    out.extend_from_slice(b"]");
+}
+
+/// Writes an object of `members`, whose values are JSON, and of what `last` writes behind them, with a comma ahead of it.
+pub(super) fn members<'a, V: AsRef<[u8]>>(
+    out: &mut BytesMut,
+    members: impl Iterator<Item = (&'a str, V)>,
+    last: impl FnOnce(&mut BytesMut),
+) {
+    out.extend_from_slice(b"{");
+    let mut separator: &[u8] = b"";
+    for (name, value) in members {
+        out.extend_from_slice(separator);
+        separator = b",";
+        string(out, name);
+        out.extend_from_slice(b":");
+        out.extend_from_slice(value.as_ref());
+    }
+    last(out);
+    out.extend_from_slice(b"}");
+}
+
 /// The text of a JSON string token with its quotation marks; of any other token, the token itself.
 pub(super) fn text_of(token: &[u8]) -> Cow<'_, str> {
     let inner = token

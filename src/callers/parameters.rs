@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode, percent_decode_str};
 use smallvec::SmallVec;
 
 use crate::number;
@@ -55,7 +55,6 @@ impl<'a> Form<'a> {
 
 /// A number in text that was decoded already, as a word of a query language is: a blank before its first digit is a
 /// plus that form decoding has eaten.
-#[allow(dead_code, reason = "dialects come one by one")]
 pub(super) fn in_text(text: &str) -> Cow<'_, str> {
     let rest = text.trim_start_matches([' ', '\u{a0}']);
     if rest.len() < text.len() && rest.starts_with(|c: char| c.is_ascii_digit()) {
@@ -146,6 +145,42 @@ pub(super) fn decoded(raw: &str) -> Cow<'_, str> {
     Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
+/// Decodes as [`decoded`] does, but for a plus that belongs to a number: one that stands raw ahead of a digit, where no
+/// word ends. Numbers stand within queries too, behind a field and its operator or behind a blank.
+pub(super) fn kept_plus(raw: &str) -> Cow<'_, str> {
+    if !raw.contains(['%', '+']) {
+        return Cow::Borrowed(raw);
+    }
+    let bytes = raw.as_bytes();
+    let mut spaced = Vec::with_capacity(bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        let is_ahead = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+        let before = &bytes[..at];
+        let is_begin = before.is_empty()
+            || before.ends_with(b"%20")
+            || before.last().is_some_and(|byte| b"+ :='\"*,".contains(byte))
+            || [
+                &b"%22"[..],
+                b"%27",
+                b"%3A",
+                b"%3a",
+                b"%3D",
+                b"%3d",
+                b"%2A",
+                b"%2a",
+            ]
+            .iter()
+            .any(|sign| before.ends_with(sign));
+        match byte {
+            b'+' if is_ahead && is_begin => spaced.extend_from_slice(b"%2B"),
+            b'+' => spaced.push(b' '),
+            byte => spaced.push(*byte),
+        }
+    }
+    let decoded: Vec<u8> = percent_decode(&spaced).collect();
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
+}
+
 fn set<T>(slot: &mut Option<T>, value: impl FnOnce() -> T) {
     if slot.is_none() {
         *slot = Some(value());
@@ -181,6 +216,25 @@ mod tests {
                 None
             ]
         );
+    }
+
+    #[test]
+    fn a_plus_is_kept_where_a_number_begins() {
+        for (raw, text) in [
+            ("type:user%20+14806754110", "type:user +14806754110"),
+            ("type:user++14806754110", "type:user +14806754110"),
+            ("type:user+14806754110", "type:user 14806754110"),
+            ("type%3Auser+%2B14806754110", "type:user +14806754110"),
+            ("phone=+44", "phone=+44"),
+            ("phone:%27+44%27", "phone:'+44'"),
+            ("(480)+675", "(480) 675"),
+            ("a+b", "a b"),
+            ("+", " "),
+            ("%zz%f0", "%zz\u{fffd}"),
+            ("", ""),
+        ] {
+            assert_eq!(kept_plus(raw), text, "{raw}");
+        }
     }
 
     #[test]

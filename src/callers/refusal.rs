@@ -28,6 +28,9 @@ pub enum Refusal {
     /// A customer that does not exist.
     #[error("expected the id of a customer, found one that nobody has; look the customer up by number")]
     NoSuchCustomer,
+    /// Something was to be shown on a desktop that is not connected.
+    #[error("expected an agent whose desktop is connected, found none: no desktop connects to this version")]
+    NoDesktop,
     /// A parameter that has to be there is not.
     #[error(
         "expected a calling number in `{0}`, found no such parameter; add it, empty where the number is withheld"
@@ -136,7 +139,7 @@ impl Refusal {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Refusal::NoSuchPath { .. } | Refusal::NoSuchCustomer => 404,
+            Refusal::NoSuchPath { .. } | Refusal::NoSuchCustomer | Refusal::NoDesktop => 404,
             Refusal::Method { .. } => 405,
             Refusal::Missing(_) | Refusal::Value { .. } | Refusal::Body { .. } | Refusal::TooMany { .. } => {
                 400
@@ -158,6 +161,7 @@ impl Refusal {
             Refusal::NoSuchPath { .. } => "no_such_path",
             Refusal::Method { .. } => "method_not_allowed",
             Refusal::NoSuchCustomer => "no_such_customer",
+            Refusal::NoDesktop => "no_desktop",
             Refusal::Missing(_) => "missing",
             Refusal::Value { .. } => "invalid",
             Refusal::Body { .. } => "invalid_body",
@@ -195,6 +199,11 @@ impl Refusal {
             json::string(out, field);
         }
         out.extend_from_slice(b"}}");
+        self.reply()
+    }
+
+    /// The reply without its body.
+    pub(crate) fn reply(&self) -> Reply {
         Reply {
             allow: match self {
                 Refusal::Method { allow } => Some(allow),

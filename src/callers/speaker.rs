@@ -9,14 +9,22 @@ use prometheus::IntCounterVec;
 
 use super::call::{Call, Reply};
 use super::cid::Cid;
+use super::cim::Cim;
+use super::curri::Curri;
 use super::dialect::Dialect;
 use super::dynamics::Dynamics;
+use super::finesse::Finesse;
+use super::freshdesk::Freshdesk;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
 use super::salesforce::Salesforce;
+use super::servicenow::Servicenow;
 use super::settings::{Speaking, Unspeakable};
+use super::sipgate::Sipgate;
 use super::tap::Tap;
+use super::threecx::Threecx;
+use super::zendesk::Zendesk;
 use crate::telemetry::Lines;
 
 /// One system's way of asking and answering. It holds no customers and reads no clock, so that it can be tried without
@@ -138,9 +146,16 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
     Ok(Some(match dialect {
         Dialect::Native => return Ok(None),
         Dialect::Cid => Box::new(Cid::new(speaking)?),
+        Dialect::Finesse => Box::new(Finesse::new(speaking)?),
+        Dialect::Curri => Box::new(Curri::new(speaking)?),
+        Dialect::Threecx => Box::new(Threecx::new(speaking)?),
+        Dialect::Sipgate => Box::new(Sipgate::new(speaking)?),
+        Dialect::Cim => Box::new(Cim::new(speaking)?),
         Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
         Dialect::Salesforce => Box::new(Salesforce::new(speaking)?),
-        _ => return Ok(None),
+        Dialect::Servicenow => Box::new(Servicenow::new(speaking)?),
+        Dialect::Zendesk => Box::new(Zendesk::new(speaking)?),
+        Dialect::Freshdesk => Box::new(Freshdesk::new(speaking)?),
     }))
 }
 

@@ -418,6 +418,10 @@ pub(super) struct KeyAddArguments {
     /// How long it counts, such as 90d or 12h; without this for ever
     #[arg(long, value_name = "TIME", value_parser = words::lasting)]
     pub(super) expires: Option<Duration>,
+    /// Enter the secret in this file (`-`: standard input), which another system has chosen, instead of making a key;
+    /// 32 bytes or more
+    #[arg(long, value_name = "FILE")]
+    pub(super) secret_file: Option<PathBuf>,
     /// End the older keys of this name after this time, such as 24h; 0s at once
     #[arg(long, value_name = "TIME", value_parser = words::span)]
     pub(super) replaces_after: Option<Duration>,
@@ -469,14 +473,28 @@ pub(super) enum ConfigCommand {
 /// Whom there is an example for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Caller {
+    #[value(name = "3cx")]
+    Threecx,
     AmazonConnect,
     Asterisk,
+    Cim,
     Curl,
+    Curri,
+    Cvp,
+    Finesse,
     Freepbx,
     Freeswitch,
+    Genesys,
     Kamailio,
     Prometheus,
+    Sipgate,
     Systemd,
     Twilio,
     Webex,
+    ZendeskDisplay,
+    WebexDynamics,
+    WebexFreshdesk,
+    WebexSalesforce,
+    WebexServicenow,
+    WebexZendesk,
 }

@@ -47,6 +47,14 @@ pub(super) enum CliError {
     /// What is asked for is refused, as a server would.
     #[error(transparent)]
     Refused(#[from] crate::callers::Refusal),
+    /// A secret to enter as a key.
+    #[error("{}: cannot read the secret: {source}; name a file that this user may read, or `-` for standard input", path.display())]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// A data folder.
     #[error(transparent)]
     Folder(#[from] FolderError),

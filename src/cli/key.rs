@@ -1,6 +1,8 @@
 //! `key …`: makes, shows and revokes keys, and has a running server take them up.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -10,8 +12,11 @@ use super::error::CliError;
 use super::output::{self, Output, Style};
 use super::words;
 use crate::config::{Config, KEYS, environment};
-use crate::http::{Key, Keys, KeysError, edit_keys, now_s};
+use crate::http::{Chosen, Key, Keys, KeysError, Token, edit_keys, now_s};
 use crate::snapshot::folder::Folder;
+
+/// More than any secret has, in bytes.
+const SECRET_MAX: u64 = 4096;
 
 /// Where keys are kept, and whom to tell.
 struct Place {
@@ -38,33 +43,47 @@ fn add(arguments: &KeyAddArguments, out: &mut Output) -> Result<(), CliError> {
     let place = Place::of(&arguments.place)?;
     let now = now_s();
     let expires = arguments.expires.map(|after| now.saturating_add(after.as_secs()));
+    let secret = arguments.secret_file.as_deref().map(secret).transpose()?;
     let (key, token, ending, is_first) = edit_keys(&place.file, |ring| {
         let is_first = ring.is_empty();
         let ending = match arguments.replaces_after {
             Some(after) => ring.expire(&arguments.name, now, now.saturating_add(after.as_secs())),
             None => 0,
         };
-        let (key, token) = ring.add(&arguments.name, arguments.scope.clone(), now, expires)?;
+        let (name, scopes) = (&arguments.name, arguments.scope.clone());
+        let (key, token) = match &secret {
+            Some(secret) => (ring.enter(name, secret, scopes, now, expires)?, None),
+            None => ring
+                .add(name, scopes, now, expires)
+                .map(|(key, token)| (key, Some(token)))?,
+        };
         Ok((key.clone(), token, ending, is_first))
     })?;
     let server = place.tell();
     if arguments.json {
         let mut told = shown(&key, now);
-        told["token"] = token.expose().into();
+        told["token"] = token.as_ref().map(Token::expose).into();
         told["file"] = place.file.display().to_string().into();
         told["ending"] = ending.into();
         told["server"] = server.to_json();
         return print(&told, out);
     }
-    out.line(token.expose())?;
+    if let Some(token) = &token {
+        out.line(token.expose())?;
+    }
     // The key alone is for standard output, so that a script can take it.
     output::note(format_args!(
-        "key {} of {}, with {}{}; it is shown this once and kept nowhere: {} has its hash alone",
+        "key {} of {}, with {}{}; {}: {} has its hash alone",
         key.id,
         key.name,
         scopes(&key),
         key.expires_s
             .map_or_else(String::new, |at| format!(", until {}", moment(at))),
+        if key.chosen {
+            "it is the secret that was entered, and is kept nowhere else"
+        } else {
+            "it is shown this once and kept nowhere"
+        },
         place.file.display()
     ));
     if ending > 0 {
@@ -83,6 +102,25 @@ fn add(arguments: &KeyAddArguments, out: &mut Output) -> Result<(), CliError> {
     }
     server.note();
     Ok(())
+}
+
+/// The secret in `file`, or on standard input where that is `-`.
+fn secret(file: &Path) -> Result<Chosen, CliError> {
+    let read = |reader: &mut dyn Read| {
+        let mut text = Vec::new();
+        reader.take(SECRET_MAX).read_to_end(&mut text)?;
+        Ok(text)
+    };
+    let text = if file == Path::new("-") {
+        read(&mut io::stdin().lock())
+    } else {
+        File::open(file).and_then(|mut file| read(&mut file))
+    };
+    let text = text.map_err(|source: io::Error| CliError::Secret {
+        path: file.to_owned(),
+        source,
+    })?;
+    Ok(Chosen::read(&text)?)
 }
 
 fn list(arguments: &KeyListArguments, out: &mut Output) -> Result<(), CliError> {
@@ -111,9 +149,10 @@ fn list(arguments: &KeyListArguments, out: &mut Output) -> Result<(), CliError> 
             .expires_s
             .map_or_else(String::new, |at| format!("  until {}", moment(at)));
         let rest = format!(
-            "  {}  {}  made {}{until}",
+            "  {}  {}  {} {}{until}",
             key.name,
             scopes(key),
+            if key.chosen { "entered" } else { "made" },
             moment(key.created_s)
         );
         out.pieces(&[(Style::Plain, &id), (style, &state), (Style::Plain, &rest)])?;
@@ -231,6 +270,7 @@ fn shown(key: &Key, now_s: u64) -> Value {
         "name": &*key.name,
         "scopes": &*key.scopes,
         "state": state(key, now_s),
+        "chosen": key.chosen,
         "created_s": key.created_s,
         "expires_s": key.expires_s,
         "revoked_s": key.revoked_s,

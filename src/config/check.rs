@@ -118,6 +118,14 @@ fn dialects(config: &Config) -> Result<(), Unfit> {
                 format!("{:?}", said.customer_id),
             ));
         }
+        if !dialect.has_pages() && !said.pop_url.is_empty() {
+            let expected = "no such key: only finesse and 3cx name pages of another system";
+            return Err(Unfit::new(
+                path("pop_url"),
+                expected,
+                format!("{:?}", said.pop_url),
+            ));
+        }
         let ids = &config.customer.id_attributes;
         if let Some(key) = said.customer_id.strip_prefix("attributes.")
             && !ids.iter().any(|known| known == key)

@@ -18,13 +18,16 @@ use serde::Deserialize;
 use super::gate::Peer;
 use super::keys::{self, Keys, Rejected};
 use crate::callers::{Dialect, Route};
-use credential::Credential;
 
-pub(super) use credential::{PREFIX, is_our_key, shows_our_key};
+pub(super) use credential::{Credential, KEY_MIN, PREFIX, Shown, is_our_key, shows_our_key};
 pub(super) use denial::{Denial, Denials};
 pub use exposure::Exposed;
 pub use scope::{Activity, Agent, Ceiling, Need, Scope};
 pub use sources::{Network, Sources};
+
+/// The token that is given to whoever logs in where no key is needed. It opens what is open, as no key at all does, and
+/// nothing as soon as keys are needed.
+pub(super) const OPEN: &str = "ringside-needs-no-key";
 
 /// Whether a request needs a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -114,12 +117,9 @@ impl Access {
         headers: &HeaderMap,
     ) -> Result<Option<Identity>, Denial> {
         let route = Route::of(path);
-        self.check_network(peer, route.as_ref())?;
-        let said = route
-            .as_ref()
-            .and_then(|route| self.dialect_keys.get(&route.dialect));
-        let said = said.copied().unwrap_or_default();
-        let identity = self.identify(peer, query, headers, said)?;
+        let dialect = route.as_ref().map(|route| route.dialect);
+        self.check_source(peer, dialect)?;
+        let identity = self.identify(peer, query, headers, self.said(dialect))?;
         if let Some(need) = route.map(|route| Need::of(route.need)) {
             if !self.scopes.covers(&need) {
                 return Err(Denial::NotHere(need));
@@ -134,21 +134,39 @@ impl Access {
     /// Whether whoever is at `peer` may ask for `path` at all, whoever they are: what another system answers, it judges.
     pub(super) fn check_place(&self, peer: &Peer, path: &str) -> Result<(), Denial> {
         let route = Route::of(path);
-        self.check_network(peer, route.as_ref())?;
+        self.check_source(peer, route.as_ref().map(|route| route.dialect))?;
         match route.map(|route| Need::of(route.need)) {
             Some(need) if !self.scopes.covers(&need) => Err(Denial::NotHere(need)),
             _ => Ok(()),
         }
     }
 
-    fn check_network(&self, peer: &Peer, route: Option<&Route<'_>>) -> Result<(), Denial> {
+    /// Whether one may speak `dialect` from where `peer` is.
+    pub(super) fn check_source(&self, peer: &Peer, dialect: Option<Dialect>) -> Result<(), Denial> {
         if !self.admits(peer) {
             return Err(Denial::Source);
         }
-        let narrower = route.and_then(|route| self.dialect_sources.get(&route.dialect));
-        match (narrower, peer.address) {
-            (Some(sources), Some(address)) if !sources.admit(address) => Err(Denial::DialectSource),
-            _ => Ok(()),
+        let narrower = dialect.and_then(|dialect| self.dialect_sources.get(&dialect));
+        if let (Some(sources), Some(address)) = (narrower, peer.address)
+            && !sources.admit(address)
+        {
+            return Err(Denial::DialectSource);
+        }
+        Ok(())
+    }
+
+    /// What `dialect` says of keys.
+    fn said(&self, dialect: Option<Dialect>) -> DialectKeys {
+        let said = dialect.and_then(|dialect| self.dialect_keys.get(&dialect));
+        said.copied().unwrap_or_default()
+    }
+
+    /// Whether `peer` has to show a key to speak `dialect`.
+    pub(super) fn needs_key(&self, peer: &Peer, dialect: Dialect) -> bool {
+        match self.said(Some(dialect)).demand.unwrap_or(self.demand) {
+            Demand::Required => true,
+            Demand::Optional => false,
+            Demand::Auto => peer.certificate.is_none() && !self.keys.ring().is_empty(),
         }
     }
 
@@ -198,6 +216,7 @@ impl Access {
             Credential::None if is_needed => Err(Denial::Missing { in_query }),
             Credential::None => Ok(None),
             Credential::Misplaced(place) => Err(Denial::Misplaced(place)),
+            Credential::Key(shown) if !is_needed && shown.as_bytes() == OPEN.as_bytes() => Ok(None),
             Credential::Key(shown) => match ring.identify(shown.as_bytes(), keys::now_s()) {
                 Ok(key) => Ok(Some(Identity {
                     name: Arc::clone(&key.name),

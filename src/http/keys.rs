@@ -3,7 +3,12 @@
 //! A key carries 256 bits of chance, so that one SHA-256 of it is as good as a slow hash: there is no dictionary to try.
 //! Invariants: a key is found by its id and proven by its hash, compared in constant time, with the same work for ids
 //! that nobody has; a key that was revoked stays in the file, so that revoking the last one opens nothing.
+//!
+//! A secret that was chosen elsewhere has no id in it. It is hashed like the others, and what is shown in no key's form is
+//! compared with every such hash, in constant time and to the end of the list, which is short: an index by hash would
+//! tell by its time how far a guess's hash agrees with one that is there.
 
+mod chosen;
 mod file;
 mod token;
 
@@ -18,12 +23,16 @@ use subtle::ConstantTimeEq;
 
 use super::access::Scope;
 
+pub use chosen::Chosen;
 pub use file::{KeysError, edit};
 pub use token::Token;
 use token::{Hash, Id};
 
 /// The longest name of a key, in characters.
 const NAME_MAX: usize = 64;
+/// The most secrets that were chosen elsewhere, those that count no more among them: each is compared with whatever is
+/// shown in no key's form.
+const CHOSEN_MAX: usize = 256;
 
 /// One key, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +52,9 @@ pub struct Key {
     pub expires_s: Option<u64>,
     /// When it was revoked, in seconds since 1970.
     pub revoked_s: Option<u64>,
+    /// Whether it was chosen elsewhere, so that its id does not stand in it.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub chosen: bool,
 }
 
 /// The keys that there are.
@@ -50,6 +62,8 @@ pub struct Key {
 pub struct Keyring {
     keys: Vec<Key>,
     by_id: HashMap<Id, usize>,
+    /// Where in `keys` those are that were chosen, oldest first.
+    chosen: Vec<usize>,
 }
 
 /// Why a key does not count.
@@ -80,7 +94,8 @@ impl Key {
 impl Keyring {
     fn new(keys: Vec<Key>) -> Keyring {
         let by_id = keys.iter().enumerate().map(|(at, key)| (key.id, at)).collect();
-        Keyring { keys, by_id }
+        let chosen = (0..keys.len()).filter(|at| keys[*at].chosen).collect();
+        Keyring { keys, by_id, chosen }
     }
 
     /// All keys, oldest first, those that count no more among them.
@@ -98,19 +113,36 @@ impl Keyring {
     /// # Errors
     /// Why it does not; that it is expired or revoked is told to nobody but who has it.
     pub fn identify(&self, shown: &[u8], now_s: u64) -> Result<&Key, Rejected> {
-        let known = Id::of_shown(shown).and_then(|id| self.keys.get(*self.by_id.get(&id)?));
-        // The work is the same where there is no such key.
-        let none = Hash::NONE;
-        let expected = known.map_or(&none, |key| &key.sha256);
-        let is_same = expected.ct_eq(&Hash::of(shown));
+        let hash = Hash::of(shown);
+        let known = match Id::of_shown(shown) {
+            Some(id) => {
+                let known = self.by_id.get(&id).and_then(|at| self.keys.get(*at));
+                // The work is the same where there is no such key.
+                let none = Hash::NONE;
+                let expected = known.map_or(&none, |key| &key.sha256);
+                let is_same = expected.ct_eq(&hash);
+                known.filter(|_| bool::from(is_same))
+            }
+            None => self.identify_chosen(&hash),
+        };
         match known {
-            Some(key) if bool::from(is_same) => match () {
-                () if key.revoked_s.is_some() => Err(Rejected::Revoked),
-                () if !key.is_valid(now_s) => Err(Rejected::Expired),
-                () => Ok(key),
-            },
-            _ => Err(Rejected::Unknown),
+            None => Err(Rejected::Unknown),
+            Some(key) if key.revoked_s.is_some() => Err(Rejected::Revoked),
+            Some(key) if !key.is_valid(now_s) => Err(Rejected::Expired),
+            Some(key) => Ok(key),
         }
+    }
+
+    /// The newest key with `hash` of those that were chosen; a secret may be entered again once it counts no more.
+    fn identify_chosen(&self, hash: &Hash) -> Option<&Key> {
+        let keys = self.chosen.iter().filter_map(|at| self.keys.get(*at));
+        keys.fold(None, |newest, key| {
+            if bool::from(key.sha256.ct_eq(hash)) {
+                Some(key)
+            } else {
+                newest
+            }
+        })
     }
 
     /// Makes a key for `name` that allows `scopes`, until `expires_s`. The token is the only copy.
@@ -124,16 +156,8 @@ impl Keyring {
         now_s: u64,
         expires_s: Option<u64>,
     ) -> Result<(&Key, Token), KeysError> {
-        let fits = (1..=NAME_MAX).contains(&name.chars().count()) && !name.contains(char::is_control);
-        if !fits || name.trim() != name {
-            return Err(KeysError::Name);
-        }
-        let token = loop {
-            let token = Token::random()?;
-            if !self.by_id.contains_key(&token.id()) {
-                break token;
-            }
-        };
+        check_name(name)?;
+        let token = self.random()?;
         let key = Key {
             id: token.id(),
             name: name.into(),
@@ -142,11 +166,61 @@ impl Keyring {
             created_s: now_s,
             expires_s,
             revoked_s: None,
+            chosen: false,
         };
+        Ok((self.push(key), token))
+    }
+
+    /// Enters `secret`, which another system has chosen, as a key for `name` that allows `scopes`, until `expires_s`.
+    ///
+    /// # Errors
+    /// A name that cannot be, a secret that counts already, too many of them, or no chance to be had from the system.
+    pub fn enter(
+        &mut self,
+        name: &str,
+        secret: &Chosen,
+        scopes: Vec<Scope>,
+        now_s: u64,
+        expires_s: Option<u64>,
+    ) -> Result<&Key, KeysError> {
+        check_name(name)?;
+        if self.identify(secret.as_bytes(), now_s).is_ok() {
+            return Err(KeysError::SameSecret);
+        }
+        if self.chosen.len() >= CHOSEN_MAX {
+            return Err(KeysError::TooManyChosen { most: CHOSEN_MAX });
+        }
+        let key = Key {
+            id: self.random()?.id(),
+            name: name.into(),
+            sha256: Hash::of(secret.as_bytes()),
+            scopes: scopes.into(),
+            created_s: now_s,
+            expires_s,
+            revoked_s: None,
+            chosen: true,
+        };
+        Ok(self.push(key))
+    }
+
+    /// A token with an id that no key has.
+    fn random(&self) -> Result<Token, KeysError> {
+        loop {
+            let token = Token::random()?;
+            if !self.by_id.contains_key(&token.id()) {
+                return Ok(token);
+            }
+        }
+    }
+
+    fn push(&mut self, key: Key) -> &Key {
         let at = self.keys.len();
         self.by_id.insert(key.id, at);
+        if key.chosen {
+            self.chosen.push(at);
+        }
         self.keys.push(key);
-        Ok((&self.keys[at], token))
+        &self.keys[at]
     }
 
     /// Lets the keys of `name` expire at `at_s`, or when they would have, whichever is first; gives back how many that
@@ -228,6 +302,20 @@ impl Keys {
     }
 }
 
+fn check_name(name: &str) -> Result<(), KeysError> {
+    let fits = (1..=NAME_MAX).contains(&name.chars().count()) && !name.contains(char::is_control);
+    if fits && name.trim() == name {
+        Ok(())
+    } else {
+        Err(KeysError::Name)
+    }
+}
+
+/// For serde.
+fn is_not(is: &bool) -> bool {
+    !is
+}
+
 /// Now, in seconds since 1970.
 pub fn now_s() -> u64 {
     SystemTime::now()
@@ -274,6 +362,47 @@ mod tests {
         assert_eq!(ring.expire("pbx", 60, 70), 1, "one has expired by then");
         assert_eq!(ring.revoke("pbx", 60).len(), 2);
         assert!(ring.revoke("nobody", 60).is_empty());
+    }
+
+    #[test]
+    fn a_secret_that_was_chosen_is_found_and_proven_by_its_hash() {
+        let mut ring = Keyring::default();
+        let text = "CRM~0123456789abcdefghijklmnopqrst";
+        let secret = Chosen::read(text.as_bytes()).unwrap();
+        ring.enter("crm", &secret, vec![Scope::Lookup], 100, Some(200))
+            .unwrap();
+        ring.add("pbx", vec![Scope::Lookup], 100, None).unwrap();
+        let whose = |ring: &Keyring, shown: &str, now_s| {
+            ring.identify(shown.as_bytes(), now_s)
+                .map(|key| key.name.to_string())
+        };
+        assert_eq!(whose(&ring, text, 199), Ok("crm".to_owned()));
+        assert_eq!(whose(&ring, text, 200), Err(Rejected::Expired));
+        assert_eq!(whose(&ring, &text[1..], 199), Err(Rejected::Unknown));
+        assert_eq!(whose(&ring, &format!("{text} "), 199), Err(Rejected::Unknown));
+        let again = ring.enter("crm", &secret, vec![], 150, None);
+        assert!(matches!(again, Err(KeysError::SameSecret)));
+        ring.revoke("crm", 160);
+        assert_eq!(whose(&ring, text, 170), Err(Rejected::Revoked));
+        ring.enter("crm2", &secret, vec![Scope::Lookup], 170, None)
+            .unwrap();
+        assert_eq!(
+            whose(&ring, text, 170),
+            Ok("crm2".to_owned()),
+            "the newest counts"
+        );
+        assert_ne!(ring.all()[0].id, ring.all()[2].id);
+    }
+
+    #[test]
+    fn secrets_that_were_chosen_are_few() {
+        let mut ring = Keyring::default();
+        let mut enter = |nth: usize| {
+            let secret = Chosen::read(format!("abcdefgh{nth:032}").as_bytes()).unwrap();
+            ring.enter("crm", &secret, vec![], 0, None).map(drop)
+        };
+        (0..CHOSEN_MAX).for_each(|nth| enter(nth).unwrap());
+        assert!(matches!(enter(CHOSEN_MAX), Err(KeysError::TooManyChosen { .. })));
     }
 
     #[test]

@@ -30,6 +30,7 @@ use super::pulse::Pulse;
 use super::settings::{Heads, Policy};
 use super::shadow::{Connections, Outgoing, Shadow};
 use super::tls::Tls;
+use super::token;
 use crate::callers::{Begun, Call, Dialect, Native, Need, Refusal, Reply, Route, Spoken, trimmed};
 use crate::feed::Pushes;
 
@@ -92,6 +93,19 @@ impl Service<Request<Incoming>> for Answering {
     fn call(&self, request: Request<Incoming>) -> Answer {
         let shared = &self.shared;
         let policy = shared.policy.load();
+        let vendor = token::Vendor::of(trimmed(request.uri().path()));
+        if let Some(vendor) = vendor.filter(|vendor| policy.speakers.get(vendor.dialect()).is_some()) {
+            let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
+            let (policy, peer) = (Guard::into_inner(policy), self.peer.clone());
+            if let Some(shadow) = policy.shadow.clone() {
+                // What the upstream is to be asked with, it gives.
+                let dialect = vendor.dialect();
+                let answer = shared.shadowed(policy, shadow, dialect, peer, request, watch);
+                return Answer::Waiting(Box::pin(answer));
+            }
+            let answer = token::answer(shared, policy, peer, vendor, request, watch);
+            return Answer::Waiting(Box::pin(answer));
+        }
         let asked = Asked::of(&policy, &self.peer, &request);
         let (dialect, call) = (asked.dialect, asked.call());
         let has_body = !request.body().is_end_stream();
@@ -305,7 +319,7 @@ impl Shared {
 
 impl Heads {
     /// Whether the head of `request` is within the limits that hyper does not keep.
-    fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         let uri = request.uri();
         let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
         if length > self.uri_max_bytes {

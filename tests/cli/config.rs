@@ -123,6 +123,8 @@ fn every_caller_has_an_example_and_every_shell_its_completions() {
         "kamailio",
         "twilio",
         "webex",
+        "webex-dynamics",
+        "webex-salesforce",
     ] {
         let example = run(&["config", "example", caller]).ok();
         assert!(

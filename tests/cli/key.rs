@@ -321,3 +321,63 @@ fn a_server_with_a_certificate_is_asked_by_https() {
     let (code, said) = check(&certificate, &key);
     assert!(code == Some(0) && said.contains("chmod o-rw"), "{said}");
 }
+
+#[test]
+fn a_secret_of_another_system_is_entered_and_shown_nowhere() {
+    const SECRET: &str = "abc8Q~2.0aZ_4mPq7Rs-TuVwXyZ0123456789abc";
+    let built = built(&[]);
+    let (mut serving, lines) = serve(&built, &[]);
+    let server = format!("http://{}", after(&lines, "listening on http://"));
+    let dir = built.data.as_str();
+    let file = write(built.dir.path(), "secret", &format!("{SECRET}\n"));
+    let add = [
+        "key",
+        "add",
+        "crm",
+        "--scope",
+        "lookup",
+        "--dir",
+        dir,
+        "--secret-file",
+    ];
+    let added = run(&[&add[..], &[&file]].concat());
+    assert!(added.err.contains("the secret that was entered"), "{}", added.err);
+    assert!(!added.err.contains(SECRET));
+    assert_eq!(added.ok(), "", "its owner has it");
+    run(&["lookup", HIT, "--server", &server, "--key-file", &file]).ok();
+    run(&["lookup", HIT, "--server", &server]).failed(&["expected a key"]);
+    run(&[&add[..], &[&file]].concat()).failed(&["found one that counts"]);
+
+    let keys = list(dir);
+    assert_eq!(
+        (&keys[0]["chosen"], &keys[0]["name"]),
+        (&true.into(), &"crm".into())
+    );
+    let shown = run(&["key", "list", "--dir", dir]).ok();
+    assert!(shown.contains("entered"), "{shown}");
+
+    let short = write(built.dir.path(), "short", "secret");
+    run(&[&add[..], &[&short]].concat()).failed(&["32 to 255 bytes", "found 6"]);
+    run(&[&add[..], &["no/such"]].concat()).failed(&["no/such"]);
+    let mut piped = program()
+        .args(add)
+        .args(["-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let other = SECRET.replace('~', "!");
+    std::io::Write::write_all(&mut piped.stdin.take().unwrap(), other.as_bytes()).unwrap();
+    let told = piped.wait_with_output().unwrap();
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(
+        (&told["token"], &told["server"]["took"]),
+        (&Value::Null, &true.into())
+    );
+    let (done, said) = with_key(&other, &["lookup", HIT, "--server", &server]);
+    assert!(done, "{said}");
+    serving.signal("-TERM");
+    serving.wait();
+    let log = serving.logged();
+    assert!(!log.contains(&SECRET[8..]), "{log}");
+}

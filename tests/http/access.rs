@@ -14,14 +14,14 @@ use crate::wire::{Response, tcp, unix};
 const HIT: &str = "/v1/lookup?ani=%2B14806754110";
 
 /// A folder with a file of keys.
-struct Ring {
+pub(crate) struct Ring {
     _dir: TempDir,
-    file: PathBuf,
-    keys: Arc<Keys>,
+    pub(crate) file: PathBuf,
+    pub(crate) keys: Arc<Keys>,
 }
 
 impl Ring {
-    fn empty() -> Ring {
+    pub(crate) fn empty() -> Ring {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("keys.json");
         Ring {
@@ -32,7 +32,7 @@ impl Ring {
     }
 
     /// Makes a key, which counts from the next reload on.
-    fn make(&self, name: &str, scopes: &[&str], expires_s: Option<u64>) -> String {
+    pub(crate) fn make(&self, name: &str, scopes: &[&str], expires_s: Option<u64>) -> String {
         let scopes: Vec<Scope> = scopes.iter().map(|scope| scope.parse().unwrap()).collect();
         let made = edit_keys(&self.file, |ring| {
             ring.add(name, scopes, 1, expires_s)
@@ -41,13 +41,13 @@ impl Ring {
         made.unwrap()
     }
 
-    fn add(&self, name: &str, scopes: &[&str]) -> String {
+    pub(crate) fn add(&self, name: &str, scopes: &[&str]) -> String {
         let token = self.make(name, scopes, None);
         self.keys.reload().unwrap();
         token
     }
 
-    fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         Access {
             keys: Arc::clone(&self.keys),
             ..Access::default()
@@ -55,11 +55,11 @@ impl Ring {
     }
 }
 
-fn bearer(token: &str) -> String {
+pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn sources(networks: &[&str]) -> Sources {
+pub(crate) fn sources(networks: &[&str]) -> Sources {
     Sources::new(networks.iter().map(|network| network.parse().unwrap()))
 }
 

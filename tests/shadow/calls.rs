@@ -131,3 +131,16 @@ fn salesforce_ids_are_known_again() {
     assert_eq!(case["CaseNumber"], "7");
     assert_eq!(record.count(), 1);
 }
+
+#[test]
+fn who_logs_in_logs_in_at_the_upstream() {
+    let record = SystemOfRecord::json(r#"{"access_token":"of-the-crm","token_type":"Bearer"}"#);
+    let stage = Stage::new(record.url());
+    stage.act("/shadow", json!({"percent": 100}));
+    let form = b"grant_type=client_credentials&client_id=a&client_secret=b";
+    let kind = "application/x-www-form-urlencoded";
+    let given = crate::wire::tcp(stage.at).post("/services/oauth2/token", kind, form);
+    assert_eq!(given.json()["access_token"], "of-the-crm");
+    assert_eq!(record.asked()[0].body, form);
+    assert_eq!(stage.report(0)["comparisons"], 0);
+}

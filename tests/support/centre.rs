@@ -10,11 +10,12 @@ use ringside::callers::{
     Answers, Attestation, Dialect, Meters, Native, Source, Speakers, Speaking, Treatment, TreatmentRule,
 };
 use ringside::customer::document::{self, Limits, Strictness};
+use ringside::customer::identity::canonical;
 use ringside::customer::record::{Origin, encode};
 use ringside::customer::{Claim, Record, Schema};
 use ringside::index::{Index, Mode, OnConflict, Owner, Ownership, Phones, Writer};
 use ringside::metrics::Metrics;
-use ringside::number::{Numbering, Settings, SuffixDigits};
+use ringside::number::{Key, Numbering, Settings, SuffixDigits};
 use ringside::replica::Freshness;
 use ringside::snapshot::writer::{Facts, SnapshotWriter};
 use ringside::snapshot::{MappedSnapshot, Stream};
@@ -131,6 +132,15 @@ pub(crate) fn record(document: &Value, schema: &Schema, since: u64) -> Vec<u8> {
             key,
             since,
             shared: number.shared,
+        });
+    }
+    // The one attribute that customers are found by here.
+    if let Some(value) = document["attributes"]["crm_id"].as_str() {
+        let value = canonical(value).unwrap();
+        claims.push(Claim {
+            key: Key::attribute("crm_id", &value).raw(),
+            since,
+            shared: false,
         });
     }
     let origin = Origin {

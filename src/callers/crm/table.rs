@@ -137,6 +137,11 @@ impl Table {
         self.columns.iter()
     }
 
+    /// Whether a question may be about the column `name`.
+    pub(in crate::callers) fn knows(&self, name: &str) -> bool {
+        self.role(name).is_some()
+    }
+
     /// What the column `name` means to a question; `None` where there is no such column.
     pub(super) fn role(&self, name: &str) -> Option<Role> {
         if self.state(name).is_some() {

@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 
 /// What every key begins with.
 pub(crate) const PREFIX: &str = "rs_";
+/// The shortest key, in bytes: a secret that another system has chosen. What is shorter is none, whatever it is.
+pub(crate) const KEY_MIN: usize = 32;
 /// The longest Basic credentials that are read, in bytes; a key has 55 of them.
 const BASIC_MAX: usize = 384;
 /// Some clients leave the padding out.
@@ -18,10 +20,10 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// A key as shown; whether anybody has it is not known yet. Without `Debug`, on purpose.
-pub(super) struct Shown(SmallVec<[u8; 64]>);
+pub(in crate::http) struct Shown(SmallVec<[u8; 64]>);
 
 /// What a request shows.
-pub(super) enum Credential {
+pub(in crate::http) enum Credential {
     /// Nothing at all.
     None,
     /// A key, in a place where one may be.
@@ -31,14 +33,19 @@ pub(super) enum Credential {
 }
 
 impl Shown {
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    /// `bytes`, as shown elsewhere than in a head.
+    pub(in crate::http) fn new(bytes: &[u8]) -> Shown {
+        Shown(SmallVec::from_slice(bytes))
+    }
+
+    pub(in crate::http) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
 impl Credential {
     /// Reads what `headers` and `query` show. A key in the query counts only where `in_query`.
-    pub(super) fn read(headers: &HeaderMap, query: &str, in_query: bool) -> Credential {
+    pub(in crate::http) fn read(headers: &HeaderMap, query: &str, in_query: bool) -> Credential {
         let authorization = headers
             .get(AUTHORIZATION)
             .map(|value| authorization(value.as_bytes()));
@@ -101,18 +108,21 @@ fn authorization(value: &[u8]) -> Credential {
         Some(at) => (&value[..at], value[at..].trim_ascii()),
         None => (value, &b""[..]),
     };
-    if scheme.eq_ignore_ascii_case(b"bearer") {
+    // Salesforce's clients call it `OAuth`.
+    if scheme.eq_ignore_ascii_case(b"bearer") || scheme.eq_ignore_ascii_case(b"oauth") {
         return Credential::Key(Shown(SmallVec::from_slice(rest)));
     }
     if scheme.eq_ignore_ascii_case(b"basic") {
         let mut decoded = [0; BASIC_MAX];
         let length = BASIC.decode_slice(rest, &mut decoded).unwrap_or(0);
         let decoded = &decoded[..length];
-        let password = decoded
-            .iter()
-            .position(|byte| *byte == b':')
-            .map(|at| &decoded[at + 1..]);
-        return Credential::Key(Shown(SmallVec::from_slice(password.unwrap_or_default())));
+        let (user, password) = match decoded.iter().position(|byte| *byte == b':') {
+            Some(at) => (&decoded[..at], &decoded[at + 1..]),
+            None => (decoded, &b""[..]),
+        };
+        // Freshdesk's clients send the key as the name, and `X` as the password.
+        let is_name = password.len() < KEY_MIN && user.len() >= KEY_MIN;
+        return Credential::Key(Shown::new(if is_name { user } else { password }));
     }
     if value.starts_with(PREFIX.as_bytes()) {
         return Credential::Misplaced("`Authorization` without a scheme before it");
@@ -156,6 +166,33 @@ mod tests {
             ("Basic cGJ4OnJzX2E=", "", false, "key rs_a"),
             ("basic cGJ4OnJzX2E", "", false, "key rs_a"),
             ("Basic OnJzX2E=", "", false, "key rs_a"),
+            // Freshdesk's way: the key as the name.
+            (
+                "Basic cnNfMDEyMzQ1NjdfMDEyMzQ1Njc4OTAxMjM0NTY3ODk6WA==",
+                "",
+                false,
+                "key rs_01234567_01234567890123456789",
+            ),
+            (
+                "Basic cnNfMDEyMzQ1NjdfMDEyMzQ1Njc4OTAxMjM0NTY3ODk=",
+                "",
+                false,
+                "key rs_01234567_01234567890123456789",
+            ),
+            // Zendesk's: agent@example.com/token:rs_01234567_01234567890123456789; a long name hides no key behind it.
+            (
+                "Basic YWdlbnRAZXhhbXBsZS5jb20vdG9rZW46cnNfMDEyMzQ1NjdfMDEyMzQ1Njc4OTAxMjM0NTY3ODk=",
+                "",
+                false,
+                "key rs_01234567_01234567890123456789",
+            ),
+            (
+                "Basic YS12ZXJ5LWxvbmctbmFtZS1vZi1hbi1hZ2VudEBleGFtcGxlLmNvbS90b2tlbjpyc18wMTIzNDU2N18wMTIzNDU2Nzg5MDEyMzQ1Njc4OQ==",
+                "",
+                false,
+                "key rs_01234567_01234567890123456789",
+            ),
+            ("OAuth rs_a", "", false, "key rs_a"),
             ("Basic ???", "", false, "key "),
             ("Basic", "", false, "key "),
             ("", "ani=1&key=rs%5Fa", true, "key rs_a"),

@@ -53,6 +53,29 @@ pub enum KeysError {
         "expected the name or the id of a key, found one that no key has; `ringside key list` shows them"
     )]
     NoSuchKey,
+    /// A secret that cannot be one.
+    #[error("the secret: expected {expected}, found {found}; {remedy}")]
+    Secret {
+        /// What it has to be.
+        expected: &'static str,
+        /// What it is, without what it holds.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A secret that counts already.
+    #[error(
+        "expected a secret that no key has yet, found one that counts; revoke that key, or have the system make another secret"
+    )]
+    SameSecret,
+    /// More secrets that were chosen elsewhere than there may be.
+    #[error(
+        "expected at most {most} secrets that were chosen elsewhere, found more; have Ringside make keys: leave out --secret-file"
+    )]
+    TooManyChosen {
+        /// The most of them, those that count no more among them.
+        most: usize,
+    },
     /// The system has no chance to give.
     #[error("the system gives no random bytes: {0}; try again")]
     Random(String),

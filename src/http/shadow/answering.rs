@@ -18,7 +18,7 @@ use super::sides::{About, Side};
 use super::upstream::{Answered, Failure, Place, Question};
 use super::{Shadow, hops};
 use crate::callers::compare::{self, Cause, Compared};
-use crate::callers::{Call, Dialect, Refusal, Reply, Tap, Tapped, trimmed};
+use crate::callers::{Call, Dialect, Refusal, Reply, Route, Tap, Tapped, trimmed};
 use crate::http::bodies::Lost;
 use crate::http::deadline::Watch;
 use crate::http::gate::Peer;
@@ -72,6 +72,7 @@ impl Shared {
         request: Request<Incoming>,
         watch: Arc<Watch>,
     ) -> Response<Outgoing> {
+        let fits = self.heads.check(&request);
         let (head, body) = request.into_parts();
         let mut asking = Asking {
             policy,
@@ -81,6 +82,10 @@ impl Shared {
             head: Request::from_parts(head, ()),
             body: Bytes::new(),
         };
+        if let Err(refusal) = fits {
+            watch.set_unread(true);
+            return self.refused(&asking, &refusal);
+        }
         let path = trimmed(asking.head.uri().path());
         if let Err(denial) = asking.policy.access.check_place(&asking.peer, path) {
             self.meters.denials.note(&denial, &asking.peer, None);
@@ -243,6 +248,9 @@ impl Answered {
 impl Asking {
     /// Who answers, and Ringside's own answer where it had to be made to know that.
     fn decide(&self) -> (Side, Option<Own>) {
+        if !self.is_question() {
+            return (Side::Upstream, None);
+        }
         let state = &self.shadow.state;
         let sides = state.sides.load();
         // Nothing is looked at that does not have to be. Who has answered somebody has given out ids.
@@ -267,6 +275,11 @@ impl Asking {
             // The upstream judges whoever is unknown here, and its word counts from the next request on.
             _ => (Side::Upstream, Some(own)),
         }
+    }
+
+    /// Whether it asks for anybody: whoever logs in does not.
+    fn is_question(&self) -> bool {
+        Route::of(trimmed(self.head.uri().path())).is_some()
     }
 
     /// Whether Ringside may answer whoever asks.
@@ -326,7 +339,7 @@ impl Asking {
     /// Compares once the caller's answer has been written, on another thread: a worker is there for callers.
     fn compare_later(self, own: Option<Own>, theirs: Theirs, upstream: Duration) {
         // Other methods ask nothing: they change what the upstream has, or see whether it is there.
-        if !matches!(*self.head.method(), Method::GET | Method::POST) {
+        if !self.is_question() || !matches!(*self.head.method(), Method::GET | Method::POST) {
             return;
         }
         let Some(place) = Place::take(&self.shadow.state.comparing, COMPARING_MAX) else {

@@ -40,6 +40,6 @@ if ! "$python" -c "import schemathesis, jsonpath_ng" >/dev/null 2>&1; then
     rm -rf "$folder"
     python3 -m venv "$folder" >&2
     "$python" -m pip install --quiet --disable-pip-version-check \
-        "jsonpath-ng==1.7.0" "schemathesis==4.4.4" >&2
+        "jsonpath-ng==1.7.0" "schemathesis==4.4.4" "hypothesis==6.140.3" >&2
 fi
 echo "$python"

@@ -7,10 +7,12 @@
     reason = "a failing step fails the test, and says so"
 )]
 
+pub mod curl;
 pub mod debezium;
 pub mod mongod;
 pub mod nats;
 pub mod postgres;
+pub mod python;
 pub mod ringside;
 pub mod sip;
 pub mod wait;
