@@ -117,6 +117,16 @@ pub enum Refusal {
     /// The dialect is switched off.
     #[error("expected another way of asking, found one that is switched off here (dialect.NAME.enabled)")]
     Off,
+    /// What answers until this service takes over has not, and nobody answers in its place.
+    #[error("expected an answer of the system behind this service, found {found}; look after that one")]
+    Upstream {
+        /// 502, 503, 504 or 508.
+        status: u16,
+        /// The word for programs.
+        code: &'static str,
+        /// What came instead.
+        found: &'static str,
+    },
     /// There is more to do than can be done in time.
     #[error("expected fewer requests at once; ask again in a second")]
     Overload,
@@ -135,7 +145,7 @@ impl Refusal {
                 400
             }
             Refusal::Unsupported { .. } | Refusal::Syntax { .. } => 400,
-            Refusal::Denied { status, .. } => *status,
+            Refusal::Denied { status, .. } | Refusal::Upstream { status, .. } => *status,
             Refusal::TooSlow { .. } => 408,
             Refusal::TooLarge { .. } => 413,
             Refusal::TargetTooLong { .. } => 414,
@@ -159,7 +169,7 @@ impl Refusal {
             Refusal::TooLarge { .. } => "too_large",
             Refusal::Unsupported { .. } => "unsupported",
             Refusal::Syntax { .. } => "syntax",
-            Refusal::Denied { code, .. } => code,
+            Refusal::Denied { code, .. } | Refusal::Upstream { code, .. } => code,
             Refusal::Off => "off",
             Refusal::TooSlow { .. } => "too_slow",
             Refusal::TargetTooLong { .. } => "target_too_long",

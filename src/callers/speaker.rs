@@ -22,6 +22,7 @@ use super::salesforce::Salesforce;
 use super::servicenow::Servicenow;
 use super::settings::{Speaking, Unspeakable};
 use super::sipgate::Sipgate;
+use super::tap::Tap;
 use super::threecx::Threecx;
 use super::zendesk::Zendesk;
 use crate::telemetry::Lines;
@@ -180,7 +181,24 @@ impl Spoken {
         }
         match &self.voice {
             Voice::Native(native) => native.answer(call, out),
-            Voice::Other(other) => Some(other.answer(call, out)),
+            Voice::Other(other) => Some(other.answer(&other.source, call, out)),
+        }
+    }
+
+    /// Answers as [`Spoken::answer`] does, and notes in `tap` what the call was about.
+    pub fn answer_tapped(&self, call: &Call<'_>, out: &mut BytesMut, tap: &Arc<Tap>) -> Option<Reply> {
+        if !self.is_on {
+            return self.answer(call, out);
+        }
+        match &self.voice {
+            Voice::Native(native) => native.tapped(tap).answer(call, out),
+            Voice::Other(other) => {
+                let source = Source {
+                    tap: Some(Arc::clone(tap)),
+                    ..other.source.clone()
+                };
+                Some(other.answer(&source, call, out))
+            }
         }
     }
 
@@ -225,9 +243,9 @@ impl Spoken {
 }
 
 impl Other {
-    fn answer(&self, call: &Call<'_>, out: &mut BytesMut) -> Reply {
+    fn answer(&self, source: &Source, call: &Call<'_>, out: &mut BytesMut) -> Reply {
         self.speaker
-            .answer(&self.source, call, out)
+            .answer(source, call, out)
             .unwrap_or_else(|refusal| self.refuse(call, &refusal, out))
     }
 

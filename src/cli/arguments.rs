@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Server;
+use super::shadow::ShadowArguments;
 use super::words;
 use crate::http::Scope;
 use crate::number::Region;
@@ -48,6 +49,8 @@ pub(super) enum Command {
     Status(StatusArguments),
     /// Have a running server take up its changed configuration, as SIGHUP does, and say what needs a restart
     Reload(ReloadArguments),
+    /// Show what shadow mode has found, and switch who answers: docs/shadow.md
+    Shadow(ShadowArguments),
     /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
     #[command(subcommand)]
     Key(KeyCommand),

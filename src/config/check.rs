@@ -234,6 +234,10 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
             ));
         }
         tls(&listener.tls, listener.address.is_some(), path)?;
+        listener.shadow.check().map_err(|fault| {
+            let key = format!("shadow.{}", fault.key);
+            Unfit::new(path(&key), fault.expected, fault.found)
+        })?;
         let Some(address) = listener.address.filter(|address| address.port() != 0) else {
             continue;
         };
