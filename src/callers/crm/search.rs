@@ -161,7 +161,7 @@ impl Crm {
             return Ok(true);
         }
         let records = view.by_id_hash(spelled.hash53)?;
-        let mut spelled = records.iter().filter(|record| !self.gives(record, view));
+        let mut spelled = records.iter().filter(|record| !self.keeps(record));
         Ok(spelled.next().is_some())
     }
 
