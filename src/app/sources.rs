@@ -29,8 +29,9 @@ pub(crate) struct Numberings {
     pub(crate) any: Read,
     /// By the names of the listeners.
     listeners: BTreeMap<String, Read>,
-    /// By the names of the listeners, the dialects whose numbers are read otherwise there.
-    dialects: BTreeMap<String, BTreeMap<Dialect, Numbering>>,
+    /// By the names of the listeners, `None` for none in particular: the dialects whose numbers are read otherwise there
+    /// than those of the native one.
+    dialects: BTreeMap<(Option<String>, Dialect), Read>,
     /// By the names of the feeds that say anything of their own.
     pub(crate) feeds: BTreeMap<String, Numbering>,
 }
@@ -61,14 +62,21 @@ impl Numberings {
             let particular = listener.numbers(name, Dialect::Native, dialects);
             Ok((name.clone(), read(particular)?))
         });
-        let others = config.listener.iter().map(|(name, listener)| {
-            let native = listener.numbers(name, Dialect::Native, dialects).settings;
-            let own = listener.dialects.iter().filter_map(|dialect| {
-                let own = listener.numbers(name, *dialect, dialects).settings;
-                (own != native).then(|| Ok((*dialect, site.with_source(&own)?)))
-            });
-            Ok((name.clone(), own.collect::<Result<_, SettingsError>>()?))
+        let places = std::iter::once(None).chain(config.listener.iter().map(Some));
+        let others = places.flat_map(|place| {
+            let of = move |dialect| match place {
+                Some((name, listener)) => listener.numbers(name, dialect, dialects),
+                None => dialects.numbers(dialect),
+            };
+            let native = of(Dialect::Native).settings;
+            let other = Dialect::ALL
+                .into_iter()
+                .map(move |dialect| (dialect, of(dialect)));
+            other
+                .filter(move |(_, own)| own.settings != native)
+                .map(move |(dialect, own)| ((place.map(|(name, _)| name.clone()), dialect), own))
         });
+        let others = others.map(|(place, own)| Ok((place, read(own)?)));
         let particular = config
             .feed
             .iter()
@@ -90,7 +98,8 @@ pub(super) fn speakers(config: &Config, numbers: &Numberings, name: &str, source
     let dialects = config.listener.get(name).map(|listener| &listener.dialects);
     for dialect in dialects.into_iter().flatten() {
         let speaking = config.dialect.get(*dialect).speaking(config.http.batch_max);
-        let own = numbers.dialects.get(name).and_then(|own| own.get(dialect));
+        let own = numbers.dialects.get(&(Some(name.to_owned()), *dialect));
+        let own = own.map(|read| &read.numbering);
         let source = Source {
             meters: Arc::new(source.meters.for_dialect(speaking.label(*dialect))),
             numbering: own.unwrap_or(&source.numbering).clone(),
@@ -136,7 +145,11 @@ pub(super) fn of(
         tap: None,
     };
     let listeners = numbers.listeners.iter();
+    let dialects = numbers.dialects.iter();
     Sources {
+        dialects: dialects
+            .map(|(place, read)| (place.clone(), source(read)))
+            .collect(),
         any: source(&numbers.any),
         listeners: listeners
             .map(|(name, read)| (name.clone(), source(read)))

@@ -124,7 +124,7 @@ impl Explanation {
             .map(Written::as_str)
             .ok_or(Refusal::Missing("ani"))?;
         check_region(&parameters)?;
-        let source = sources.get(parameters.listener.as_deref())?;
+        let source = sources.get(parameters.listener.as_deref(), parameters.dialect.as_deref())?;
         let request = request_of(&parameters, ani);
         Ok(source
             .tenant

@@ -115,7 +115,9 @@ pub enum Refusal {
         message: String,
     },
     /// The dialect is switched off.
-    #[error("expected another way of asking, found one that is switched off here (dialect.NAME.enabled)")]
+    #[error(
+        "expected another way of asking, found one that is switched off here; `enabled` in its section of the configuration switches it on"
+    )]
     Off,
     /// What answers until this service takes over has not, and nobody answers in its place.
     #[error("expected an answer of the system behind this service, found {found}; look after that one")]

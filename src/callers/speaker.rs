@@ -258,6 +258,9 @@ impl Other {
                 dialect = self.dialect.name(),
                 code = refusal.code(),
                 field = refusal.field(),
+                // These say what of a query is not answered, and nothing of whom it asked about.
+                query = matches!(refusal, Refusal::Unsupported { .. } | Refusal::Syntax { .. })
+                    .then(|| tracing::field::display(refusal)),
                 "refused"
             );
         }

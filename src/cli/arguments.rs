@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Server;
+use super::config::Caller;
 use super::shadow::ShadowArguments;
 use super::words;
 use crate::http::Scope;
@@ -308,6 +309,9 @@ pub(super) struct ExplainArguments {
     /// Read numbers as this listener of the configuration does
     #[arg(long, value_name = "NAME")]
     pub(super) listener: Option<String>,
+    /// Read numbers as this dialect does there, such as cid or dynamics; without it the native one
+    #[arg(long, value_name = "NAME")]
+    pub(super) dialect: Option<String>,
     /// The dialled number, for treatment rules
     #[arg(long, value_name = "NUMBER")]
     pub(super) dnis: Option<String>,
@@ -468,33 +472,4 @@ pub(super) enum ConfigCommand {
         #[arg(value_enum)]
         caller: Caller,
     },
-}
-
-/// Whom there is an example for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Caller {
-    #[value(name = "3cx")]
-    Threecx,
-    AmazonConnect,
-    Asterisk,
-    Cim,
-    Curl,
-    Curri,
-    Cvp,
-    Finesse,
-    Freepbx,
-    Freeswitch,
-    Genesys,
-    Kamailio,
-    Prometheus,
-    Sipgate,
-    Systemd,
-    Twilio,
-    Webex,
-    ZendeskDisplay,
-    WebexDynamics,
-    WebexFreshdesk,
-    WebexSalesforce,
-    WebexServicenow,
-    WebexZendesk,
 }

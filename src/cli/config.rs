@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use super::arguments::{Caller, ConfigCommand};
+use clap::ValueEnum;
+
+use super::arguments::ConfigCommand;
 use super::error::CliError;
 use super::output::{Output, Style, note};
 use crate::app::Rules;
@@ -11,6 +13,35 @@ use crate::callers::Dialect;
 use crate::config::{Config, Loaded, environment};
 use crate::snapshot::folder::Folder;
 use crate::snapshot::{MappedSnapshot, Snapshot};
+
+/// Whom there is an example for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Caller {
+    #[value(name = "3cx")]
+    Threecx,
+    AmazonConnect,
+    Asterisk,
+    Cim,
+    Curl,
+    Curri,
+    Cvp,
+    Finesse,
+    Freepbx,
+    Freeswitch,
+    Genesys,
+    Kamailio,
+    Prometheus,
+    Sipgate,
+    Systemd,
+    Twilio,
+    Webex,
+    ZendeskDisplay,
+    WebexDynamics,
+    WebexFreshdesk,
+    WebexSalesforce,
+    WebexServicenow,
+    WebexZendesk,
+}
 
 pub(super) fn run(command: &ConfigCommand, out: &mut Output) -> Result<(), CliError> {
     match command {
@@ -138,8 +169,6 @@ fn example(caller: Caller) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum;
-
     use super::*;
     use crate::callers::Route;
 

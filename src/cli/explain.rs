@@ -60,6 +60,7 @@ fn asked(arguments: &ExplainArguments) -> String {
     let mut query = query(&arguments.ani, arguments.region);
     for (name, value) in [
         ("listener", &arguments.listener),
+        ("dialect", &arguments.dialect),
         ("dnis", &arguments.dnis),
         ("verstat", &arguments.verstat),
         ("diversion", &arguments.diversion),

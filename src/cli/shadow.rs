@@ -1,14 +1,17 @@
 //! `shadow`: what a server in shadow mode has found, and who answers.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::arguments::{ConfigFile, Credentials};
-use super::client::{Server, Trust};
+use super::client::{ClientError, Server, Trust};
 use super::error::CliError;
 use super::output::{Output, Style};
 use super::words;
 use crate::config::{Config, environment};
+use crate::snapshot::folder::Folder;
 
 /// The order in which causes are told.
 const CAUSES: [(&str, &str); 13] = [
@@ -37,9 +40,12 @@ pub(super) struct ShadowArguments {
     /// Show numbers and names whole; whoever does is told in the audit
     #[arg(long)]
     reveal: bool,
-    /// The server's administration address, http://HOST:PORT or unix:/PATH; without it that of the configuration
-    #[arg(long, value_name = "URL", global = true)]
+    /// The server's administration address, http://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "URL", global = true, conflicts_with = "dir")]
     admin: Option<Server>,
+    /// The server's data folder, whose socket is asked; without it and --admin the configured one
+    #[arg(long, value_name = "DIR", global = true)]
+    dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -78,25 +84,41 @@ struct SetArguments {
     listener: Option<String>,
 }
 
-pub(super) fn run(arguments: &ShadowArguments, out: &mut Output) -> Result<(), CliError> {
-    let admin = match &arguments.admin {
-        Some(admin) => admin.clone(),
-        None => Server::at(
-            Config::load(arguments.config.file.as_deref(), environment())
-                .map_err(CliError::Whom)?
-                .admin
-                .address,
-        ),
-    };
-    let trust = &Trust::of(&arguments.credentials)?;
-    let body = match &arguments.act {
-        None if arguments.reveal => admin.post("/shadow/reveal", &json!({}), trust)?,
-        None => admin.get("/shadow", trust)?,
-        Some(Act::Reset { listener }) => {
-            admin.post("/shadow/reset", &json!({"listener": listener}), trust)?
+impl ShadowArguments {
+    /// Has the server answered that the arguments name, or the one of the configuration: by the socket in its data folder,
+    /// which needs no key, or else at its address.
+    fn answered(
+        &self,
+        ask: impl Fn(&Server) -> Result<bytes::Bytes, ClientError>,
+    ) -> Result<(Server, bytes::Bytes), CliError> {
+        let socket = |dir| Server::Unix(Folder::of_tenant(dir).socket());
+        if let Some(server) = self.admin.clone().or_else(|| self.dir.as_deref().map(socket)) {
+            let body = ask(&server)?;
+            return Ok((server, body));
         }
-        Some(Act::Set(set)) => admin.post("/shadow", &set.to_json(), trust)?,
+        let config = Config::load(self.config.file.as_deref(), environment()).map_err(CliError::Whom)?;
+        let near = socket(&config.data.dir);
+        match ask(&near) {
+            // The folder may be elsewhere, or another user's.
+            Err(ClientError::Unreachable { .. }) => {
+                let server = Server::at(config.admin.address);
+                let body = ask(&server)?;
+                Ok((server, body))
+            }
+            asked => Ok((near, asked?)),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &ShadowArguments, out: &mut Output) -> Result<(), CliError> {
+    let trust = &Trust::of(&arguments.credentials)?;
+    let ask = |server: &Server| match &arguments.act {
+        None if arguments.reveal => server.post("/shadow/reveal", &json!({}), trust),
+        None => server.get("/shadow", trust),
+        Some(Act::Reset { listener }) => server.post("/shadow/reset", &json!({"listener": listener}), trust),
+        Some(Act::Set(set)) => server.post("/shadow", &set.to_json(), trust),
     };
+    let (admin, body) = arguments.answered(ask)?;
     if arguments.json {
         std::io::Write::write_all(out, body.trim_ascii_end())?;
         return Ok(out.line("")?);

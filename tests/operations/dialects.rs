@@ -104,3 +104,29 @@ fn what_a_dialect_cannot_be_told_is_refused_by_its_key() {
         assert!(checked.err.contains(told), "{said}: {}", checked.err);
     }
 }
+
+#[test]
+fn numbers_of_a_dialect_are_explained_as_it_reads_them_and_taken_up_by_a_reload() {
+    let site = Site::new("");
+    let running = site.serve();
+    let admin = format!("http://{}", running.admin_address());
+    let explained = |more: &[&str]| {
+        let arguments = ["explain", "4806754110", "--admin", &admin, "--json"];
+        let told = run(&[&arguments, more].concat()).ok();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        (told["number"].clone(), told["number_rules"].clone())
+    };
+    let national = explained(&[]);
+    assert_eq!(explained(&["--dialect", "cid"]), national);
+    site.configure("listener.main.dialect_numbers = {cid = {mode = 'e164_no_plus'}}\n");
+    let reloaded = running.reload().unwrap();
+    assert_eq!(reloaded.taken_up, ["listener.main.dialect_numbers.cid"]);
+    assert_eq!(reloaded.needs_restart, [""; 0]);
+    let (_, rules) = explained(&["--listener", "main", "--dialect", "cid"]);
+    assert_eq!(rules, serde_json::json!(["listener.main.dialect_numbers.cid.mode"]));
+    assert_eq!(explained(&["--dialect", "cid"]), national, "at no listener in particular");
+    assert_eq!(explained(&["--listener", "main"]), national, "in the native dialect");
+    let unknown = run(&["explain", "1", "--admin", &admin, "--dialect", "sid"]);
+    assert!(unknown.err.contains("did you mean \"cid\"?"), "{}", unknown.err);
+    running.drain();
+}

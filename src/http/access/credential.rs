@@ -65,7 +65,7 @@ impl Credential {
                 }
                 "key" => {
                     misplaced.get_or_insert(
-                        "`?key=`, which this listener does not take (listener.NAME.key_in_query is false)",
+                        "`?key=`, which this listener does not take (listener.NAME.key_in_query and dialect.NAME.key_in_query are false)",
                     );
                 }
                 "token" | "access_token" => {
