@@ -6,6 +6,8 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use ringside::callers::Call;
 
+#[path = "callers/calls.rs"]
+mod calls;
 #[path = "callers/corpus.rs"]
 mod corpus;
 #[path = "callers/crm.rs"]

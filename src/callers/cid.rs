@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::call::{Call, Reply, TEXT};
 use super::lookup::{Request, Source};
-use super::parameters::{Form, Written};
+use super::parameters::{Form, Parameters, Written};
 use super::plain;
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
@@ -65,12 +65,11 @@ impl Speaker for Cid {
             .or_else(|| NUMBERS.into_iter().find_map(find))
             .ok_or(Refusal::Missing("number"))?;
         let number = Written::decoded(number);
-        let dnis = find("dnis").map(Written::decoded);
+        let mut parameters = Parameters::default();
+        forms.into_iter().for_each(|form| parameters.read_form(form));
         let request = Request {
             ani: number.as_str(),
-            dnis: dnis.as_ref().map(Written::as_str),
-            diversion: call.diversion,
-            ..Request::default()
+            ..parameters.context(call)
         };
         let is_pairs = is_pairs(call);
         source.look_up(&request, |answer| {
