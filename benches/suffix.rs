@@ -94,6 +94,7 @@ fn centre(digits: u8) -> (Native, Writer) {
         treatment: Arc::new(Treatment::new(&[], &numbering).unwrap()),
         numbering,
         number_rules: Arc::default(),
+        tap: None,
         answers: Answers {
             matches_max: 10,
             require_attestation: Attestation::None,

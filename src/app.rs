@@ -23,7 +23,7 @@ use crate::callers;
 use crate::config::{Config, Loaded};
 use crate::customer::Schema;
 use crate::feed::{self, Compaction, Feeds};
-use crate::http::{self, Cut, Hearts, HttpError, Keys, Listener, Readiness};
+use crate::http::{self, Cut, Hearts, HttpError, Keys, Listener, Readiness, Shadows};
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
@@ -145,11 +145,12 @@ impl App {
         let lookups = Arc::new(callers::Meters::register(&metrics)?);
         let sources = rules.sources(config, &tenant, &lookups);
         rules.accesses.log(config, &keys);
+        let shadows = Shadows::new(&metrics)?;
         let listeners: Vec<Listener> = config
             .listener
             .iter()
             .filter_map(|(name, listener)| {
-                let policy = site::policy(config, name, &rules, &sources, &pushes)?;
+                let policy = site::policy(config, name, &rules, &sources, &pushes, &shadows)?;
                 Some(Listener {
                     address: listener.address,
                     unix: listener.unix.clone(),
@@ -172,6 +173,7 @@ impl App {
             generations: Arc::clone(&generations),
             keys,
             pushes,
+            shadows: Arc::clone(&shadows),
             installer: feeds.installer(),
         };
         let (address, http) = (config.admin.address, config.http);
@@ -185,7 +187,7 @@ impl App {
             metrics: Arc::clone(&metrics),
             lookups,
             readiness: Arc::clone(&readiness),
-            extra: Some(pages::pages(&sources, &reloader, &generations)),
+            extra: Some(pages::pages(&sources, &reloader, &generations, &shadows)),
             access: admin_access,
             further: Some(pages::status(&reloader, &generations)),
         };

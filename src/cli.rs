@@ -23,6 +23,7 @@ mod relay;
 mod reload;
 mod rollback;
 mod serve;
+mod shadow;
 mod snapshot;
 mod status;
 mod words;
@@ -77,6 +78,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Status(arguments) => status::run(&arguments, out),
         Command::Key(command) => key::run(&command, out),
         Command::Reload(arguments) => reload::run(&arguments, out),
+        Command::Shadow(arguments) => shadow::run(&arguments, out),
         Command::Config(command) => config::run(&command, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);

@@ -28,6 +28,7 @@ mod pulse;
 mod readiness;
 mod service;
 mod settings;
+mod shadow;
 mod status;
 mod tls;
 mod token;
@@ -50,6 +51,7 @@ pub use life::Hearts;
 pub use listener::ShortPath;
 pub use readiness::Readiness;
 pub use settings::{Listener, Policy, Settings};
+pub use shadow::{Plan, Shadow, ShadowError, ShadowSettings, Shadows};
 pub use tls::{Tls, TlsError, TlsFiles, trusting};
 
 use crate::metrics::Metrics;

@@ -44,7 +44,7 @@ pub enum MetricsError {
 
 /// A registry whose metrics' names are `ringside_<layer>_<nouns>_<ending>`.
 ///
-/// The layer is one of `http callers pop feed replica index overlay snapshot ha number customer config process`. Counters
+/// The layer is one of `http shadow callers pop feed replica index overlay snapshot ha number customer config process`. Counters
 /// end in `total`; gauges in `bytes`, `seconds`, `ratio`, `count` or `info`; histograms in `seconds` or `bytes`.
 #[derive(Debug)]
 pub struct Metrics {

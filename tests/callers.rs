@@ -8,6 +8,8 @@ use ringside::callers::Call;
 
 #[path = "callers/calls.rs"]
 mod calls;
+#[path = "callers/cisco.rs"]
+mod cisco;
 #[path = "callers/corpus.rs"]
 mod corpus;
 #[path = "callers/crm.rs"]

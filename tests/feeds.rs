@@ -9,6 +9,8 @@
 
 #[path = "feeds/debezium.rs"]
 mod debezium;
+#[path = "support/described.rs"]
+mod described;
 #[path = "feeds/erased.rs"]
 mod erased;
 #[path = "feeds/kill.rs"]

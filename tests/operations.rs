@@ -10,10 +10,14 @@ mod manager;
 mod metrics;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "shadow/record.rs"]
+mod record;
 #[path = "operations/reload.rs"]
 mod reload;
 #[path = "support/serving.rs"]
 mod serving;
+#[path = "operations/shadow.rs"]
+mod shadow;
 #[path = "operations/signals.rs"]
 mod signals;
 #[path = "operations/site.rs"]

@@ -10,20 +10,22 @@ use super::generations::Generations;
 use super::reload::Reloader;
 use crate::callers::explain::Explanation;
 use crate::callers::{Call, Refusal, Reply, Sources};
-use crate::http::{Extra, Further, Page};
+use crate::http::{Extra, Further, Page, Shadows};
 
-/// `/explain?ani=`: how a lookup comes to its answer; `POST /reload`; acts on generations.
+/// `/explain?ani=`: how a lookup comes to its answer; `POST /reload`; acts on generations; shadow mode.
 pub(super) fn pages(
     sources: &Arc<ArcSwap<Sources>>,
     reloader: &Arc<Reloader>,
     generations: &Arc<Generations>,
+    shadows: &Arc<Shadows>,
 ) -> Extra {
+    let shadows = Arc::clone(shadows);
     let (sources, reloader, generations) =
         (Arc::clone(sources), Arc::clone(reloader), Arc::clone(generations));
     Arc::new(move |call| match call.trimmed_path() {
         "/explain" => Some(explain(call, &sources.load())),
         "/reload" => Some(reload(call, &reloader)),
-        _ => generations.page(call),
+        _ => shadows.page(call).or_else(|| generations.page(call)),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What one configuration makes of numbers, callers and who may ask, and where it takes effect.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -12,10 +13,10 @@ use crate::callers::{Meters, Sources, Treatment};
 use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
 use crate::feed::{Installer, Pushes};
-use crate::http::{Access, HttpError, Keys, Policy};
+use crate::http::{Access, HttpError, Keys, Plan, Policy, Shadows};
 use crate::index::{Index, Suffixes};
 use crate::intake::Intake;
-use crate::number::Key;
+use crate::number::{Key, Numbering};
 use crate::replica::{self, compaction};
 use crate::snapshot::Snapshot;
 use crate::snapshot::folder::Held;
@@ -36,6 +37,8 @@ pub struct Rules {
     named: Vec<Key>,
     /// Who may ask what where.
     pub(super) accesses: Accesses,
+    /// Listeners in shadow mode.
+    shadows: BTreeMap<String, Plan>,
 }
 
 /// The places that the rules of a running service are taken from.
@@ -51,6 +54,7 @@ pub(super) struct Site {
     pub(super) generations: Arc<Generations>,
     pub(super) keys: Arc<Keys>,
     pub(super) pushes: Pushes,
+    pub(super) shadows: Arc<Shadows>,
     pub(super) installer: Installer,
 }
 
@@ -72,11 +76,13 @@ impl Rules {
             })
         });
         let named = named.collect::<Result<Vec<Key>, AppError>>()?;
+        let shadows = shadows(config, numbering)?;
         Ok(Rules {
             numbers,
             treatment: Arc::new(treatment),
             named,
             accesses: Accesses::load(config, keys)?,
+            shadows,
         })
     }
 
@@ -106,6 +112,19 @@ impl Rules {
     }
 }
 
+/// The shadow modes of `config`'s listeners.
+fn shadows(config: &Config, numbering: &Numbering) -> Result<BTreeMap<String, Plan>, HttpError> {
+    let listeners = config.listener.iter().filter(|(_, listener)| listener.enabled);
+    let plans = listeners.map(|(name, listener)| {
+        let plan = Plan::new(&listener.shadow, numbering).map_err(|source| HttpError::Shadow {
+            name: name.clone(),
+            source,
+        })?;
+        Ok(plan.map(|plan| (name.clone(), plan)))
+    });
+    plans.filter_map(Result::transpose).collect()
+}
+
 /// What the listener `name` serves by `config` and the `rules` and `sources` made of it: the one place where a policy is
 /// made. `None` where it is not enabled.
 pub(super) fn policy(
@@ -114,6 +133,7 @@ pub(super) fn policy(
     rules: &Rules,
     sources: &Sources,
     pushes: &Pushes,
+    shadows: &Shadows,
 ) -> Option<Policy> {
     let (access, tls) = rules.accesses.listeners.get(name)?;
     Some(Policy {
@@ -121,6 +141,7 @@ pub(super) fn policy(
         access: access.clone(),
         tls: tls.clone(),
         pushes: Some(pushes.clone()),
+        shadow: shadows.take_up(name, rules.shadows.get(name)),
     })
 }
 
@@ -166,7 +187,7 @@ impl Site {
     pub(super) fn take_up(&self, config: &Config, rules: &Rules) {
         let sources = rules.sources(config, &self.tenant, &self.lookups);
         for (name, place) in &self.listeners {
-            if let Some(policy) = policy(config, name, rules, &sources, &self.pushes) {
+            if let Some(policy) = policy(config, name, rules, &sources, &self.pushes, &self.shadows) {
                 place.store(Arc::new(policy));
             }
         }

@@ -133,6 +133,7 @@ pub(super) fn of(
         meters: Arc::clone(meters),
         numbering: read.numbering.clone(),
         number_rules: Arc::clone(&read.by),
+        tap: None,
     };
     let listeners = numbers.listeners.iter();
     Sources {

@@ -71,6 +71,11 @@ impl Dialect {
         }
     }
 
+    /// Whether it names pages of another system (`pop_url`).
+    pub const fn has_pages(self) -> bool {
+        matches!(self, Dialect::Finesse | Dialect::Threecx)
+    }
+
     /// Whether it asks as a CRM's clients do: for customers, and for cases by a customer's id.
     pub const fn is_crm(self) -> bool {
         matches!(

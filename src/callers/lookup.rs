@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{Ani, Answer, Who};
+use super::compare::Standing;
 use super::disclosure::Disclosure;
 use super::diversion;
 use super::meters::{Meters, Outcome};
 use super::settings::{Answers, Verstat};
 use super::suffix::{How, Match};
+use super::tap::{Tap, Tapped};
 use super::treatment::{Caller, Decision, Dialled, Treatment};
 use crate::customer::Record;
 use crate::customer::record::Field;
@@ -17,7 +19,7 @@ use crate::index::{Found, View};
 use crate::number::{self, Numbering, Reading, Reason};
 use crate::overlay::Superseded;
 use crate::replica::freshness;
-use crate::telemetry;
+use crate::telemetry::{self, Redacted};
 use crate::tenant::Tenant;
 
 /// What a caller asks. Empty texts count as absent, save for `ani`, where empty means withheld.
@@ -53,6 +55,8 @@ pub struct Source {
     pub treatment: Arc<Treatment>,
     /// What is counted.
     pub meters: Arc<Meters>,
+    /// Where somebody wants to know what a call was about; `None` for callers.
+    pub tap: Option<Arc<Tap>>,
 }
 
 /// What a request says, read by a source's rules.
@@ -88,7 +92,7 @@ impl Source {
         let heard = self.hear(request);
         let reading = &heard.reading;
         let freshness = self.tenant.freshness.now(begun);
-        let (outcome, how) = self.tenant.index.read(|view| {
+        let (outcome, how, is_named) = self.tenant.index.read(|view| {
             let found = self.matched(view, &heard)?;
             let Judged { decision, disclosure } = self.judge(view, &found, &heard);
             let Match { who, key, how } = found;
@@ -105,8 +109,15 @@ impl Source {
                 matches_max: self.answers.matches_max,
             };
             write(&answer)?;
-            Ok((answer.outcome, how))
+            Ok((
+                answer.outcome,
+                how,
+                self.tap.is_some() && answer.guest().is_some(),
+            ))
         });
+        if let Some(tap) = &self.tap {
+            tap.note(self.tapped(request, &heard, outcome, is_named));
+        }
         self.meters.count_suffix(how, outcome);
         let took = self.meters.count(outcome, request.dnis, &self.numbering, begun);
         tracing::debug!(
@@ -149,6 +160,32 @@ impl Source {
             })
         });
         self.meters.count_disabled();
+    }
+
+    /// What a tap is told of a lookup.
+    pub(super) fn tapped(
+        &self,
+        request: &Request<'_>,
+        heard: &Heard<'_>,
+        outcome: Outcome,
+        is_named: bool,
+    ) -> Tapped {
+        let dialled = request
+            .dnis
+            .and_then(|dnis| self.numbering.read(dnis, None).key());
+        Tapped {
+            is_lookup: true,
+            gave: None,
+            number: heard.reading.key(),
+            dialled,
+            ani: Some(Redacted::new(request.ani.to_owned())),
+            standing: match outcome {
+                Outcome::Ambiguous => Standing::Several,
+                Outcome::Hit if !is_named => Standing::NotToBeGreeted,
+                _ => Standing::Plain,
+            },
+            is_found: outcome.is_found(),
+        }
     }
 
     /// Reads `request`: the calling number, or who diverted the call where the calling number is our own.

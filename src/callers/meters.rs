@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::{Histogram, IntCounter, IntCounterVec};
 
+use super::ring::Event;
 use super::suffix::How;
 use crate::metrics::{Metrics, MetricsError};
 use crate::number::{Key, Numbering};
@@ -86,6 +87,7 @@ struct Suffixes {
     unclear: IntCounter,
 }
 
+type Rings = [IntCounter; Event::ALL.len()];
 type Outcomes = [IntCounter; Outcome::ALL.len()];
 
 /// The counters of lookups that come by one dialect, resolved once: a lookup neither hashes a label nor takes a lock.
@@ -95,6 +97,7 @@ pub struct Meters {
     outcomes: Arc<Outcomes>,
     suffixes: Arc<Suffixes>,
     dialled: Arc<Dialled>,
+    rings: Arc<Rings>,
     seconds: Histogram,
 }
 
@@ -107,6 +110,7 @@ struct Families {
     /// What has been resolved so far, for sums over all dialects.
     dialects: Mutex<BTreeMap<String, Arc<Outcomes>>>,
     refused: IntCounterVec,
+    rings: IntCounterVec,
 }
 
 /// Counters by dialled number.
@@ -152,11 +156,17 @@ impl Meters {
                 "Requests in other systems' dialects that were refused, by dialect and why: unsupported and syntax are queries.",
                 &["dialect", "code"],
             )?,
+            rings: metrics.counters(
+                "ringside_callers_rings_total",
+                "Calls that phone systems told of, by dialect and what was new of them: ring, answer, update or end.",
+                &["dialect", "event"],
+            )?,
         });
         Ok(Meters {
             outcomes: families.dialect("native"),
             suffixes: Arc::new(families.suffixes("native")),
             dialled: Arc::new(families.dialled(&[])),
+            rings: Arc::new(families.rings("native")),
             seconds: metrics.histogram(
                 "ringside_callers_lookup_seconds",
                 "From the parsed request to the written answer.",
@@ -172,6 +182,7 @@ impl Meters {
         Meters {
             outcomes: self.families.dialect(dialect),
             suffixes: Arc::new(self.families.suffixes(dialect)),
+            rings: Arc::new(self.families.rings(dialect)),
             ..self.clone()
         }
     }
@@ -220,6 +231,11 @@ impl Meters {
         }
     }
 
+    /// Counts what a phone system told of a call.
+    pub(super) fn count_ring(&self, event: Event) {
+        self.rings[event as usize].inc();
+    }
+
     /// Counts a lookup that was not made; it took no time that would say anything of others.
     pub(super) fn count_disabled(&self) {
         self.outcomes[Outcome::Disabled as usize].inc();
@@ -260,6 +276,10 @@ impl Families {
                 .entry(dialect.to_owned())
                 .or_insert_with(|| Arc::new(resolve())),
         )
+    }
+
+    fn rings(&self, dialect: &str) -> Rings {
+        Event::ALL.map(|event| self.rings.with_label_values(&[dialect, event.as_str()]))
     }
 
     fn suffixes(&self, dialect: &str) -> Suffixes {

@@ -18,6 +18,7 @@ use super::openapi;
 use super::parameters::{Parameters, Written};
 use super::posted;
 use super::refusal::{RETRY_AFTER_S, Refusal};
+use super::tap::Tap;
 use crate::number::Region;
 use crate::overlay::Superseded;
 use crate::telemetry::Lines;
@@ -110,6 +111,18 @@ impl Native {
             source,
             batch_max,
             refusals: Arc::default(),
+        }
+    }
+
+    /// The same dialect, whose lookups are noted in `tap`.
+    pub(super) fn tapped(&self, tap: &Arc<Tap>) -> Native {
+        let source = Source {
+            tap: Some(Arc::clone(tap)),
+            ..self.source.clone()
+        };
+        Native {
+            source,
+            ..self.clone()
         }
     }
 

@@ -28,6 +28,9 @@ pub enum Refusal {
     /// A customer that does not exist.
     #[error("expected the id of a customer, found one that nobody has; look the customer up by number")]
     NoSuchCustomer,
+    /// Something was to be shown on a desktop that is not connected.
+    #[error("expected an agent whose desktop is connected, found none: no desktop connects to this version")]
+    NoDesktop,
     /// A parameter that has to be there is not.
     #[error(
         "expected a calling number in `{0}`, found no such parameter; add it, empty where the number is withheld"
@@ -114,6 +117,16 @@ pub enum Refusal {
     /// The dialect is switched off.
     #[error("expected another way of asking, found one that is switched off here (dialect.NAME.enabled)")]
     Off,
+    /// What answers until this service takes over has not, and nobody answers in its place.
+    #[error("expected an answer of the system behind this service, found {found}; look after that one")]
+    Upstream {
+        /// 502, 503, 504 or 508.
+        status: u16,
+        /// The word for programs.
+        code: &'static str,
+        /// What came instead.
+        found: &'static str,
+    },
     /// There is more to do than can be done in time.
     #[error("expected fewer requests at once; ask again in a second")]
     Overload,
@@ -126,13 +139,13 @@ impl Refusal {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Refusal::NoSuchPath { .. } | Refusal::NoSuchCustomer => 404,
+            Refusal::NoSuchPath { .. } | Refusal::NoSuchCustomer | Refusal::NoDesktop => 404,
             Refusal::Method { .. } => 405,
             Refusal::Missing(_) | Refusal::Value { .. } | Refusal::Body { .. } | Refusal::TooMany { .. } => {
                 400
             }
             Refusal::Unsupported { .. } | Refusal::Syntax { .. } => 400,
-            Refusal::Denied { status, .. } => *status,
+            Refusal::Denied { status, .. } | Refusal::Upstream { status, .. } => *status,
             Refusal::TooSlow { .. } => 408,
             Refusal::TooLarge { .. } => 413,
             Refusal::TargetTooLong { .. } => 414,
@@ -148,6 +161,7 @@ impl Refusal {
             Refusal::NoSuchPath { .. } => "no_such_path",
             Refusal::Method { .. } => "method_not_allowed",
             Refusal::NoSuchCustomer => "no_such_customer",
+            Refusal::NoDesktop => "no_desktop",
             Refusal::Missing(_) => "missing",
             Refusal::Value { .. } => "invalid",
             Refusal::Body { .. } => "invalid_body",
@@ -155,7 +169,7 @@ impl Refusal {
             Refusal::TooLarge { .. } => "too_large",
             Refusal::Unsupported { .. } => "unsupported",
             Refusal::Syntax { .. } => "syntax",
-            Refusal::Denied { code, .. } => code,
+            Refusal::Denied { code, .. } | Refusal::Upstream { code, .. } => code,
             Refusal::Off => "off",
             Refusal::TooSlow { .. } => "too_slow",
             Refusal::TargetTooLong { .. } => "target_too_long",

@@ -108,6 +108,8 @@ pub struct Speaking {
     pub fields: BTreeMap<String, String>,
     /// Where the ids of customers come from, in the dialects of CRMs: `auto` or `attributes.KEY`.
     pub customer_id: String,
+    /// The addresses of pages in another system, by whom they are for.
+    pub pop_url: BTreeMap<String, String>,
     /// The most numbers in one request.
     pub batch_max: usize,
 }
@@ -118,6 +120,18 @@ impl Speaking {
         match self.label.as_str() {
             "" => dialect.name(),
             label => label,
+        }
+    }
+
+    /// Holds that nothing is said of columns, where a dialect has none.
+    pub(super) fn without_fields(&self) -> Result<(), Unspeakable> {
+        match self.fields.keys().next() {
+            None => Ok(()),
+            Some(column) => Err(Unspeakable {
+                key: "fields".to_owned(),
+                expected: "no columns, for its answers have none".to_owned(),
+                found: format!("{column:?}"),
+            }),
         }
     }
 }

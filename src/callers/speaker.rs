@@ -9,8 +9,11 @@ use prometheus::IntCounterVec;
 
 use super::call::{Call, Reply};
 use super::cid::Cid;
+use super::cim::Cim;
+use super::curri::Curri;
 use super::dialect::Dialect;
 use super::dynamics::Dynamics;
+use super::finesse::Finesse;
 use super::freshdesk::Freshdesk;
 use super::lookup::Source;
 use super::native::{Begun, Native};
@@ -18,6 +21,9 @@ use super::refusal::{RETRY_AFTER_S, Refusal};
 use super::salesforce::Salesforce;
 use super::servicenow::Servicenow;
 use super::settings::{Speaking, Unspeakable};
+use super::sipgate::Sipgate;
+use super::tap::Tap;
+use super::threecx::Threecx;
 use super::zendesk::Zendesk;
 use crate::telemetry::Lines;
 
@@ -140,12 +146,16 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
     Ok(Some(match dialect {
         Dialect::Native => return Ok(None),
         Dialect::Cid => Box::new(Cid::new(speaking)?),
+        Dialect::Finesse => Box::new(Finesse::new(speaking)?),
+        Dialect::Curri => Box::new(Curri::new(speaking)?),
+        Dialect::Threecx => Box::new(Threecx::new(speaking)?),
+        Dialect::Sipgate => Box::new(Sipgate::new(speaking)?),
+        Dialect::Cim => Box::new(Cim::new(speaking)?),
         Dialect::Dynamics => Box::new(Dynamics::new(speaking)?),
         Dialect::Salesforce => Box::new(Salesforce::new(speaking)?),
         Dialect::Servicenow => Box::new(Servicenow::new(speaking)?),
         Dialect::Zendesk => Box::new(Zendesk::new(speaking)?),
         Dialect::Freshdesk => Box::new(Freshdesk::new(speaking)?),
-        _ => return Ok(None),
     }))
 }
 
@@ -171,7 +181,24 @@ impl Spoken {
         }
         match &self.voice {
             Voice::Native(native) => native.answer(call, out),
-            Voice::Other(other) => Some(other.answer(call, out)),
+            Voice::Other(other) => Some(other.answer(&other.source, call, out)),
+        }
+    }
+
+    /// Answers as [`Spoken::answer`] does, and notes in `tap` what the call was about.
+    pub fn answer_tapped(&self, call: &Call<'_>, out: &mut BytesMut, tap: &Arc<Tap>) -> Option<Reply> {
+        if !self.is_on {
+            return self.answer(call, out);
+        }
+        match &self.voice {
+            Voice::Native(native) => native.tapped(tap).answer(call, out),
+            Voice::Other(other) => {
+                let source = Source {
+                    tap: Some(Arc::clone(tap)),
+                    ..other.source.clone()
+                };
+                Some(other.answer(&source, call, out))
+            }
         }
     }
 
@@ -216,9 +243,9 @@ impl Spoken {
 }
 
 impl Other {
-    fn answer(&self, call: &Call<'_>, out: &mut BytesMut) -> Reply {
+    fn answer(&self, source: &Source, call: &Call<'_>, out: &mut BytesMut) -> Reply {
         self.speaker
-            .answer(&self.source, call, out)
+            .answer(source, call, out)
             .unwrap_or_else(|refusal| self.refuse(call, &refusal, out))
     }
 

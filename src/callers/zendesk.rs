@@ -90,6 +90,10 @@ impl Speaker for Zendesk {
         let (table, list) = match path.strip_suffix(".json").unwrap_or(path) {
             "/api/v2/users/search" => (Some(USERS), "users"),
             "/api/v2/search" => (None, "results"),
+            display if display.ends_with("/display") && call.method == "POST" => {
+                return Err(Refusal::NoDesktop);
+            }
+            display if display.ends_with("/display") => return Err(Refusal::Method { allow: "POST" }),
             _ => return Err(Refusal::NoSuchPath { known: KNOWN }),
         };
         if !call.is_get() {
@@ -131,6 +135,7 @@ impl Speaker for Zendesk {
             Refusal::Syntax { .. } | Refusal::Unsupported { .. } => (422, "invalid"),
             Refusal::Denied { status: 401, .. } => (401, "Couldn't authenticate you"),
             Refusal::NoSuchPath { .. } => (404, "InvalidEndpoint"),
+            Refusal::NoDesktop => (404, "RecordNotFound"),
             refusal => (refusal.status(), refusal.code()),
         };
         out.extend_from_slice(b"{\"error\":");

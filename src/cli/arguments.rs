@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Server;
+use super::shadow::ShadowArguments;
 use super::words;
 use crate::http::Scope;
 use crate::number::Region;
@@ -48,6 +49,8 @@ pub(super) enum Command {
     Status(StatusArguments),
     /// Have a running server take up its changed configuration, as SIGHUP does, and say what needs a restart
     Reload(ReloadArguments),
+    /// Show what shadow mode has found, and switch who answers: docs/shadow.md
+    Shadow(ShadowArguments),
     /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
     #[command(subcommand)]
     Key(KeyCommand),
@@ -470,16 +473,25 @@ pub(super) enum ConfigCommand {
 /// Whom there is an example for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Caller {
+    #[value(name = "3cx")]
+    Threecx,
     AmazonConnect,
     Asterisk,
+    Cim,
     Curl,
+    Curri,
+    Cvp,
+    Finesse,
     Freepbx,
     Freeswitch,
+    Genesys,
     Kamailio,
     Prometheus,
+    Sipgate,
     Systemd,
     Twilio,
     Webex,
+    ZendeskDisplay,
     WebexDynamics,
     WebexFreshdesk,
     WebexSalesforce,

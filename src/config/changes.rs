@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 88] = [
+const UPTAKE: [(&str, Uptake); 89] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -77,6 +77,7 @@ const UPTAKE: [(&str, Uptake); 88] = [
     ("listener.*.numbers.*", Uptake::Live),
     ("listener.*.region", Uptake::Live),
     ("listener.*.scopes", Uptake::Live),
+    ("listener.*.shadow.*", Uptake::Live),
     ("listener.*.sources", Uptake::Live),
     ("listener.*.tls.certificate", Uptake::Live),
     ("listener.*.tls.client_ca", Uptake::Live),

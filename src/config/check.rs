@@ -118,6 +118,14 @@ fn dialects(config: &Config) -> Result<(), Unfit> {
                 format!("{:?}", said.customer_id),
             ));
         }
+        if !dialect.has_pages() && !said.pop_url.is_empty() {
+            let expected = "no such key: only finesse and 3cx name pages of another system";
+            return Err(Unfit::new(
+                path("pop_url"),
+                expected,
+                format!("{:?}", said.pop_url),
+            ));
+        }
         let ids = &config.customer.id_attributes;
         if let Some(key) = said.customer_id.strip_prefix("attributes.")
             && !ids.iter().any(|known| known == key)
@@ -226,6 +234,10 @@ fn listeners(config: &Config) -> Result<(), Unfit> {
             ));
         }
         tls(&listener.tls, listener.address.is_some(), path)?;
+        listener.shadow.check().map_err(|fault| {
+            let key = format!("shadow.{}", fault.key);
+            Unfit::new(path(&key), fault.expected, fault.found)
+        })?;
         let Some(address) = listener.address.filter(|address| address.port() != 0) else {
             continue;
         };

@@ -64,6 +64,9 @@ pub struct DialectSettings {
     /// Where the ids of customers come from, in the dialects of CRMs.
     #[serde(default)]
     pub customer_id: String,
+    /// The addresses of pages in another system, by whom they are for, in the dialects that name any.
+    #[serde(default)]
+    pub pop_url: BTreeMap<String, String>,
 }
 
 impl Dialects {
@@ -118,6 +121,7 @@ impl DialectSettings {
             budget: (self.budget_ms > 0).then(|| Duration::from_millis(self.budget_ms)),
             fields: self.fields.clone(),
             customer_id: self.customer_id.clone(),
+            pop_url: self.pop_url.clone(),
             batch_max,
         }
     }

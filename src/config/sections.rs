@@ -9,7 +9,7 @@ use serde::de::value::StringDeserializer;
 use serde::de::{Deserializer, Error, Unexpected};
 
 use crate::callers::Dialect;
-use crate::http::{Ceiling, Demand, Sources};
+use crate::http::{Ceiling, Demand, ShadowSettings, Sources};
 use crate::number::{Mode, Region, SourceSettings};
 
 use super::Dialects;
@@ -53,6 +53,8 @@ pub struct Listener {
     pub dialect_numbers: BTreeMap<Dialect, SourceSettings>,
     /// What makes connections over TCP secret.
     pub tls: Tls,
+    /// What answered here until now, and still does.
+    pub shadow: ShadowSettings,
 }
 
 /// What is particular to the numbers of one source, and which keys say so.

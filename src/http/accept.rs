@@ -7,8 +7,6 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper::{Request, Response};
@@ -24,6 +22,7 @@ use super::door::Door;
 use super::gate::{self, Gate, Peer};
 use super::meters::Meters;
 use super::settings::Heads;
+use super::shadow::Outgoing;
 
 /// The pause after an accept that failed for want of something: at once it would fail again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -109,7 +108,7 @@ pub(super) async fn serve<A, S>(
     mut stop: watch::Receiver<bool>,
 ) where
     A: Accept,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + Send + 'static,
     S::Future: Send + Unpin,
 {
     let mut connections = JoinSet::new();
@@ -174,7 +173,7 @@ fn admit<A, G, F, S>(
     A: Accept,
     G: Gate,
     F: Fn(&Arc<Watch>, Peer) -> S + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + Send + 'static,
     S::Future: Send + Unpin,
 {
     if !gate::lets_in(&*arrived.gate, &arrived.peer) {
@@ -210,7 +209,7 @@ async fn one<I, G, F, S>(
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     G: Gate,
     F: Fn(&Arc<Watch>, Peer) -> S,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>,
     S::Future: Unpin,
 {
     let Arrived {

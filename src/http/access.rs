@@ -19,7 +19,7 @@ use super::gate::Peer;
 use super::keys::{self, Keys, Rejected};
 use crate::callers::{Dialect, Route};
 
-pub(super) use credential::{Credential, KEY_MIN, PREFIX, Shown};
+pub(super) use credential::{Credential, KEY_MIN, PREFIX, Shown, is_our_key, shows_our_key};
 pub(super) use denial::{Denial, Denials};
 pub use exposure::Exposed;
 pub use scope::{Activity, Agent, Ceiling, Need, Scope};
@@ -129,6 +129,16 @@ impl Access {
             }
         }
         Ok(identity)
+    }
+
+    /// Whether whoever is at `peer` may ask for `path` at all, whoever they are: what another system answers, it judges.
+    pub(super) fn check_place(&self, peer: &Peer, path: &str) -> Result<(), Denial> {
+        let route = Route::of(path);
+        self.check_source(peer, route.as_ref().map(|route| route.dialect))?;
+        match route.map(|route| Need::of(route.need)) {
+            Some(need) if !self.scopes.covers(&need) => Err(Denial::NotHere(need)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether one may speak `dialect` from where `peer` is.

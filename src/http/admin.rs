@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
@@ -38,6 +38,7 @@ use super::meters::Meters;
 use super::readiness::Readiness;
 use super::service::response;
 use super::settings::Policy;
+use super::shadow::Outgoing;
 use super::status::{Rates, Status};
 use super::worker::{Common, runtime};
 use super::{Metrics, Task};
@@ -55,7 +56,7 @@ const REFUSED_BODY_MAX: usize = 16 << 10;
 /// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
 const MODE: u32 = 0o600;
 const KNOWN: &str =
-    "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys";
+    "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys, /shadow";
 /// The act that has the file of keys read again.
 const RELOAD_KEYS: &str = "/reload-keys";
 
@@ -244,7 +245,7 @@ async fn sample(pages: Arc<Pages>) {
 struct Administering(Arc<Pages>, Peer);
 
 impl Service<Request<Incoming>> for Administering {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Outgoing>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 

@@ -7,8 +7,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -19,6 +17,7 @@ use tokio::sync::watch;
 
 use super::deadline::{Phase, Watch};
 use super::settings::Heads;
+use super::shadow::Outgoing;
 
 /// Header fields that hyper finds room for on its stack; it allocates for more.
 const HEADERS_ON_STACK: usize = 100;
@@ -61,7 +60,7 @@ pub(super) async fn serve<I, S>(
     mut stop: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>,
     S::Future: Unpin,
 {
     let stream = Watched {

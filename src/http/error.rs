@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::access::Exposed;
 use super::keys::KeysError;
+use super::shadow::ShadowError;
 use super::tls::TlsError;
 use crate::metrics::MetricsError;
 
@@ -82,6 +83,14 @@ pub enum HttpError {
         name: String,
         /// What is wrong.
         source: TlsError,
+    },
+    /// A listener's shadow mode.
+    #[error("listener.{name}.shadow.{source}")]
+    Shadow {
+        /// The listener.
+        name: String,
+        /// What is wrong.
+        source: ShadowError,
     },
     /// What is measured is registered already.
     #[error(transparent)]

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::{Bytes, BytesMut};
-use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
@@ -29,9 +28,10 @@ use super::gate::{Gate, Peer};
 use super::meters::{Cut, Meters, Open, Overload};
 use super::pulse::Pulse;
 use super::settings::{Heads, Policy};
+use super::shadow::{Connections, Outgoing, Shadow};
 use super::tls::Tls;
 use super::token;
-use crate::callers::{Begun, Call, Dialect, Native, Refusal, Reply, Route, Spoken, trimmed};
+use crate::callers::{Begun, Call, Dialect, Native, Need, Refusal, Reply, Route, Spoken, trimmed};
 use crate::feed::Pushes;
 
 /// The longest body that is read of a request that is refused, in bytes: it may say that its sender reads no status.
@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub(super) bodies: Arc<Bodies>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) heads: Heads,
+    /// To what answers in shadow mode.
+    pub(super) upstream: Connections,
 }
 
 /// Answers the requests of one connection. Its buffer is free again as soon as hyper has copied an answer out, so that
@@ -67,8 +69,8 @@ pub(super) struct Answering {
 
 /// An answer that is ready, or waits for the request's body.
 pub(super) enum Answer {
-    Ready(Ready<Result<Response<Full<Bytes>>, Infallible>>),
-    Waiting(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>),
+    Ready(Ready<Result<Response<Outgoing>, Infallible>>),
+    Waiting(Pin<Box<dyn Future<Output = Response<Outgoing>> + Send>>),
 }
 
 impl Answering {
@@ -84,7 +86,7 @@ impl Answering {
 }
 
 impl Service<Request<Incoming>> for Answering {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Outgoing>;
     type Error = Infallible;
     type Future = Answer;
 
@@ -95,6 +97,12 @@ impl Service<Request<Incoming>> for Answering {
         if let Some(vendor) = vendor.filter(|vendor| policy.speakers.get(vendor.dialect()).is_some()) {
             let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
             let (policy, peer) = (Guard::into_inner(policy), self.peer.clone());
+            if let Some(shadow) = policy.shadow.clone() {
+                // What the upstream is to be asked with, it gives.
+                let dialect = vendor.dialect();
+                let answer = shared.shadowed(policy, shadow, dialect, peer, request, watch);
+                return Answer::Waiting(Box::pin(answer));
+            }
             let answer = token::answer(shared, policy, peer, vendor, request, watch);
             return Answer::Waiting(Box::pin(answer));
         }
@@ -110,6 +118,17 @@ impl Service<Request<Incoming>> for Answering {
         buffer.reserve(USUAL_BYTES);
         let reply = if let Err(refusal) = shared.heads.check(&request) {
             refuse(dialect, &call, &refusal, &mut buffer)
+        } else if let Some((shadow, dialect)) = asked.shadow(&policy) {
+            // Also where there is no time for lookups: another system answers.
+            let shadow = shadow.clone();
+            drop(asked);
+            let (policy, peer, watch) = (
+                Guard::into_inner(policy),
+                self.peer.clone(),
+                Arc::clone(&self.watch),
+            );
+            let shadowed = Arc::clone(shared).shadowed(policy, shadow, dialect, peer, request, watch);
+            return Answer::Waiting(Box::pin(shadowed));
         } else if shared.pulse.is_late(dialect.and_then(Spoken::budget)) {
             shared.overloaded(Overload::Busy, dialect, &call, &mut buffer)
         } else {
@@ -152,7 +171,7 @@ impl Service<Request<Incoming>> for Answering {
 }
 
 impl Future for Answer {
-    type Output = Result<Response<Full<Bytes>>, Infallible>;
+    type Output = Result<Response<Outgoing>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
@@ -196,7 +215,7 @@ impl Shared {
         request: Request<Incoming>,
         denial: &Denial,
         watch: &Watch,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<Outgoing> {
         let (head, body) = request.into_parts();
         let request = Request::from_parts(head, ());
         let body = self.bodies.glance(body, REFUSED_BODY_MAX).await;
@@ -217,7 +236,7 @@ impl Shared {
         peer: &Peer,
         request: Request<Incoming>,
         watch: &Watch,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<Outgoing> {
         let (head, body) = request.into_parts();
         let request = Request::from_parts(head, ());
         let asked = Asked::of(policy, peer, &request);
@@ -292,7 +311,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Full<Bytes>> {
+    pub(super) fn respond(&self, reply: Reply, out: &mut BytesMut) -> Response<Outgoing> {
         self.meters.count(reply.status);
         response(reply, out.split().freeze())
     }
@@ -319,7 +338,9 @@ impl Heads {
     }
 }
 
-const NO_SUCH_PATH: Refusal = Refusal::NoSuchPath { known: Native::PATHS };
+/// What tells of Ringside itself, which no other system has.
+const OUR_OWN: [&str; 2] = ["/openapi.json", "/3cx/template.xml"];
+pub(super) const NO_SUCH_PATH: Refusal = Refusal::NoSuchPath { known: Native::PATHS };
 
 fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
     out.clear();
@@ -327,7 +348,12 @@ fn refused(refusal: &Refusal, out: &mut BytesMut) -> Reply {
 }
 
 /// Refuses `call` in the shape that its caller reads.
-fn refuse(dialect: Option<&Spoken>, call: &Call<'_>, refusal: &Refusal, out: &mut BytesMut) -> Reply {
+pub(super) fn refuse(
+    dialect: Option<&Spoken>,
+    call: &Call<'_>,
+    refusal: &Refusal,
+    out: &mut BytesMut,
+) -> Reply {
     match dialect {
         Some(dialect) => dialect.refuse(call, refusal, out),
         None => refused(refusal, out),
@@ -335,7 +361,7 @@ fn refuse(dialect: Option<&Spoken>, call: &Call<'_>, refusal: &Refusal, out: &mu
 }
 
 /// Refuses `call` for who it is of.
-fn deny(dialect: Option<&Spoken>, call: &Call<'_>, denial: &Denial, out: &mut BytesMut) -> Reply {
+pub(super) fn deny(dialect: Option<&Spoken>, call: &Call<'_>, denial: &Denial, out: &mut BytesMut) -> Reply {
     dialect
         .and_then(|dialect| dialect.disabled(call, &denial.refusal(), out))
         .unwrap_or_else(|| denial.write(out))
@@ -348,9 +374,9 @@ fn taken<'p>(policy: &'p Policy, asked: &Asked<'_>) -> Option<&'p Pushes> {
 }
 
 /// What a request's head asks, and of which dialect.
-struct Asked<'r> {
+pub(super) struct Asked<'r> {
     /// `None` where the listener does not speak it.
-    dialect: Option<&'r Spoken>,
+    pub(super) dialect: Option<&'r Spoken>,
     is_secure: bool,
     method: &'r Method,
     uri: &'r Uri,
@@ -359,7 +385,7 @@ struct Asked<'r> {
 }
 
 impl<'r> Asked<'r> {
-    fn of<B>(policy: &'r Policy, peer: &Peer, request: &'r Request<B>) -> Asked<'r> {
+    pub(super) fn of<B>(policy: &'r Policy, peer: &Peer, request: &'r Request<B>) -> Asked<'r> {
         // A path of nobody's gets the native dialect's error.
         let dialect = Route::of(trimmed(request.uri().path())).map_or(Dialect::Native, |route| route.dialect);
         Asked {
@@ -373,7 +399,7 @@ impl<'r> Asked<'r> {
     }
 
     /// Without its body.
-    fn call(&self) -> Call<'_> {
+    pub(super) fn call(&self) -> Call<'_> {
         let content_type = self.headers.get(CONTENT_TYPE);
         Call {
             method: self.method.as_str(),
@@ -389,6 +415,14 @@ impl<'r> Asked<'r> {
 }
 
 impl<'r> Asked<'r> {
+    /// The shadow mode that a lookup is answered in, and its dialect; `None` for what Ringside answers in any case.
+    fn shadow<'p>(&self, policy: &'p Policy) -> Option<(&'p Shadow, Dialect)> {
+        let shadow = policy.shadow.as_ref()?;
+        let path = trimmed(self.uri.path());
+        let route = Route::of(path).filter(|_| !OUR_OWN.contains(&path))?;
+        (self.dialect.is_some() && route.need == Need::Lookup).then_some((shadow, route.dialect))
+    }
+
     /// Where the caller has reached us, as it says itself.
     fn host(&self) -> Option<&'r str> {
         let header = || self.headers.get(HOST).and_then(|value| value.to_str().ok());
@@ -413,8 +447,8 @@ fn diversion(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 }
 
 /// The response that `reply` and its body make.
-pub(super) fn response(reply: Reply, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+pub(super) fn response(reply: Reply, body: Bytes) -> Response<Outgoing> {
+    let mut response = Response::new(Outgoing::from(body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Deserializer};
 
 use super::access::Access;
+use super::shadow::Shadow;
 use super::tls::Tls;
 use crate::callers::{Native, Speakers};
 use crate::feed::Pushes;
@@ -122,6 +123,8 @@ pub struct Policy {
     pub tls: Option<Tls>,
     /// Where changes go that are posted here; `None`: nowhere.
     pub pushes: Option<Pushes>,
+    /// What answered here until now, and still does; `None`: nothing.
+    pub shadow: Option<Shadow>,
 }
 
 impl Policy {
@@ -132,6 +135,7 @@ impl Policy {
             access: Access::default(),
             tls: None,
             pushes: None,
+            shadow: None,
         }
     }
 }

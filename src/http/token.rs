@@ -10,8 +10,7 @@ mod vendor;
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::Full;
+use bytes::BytesMut;
 use hyper::body::Incoming;
 use hyper::header::AUTHORIZATION;
 use hyper::{Method, Request, Response};
@@ -23,6 +22,7 @@ use super::gate::Peer;
 use super::meters::{Cut, Overload};
 use super::service::Shared;
 use super::settings::Policy;
+use super::shadow::Outgoing;
 use crate::callers::{Refusal, Reply};
 use form::Form;
 use vendor::Base;
@@ -68,7 +68,7 @@ pub(super) async fn answer(
     vendor: Vendor,
     request: Request<Incoming>,
     watch: Arc<Watch>,
-) -> Response<Full<Bytes>> {
+) -> Response<Outgoing> {
     let mut out = BytesMut::new();
     let (head, body) = request.into_parts();
     let request = Request::from_parts(head, ());

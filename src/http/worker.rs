@@ -18,9 +18,13 @@ use super::meters::Meters;
 use super::pulse::Pulse;
 use super::service::{Answering, Shared};
 use super::settings::{Policy, Settings};
+use super::shadow::Connections;
 
 /// Sockets that one look at them may find ready.
 const EVENTS: usize = 4096;
+
+/// Threads beside a worker's own, for names of upstreams and for comparisons: few, since cores are there for callers.
+const BLOCKING: usize = 2;
 
 /// What all workers have in common.
 #[derive(Debug, Clone)]
@@ -132,6 +136,7 @@ impl Worker {
             bodies: Arc::clone(&self.common.bodies),
             pulse: Arc::clone(&self.pulse),
             heads: self.common.settings.heads(),
+            upstream: Connections::default(),
         })
     }
 
@@ -140,6 +145,7 @@ impl Worker {
         Builder::new_current_thread()
             .enable_all()
             .max_io_events_per_tick(EVENTS)
+            .max_blocking_threads(BLOCKING)
             .on_thread_park(move || parking.park())
             .on_thread_unpark(move || waking.wake())
             .build()

@@ -3,9 +3,9 @@
 use super::MetricsError;
 
 /// The layers that measure; `process` stands for what belongs to none.
-const LAYERS: [&str; 13] = [
-    "http", "callers", "pop", "feed", "replica", "index", "overlay", "snapshot", "ha", "number", "customer",
-    "config", "process",
+const LAYERS: [&str; 14] = [
+    "http", "shadow", "callers", "pop", "feed", "replica", "index", "overlay", "snapshot", "ha", "number",
+    "customer", "config", "process",
 ];
 
 /// Names that break the rule because dashboards everywhere join by them.

@@ -192,6 +192,44 @@ fn a_check_warns_of_attributes_that_the_schema_does_not_have() {
     assert_eq!(rules("tier"), "");
 }
 
+#[test]
+fn a_check_warns_of_attributes_that_no_page_is_told() {
+    let built = built_of(
+        r#"{"id":"c-1","name":"Ada","phones":["+14806754110"],"attributes":{"tier":"gold"}}"#,
+        &[],
+    );
+    let warned = |attribute: &str| {
+        let dir = toml_text(&built.data);
+        let text = format!(
+            "[data]\ndir = {dir}\n[dialect.finesse]\npop_url.customer = \"https://crm.example/{{attr:{attribute}}}\"\n"
+        );
+        let ran = run(&["config", "check", &write(built.dir.path(), "r.toml", &text)]);
+        let err = ran.err.clone();
+        assert!(ran.ok().ends_with("r.toml: good\n"));
+        err
+    };
+    let said = warned("teir");
+    assert!(
+        said.contains(
+            "warning: dialect.finesse.pop_url.customer: `{attr:teir}` stays empty: the present schema has no such attribute"
+        ),
+        "{said}"
+    );
+    assert_eq!(warned("tier"), "");
+}
+
+#[test]
+fn the_pages_of_the_guide_are_a_good_configuration() {
+    let guide = include_str!("../../docs/callers/finesse.md");
+    let example = guide
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let dir = tempfile::tempdir().unwrap();
+    let config = write(dir.path(), "ringside.toml", example.unwrap());
+    assert!(run(&["config", "check", &config]).ok().ends_with("good\n"));
+}
+
 fn toml_text(text: &str) -> String {
     Value::from(text).to_string()
 }

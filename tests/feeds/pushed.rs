@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::described::Described;
 use crate::program::run;
 use crate::site::{Server, Site, phone};
 use crate::wire::{self, Response};
@@ -211,6 +212,40 @@ fn a_schema_reaches_answers_without_a_restart_and_samples_tell_what_differs() {
     assert_eq!((compared("equal"), compared("different")), (1, 1));
     let status = wire::get(server.admin, "/status").json();
     assert!(status["source_lag_ms"].as_u64().unwrap() > 0, "{status}");
+}
+
+#[test]
+fn what_is_answered_is_what_the_description_says() {
+    let site = Site::new();
+    site.build(&site.people("a.csv", 0, 100, "v0"), &[]).ok();
+    let guard = [
+        FED[0],
+        FED[1],
+        ("RINGSIDE__GUARD__IGNORE_BELOW", "0"),
+        ("RINGSIDE__GUARD__MAX_PERCENT", "10"),
+        ("RINGSIDE__HTTP__BODY_MAX_BYTES", "8192"),
+    ];
+    let server = site.serve_with(&guard);
+    let mut described = Described::by(wire::get(server.callers, "/openapi.json").json());
+    let good = upsert("good", 1).to_string();
+    let mixed = format!("{good}\n{{\"op\":\"upset\"}}");
+    let long = " ".repeat(9000);
+    let masses: Vec<String> = (0..30)
+        .map(|nth| json!({"op": "delete", "id": format!("c-{nth}")}).to_string())
+        .collect();
+    let masses = masses.join("\n");
+    for (query, body, status) in [
+        ("", "", 200),
+        ("", &*mixed, 200),
+        ("?incarnation=a%20b", &good, 400),
+        ("?feed=other", &good, 404),
+        ("", &long, 413),
+        ("", &masses, 409),
+    ] {
+        let answer = post_to(&server, &format!("/v1/changes{query}"), body.as_bytes());
+        assert_eq!(answer.status, status, "{}", answer.body);
+        described.check("/v1/changes", "post", &answer);
+    }
 }
 
 #[test]

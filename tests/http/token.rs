@@ -330,3 +330,67 @@ fn a_secret_that_a_crm_has_chosen_is_a_key_wherever_keys_are() {
         (401, "invalid_client".to_owned())
     );
 }
+
+#[test]
+fn a_connector_logs_in_and_asks_as_it_asks_its_crm() {
+    let (centre, ring) = (centre(&Plan::default()), Ring::empty());
+    let key = ring.add("webex", &["lookup"]);
+    let running = served(&centre, ring.access());
+    let token = log_in(&running, "/oauth_token.do", &key).json()["access_token"].clone();
+    let headers = bearer(token.as_str().unwrap());
+    let ask =
+        |headers: &str, target: &str| tcp(running.address("main").unwrap()).ask("GET", target, headers, b"");
+    let freshdesk = basic(&key, "X");
+    for (headers, target, pointer) in [
+        (
+            &headers,
+            "/api/now/table/sys_user?phone=%2B14806754110",
+            "/result/0/name",
+        ),
+        (
+            &headers,
+            "/api/v2/users/search.json?query=type:user+%22+14806754110%22",
+            "/users/0/name",
+        ),
+        (
+            &freshdesk,
+            "/api/v2/search/contacts?query=%22phone:'+14806754110'%22",
+            "/results/0/name",
+        ),
+    ] {
+        let answer = ask(headers, target);
+        assert_eq!(answer.status, 200, "{target}: {}", answer.body);
+        assert_eq!(
+            answer.json().pointer(pointer),
+            Some(&"Ada Lovelace".into()),
+            "{target}"
+        );
+    }
+    let tickets = ask(
+        &headers,
+        "/api/v2/search.json?query=type:ticket+status%3Csolved++requester:1",
+    );
+    assert_eq!((tickets.status, &tickets.json()["count"]), (200, &0.into()));
+    for (target, pointer, word) in [
+        (
+            "/api/now/table/sys_user?phone=1",
+            "/error/message",
+            "User Not Authenticated",
+        ),
+        (
+            "/api/v2/users/search.json?query=1",
+            "/error",
+            "Couldn't authenticate you",
+        ),
+        ("/api/v2/contacts?phone=1", "/code", "invalid_credentials"),
+    ] {
+        let denied = ask("", target);
+        assert_eq!(denied.status, 401, "{target}");
+        assert_eq!(
+            denied.json().pointer(pointer),
+            Some(&word.into()),
+            "{}",
+            denied.body
+        );
+    }
+}

@@ -195,6 +195,7 @@ pub(crate) fn centre(plan: &Plan) -> Centre {
     let source = Source {
         numbering: numbering(),
         number_rules: Arc::default(),
+        tap: None,
         answers: Answers {
             matches_max: plan.matches_max,
             require_attestation: plan.attestation,

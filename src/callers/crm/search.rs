@@ -11,6 +11,7 @@ use crate::callers::meters::Outcome;
 use crate::callers::parameters::in_text;
 use crate::callers::settings::{Attestation, Verstat};
 use crate::callers::suffix::How;
+use crate::callers::tap::Tapped;
 use crate::customer::{Record, Schema};
 use crate::index::{self, View};
 use crate::number::Key;
@@ -86,8 +87,10 @@ impl Crm {
             })
             .collect();
         let mut outcomes: Vec<(Outcome, How)> = Vec::new();
+        let (mut is_named, mut gave) = (false, None);
         source.tenant.index.read(|view| {
             outcomes.clear();
+            gave = None;
             let mut found = Vec::with_capacity(read.len());
             for read in &read {
                 found.push(match read {
@@ -96,11 +99,34 @@ impl Crm {
                         outcomes.push((outcome, how));
                         one
                     }
-                    Read::Id(id) => self.by_id(source, view, id, context)?,
+                    Read::Id(id) => {
+                        if source.tap.is_some() {
+                            gave = gave.or(Some(self.gave(view, id)?));
+                        }
+                        self.by_id(source, view, id, context)?
+                    }
                 });
             }
-            write(only(&found).as_ref())
+            let only = only(&found);
+            is_named = only.is_some();
+            write(only.as_ref())
         });
+        if let Some(tap) = &source.tap {
+            let mut tapped = Tapped {
+                gave,
+                ..Tapped::default()
+            };
+            let numbers = read.iter().filter_map(|read| match read {
+                Read::Number(heard, request) => Some((heard, request)),
+                Read::Id(_) => None,
+            });
+            if let (Some((heard, request)), Some((outcome, _))) =
+                (numbers.into_iter().next(), outcomes.first())
+            {
+                tapped = source.tapped(request, heard, *outcome, is_named);
+            }
+            tap.note(tapped);
+        }
         let mut outcomes = outcomes.into_iter();
         for read in &read {
             let Read::Number(heard, request) = read else {
@@ -122,6 +148,21 @@ impl Crm {
                 "lookup"
             );
         }
+    }
+
+    /// Whether `id` is one that Ringside has given out: it is spelled so, or, in a form that has no marks, somebody has it
+    /// spelled so.
+    fn gave(&self, view: &View<'_>, id: &str) -> Result<bool, Superseded> {
+        let id = id.trim();
+        let Some(spelled) = self.form.parse(id) else {
+            return Ok(false);
+        };
+        if !self.form.fits(id) || spelled.names == Names::Undisclosed {
+            return Ok(true);
+        }
+        let records = view.by_id_hash(spelled.hash53)?;
+        let mut spelled = records.iter().filter(|record| !self.gives(record, view));
+        Ok(spelled.next().is_some())
     }
 
     /// Who has `id`, in whichever of the forms that ids are given out in.

@@ -86,6 +86,7 @@ fn judge(
         }),
         numbering: numbering(),
         number_rules: Arc::default(),
+        tap: None,
         answers: Answers {
             matches_max: 10,
             require_attestation: Attestation::NotFailed,

@@ -210,6 +210,22 @@ fn values_that_do_not_fit_together_are_told() {
             "`dialect.dynamics.customer_id`: expected an attribute by which customers are found: name it in \
              customer.id_attributes as well, found \"attributes.crm_id\"",
         ),
+        (
+            "dialect.finesse.pop_url.customer = \"https://{dnis}/\"",
+            "`dialect.finesse.pop_url.customer`: expected an address that begins with https:// or http:// and a host",
+        ),
+        (
+            "dialect.3cx.pop_url.everybody = \"https://crm.example/\"",
+            "`dialect.3cx.pop_url.everybody`: expected one of case, customer, several, unknown, withheld",
+        ),
+        (
+            "dialect.curri.pop_url.customer = \"https://crm.example/\"",
+            "`dialect.curri.pop_url`: expected no such key",
+        ),
+        (
+            "dialect.sipgate.fields.x = \"name\"",
+            "`dialect.sipgate.fields`: expected no columns",
+        ),
         ("customer.cases = 1001", "expected a whole number from 0 to 1000"),
         (
             "customer.interactions = 1001",

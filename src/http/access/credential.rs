@@ -87,6 +87,20 @@ impl Credential {
     }
 }
 
+/// Whether `headers` show what looks like a key for this service.
+pub(in crate::http) fn shows_our_key(headers: &HeaderMap) -> bool {
+    let shown = headers
+        .get(AUTHORIZATION)
+        .map(|value| authorization(value.as_bytes()));
+    matches!(shown, Some(Credential::Key(shown)) if shown.0.starts_with(PREFIX.as_bytes()))
+}
+
+/// Whether `value`, of a query, looks like a key for this service.
+pub(in crate::http) fn is_our_key(value: &str) -> bool {
+    let value: SmallVec<[u8; 64]> = percent_decode_str(value).collect();
+    value.starts_with(PREFIX.as_bytes())
+}
+
 /// What the value of `Authorization` shows.
 fn authorization(value: &[u8]) -> Credential {
     let value = value.trim_ascii();
