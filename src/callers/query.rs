@@ -4,6 +4,7 @@
 //! is held against its filter. Parsers build a filter through a [`Budget`], which bounds its depth and size, so that
 //! whatever walks a filter may recurse.
 
+mod joined;
 mod scanner;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::refusal::Refusal;
+pub(super) use joined::joined;
 pub(super) use scanner::{Quoting, Scanner, Token};
 
 /// The most tests that a filter holds.

@@ -28,6 +28,34 @@ pub enum Need<'p> {
     Desktop(Cow<'p, str>),
 }
 
+/// A pattern of paths.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    pattern: &'static str,
+    /// How many bytes every path begins with that fits: most that do not fit are seen here.
+    literal: usize,
+    dialect: Dialect,
+    needs: Needs,
+}
+
+const fn entry(pattern: &'static str, dialect: Dialect, needs: Needs) -> Entry {
+    let bytes = pattern.as_bytes();
+    let mut literal = 0;
+    while literal < bytes.len() && bytes[literal] != b'*' {
+        literal += 1;
+    }
+    // The slash ahead of a `**` need not be there.
+    if literal < bytes.len() {
+        literal -= 1;
+    }
+    Entry {
+        pattern,
+        literal,
+        dialect,
+        needs,
+    }
+}
+
 /// How a need is read from a path.
 #[derive(Debug, Clone, Copy)]
 enum Needs {
@@ -43,43 +71,43 @@ use Dialect::{Servicenow, Sipgate, Threecx, Zendesk};
 
 /// Every path that is answered, save those under [`LOOKUP`]; a new one is entered here, or nobody's key is asked for it.
 /// `*` is one segment, `**` at the end any number of them. The first that fits counts.
-const ROUTES: [(&str, Dialect, Needs); 28] = [
-    ("/v1/customers/**", Native, Needs::Lookup),
-    ("/v1/changes", Native, Needs::Feed),
-    ("/v1/rings/finesse", Finesse, Needs::Ring),
-    ("/v1/rings/sipgate", Sipgate, Needs::Ring),
-    ("/v1/rings/**", Native, Needs::Ring),
-    ("/v1/calls/**", Native, Needs::Ring),
-    ("/v1/agents/**", Native, Needs::Desktop(2)),
-    ("/openapi.json", Native, Needs::Lookup),
-    ("/cid", Cid, Needs::Lookup),
-    ("/api/data/**", Dynamics, Needs::Lookup),
-    ("/services/data/**", Salesforce, Needs::Lookup),
-    ("/api/now/**", Servicenow, Needs::Lookup),
-    ("/api/v2/users/search.json", Zendesk, Needs::Lookup),
-    ("/api/v2/users/search", Zendesk, Needs::Lookup),
-    ("/api/v2/search.json", Zendesk, Needs::Lookup),
-    ("/api/v2/search", Zendesk, Needs::Lookup),
-    (
+static ROUTES: [Entry; 28] = [
+    entry("/v1/customers/**", Native, Needs::Lookup),
+    entry("/v1/changes", Native, Needs::Feed),
+    entry("/v1/rings/finesse", Finesse, Needs::Ring),
+    entry("/v1/rings/sipgate", Sipgate, Needs::Ring),
+    entry("/v1/rings/**", Native, Needs::Ring),
+    entry("/v1/calls/**", Native, Needs::Ring),
+    entry("/v1/agents/**", Native, Needs::Desktop(2)),
+    entry("/openapi.json", Native, Needs::Lookup),
+    entry("/cid", Cid, Needs::Lookup),
+    entry("/api/data/**", Dynamics, Needs::Lookup),
+    entry("/services/data/**", Salesforce, Needs::Lookup),
+    entry("/api/now/**", Servicenow, Needs::Lookup),
+    entry("/api/v2/users/search.json", Zendesk, Needs::Lookup),
+    entry("/api/v2/users/search", Zendesk, Needs::Lookup),
+    entry("/api/v2/search.json", Zendesk, Needs::Lookup),
+    entry("/api/v2/search", Zendesk, Needs::Lookup),
+    entry(
         "/api/v2/channels/voice/agents/*/users/*/display.json",
         Zendesk,
         Needs::Desktop(5),
     ),
-    (
+    entry(
         "/api/v2/channels/voice/agents/*/users/*/display",
         Zendesk,
         Needs::Desktop(5),
     ),
-    ("/api/v2/search/contacts", Freshdesk, Needs::Lookup),
-    ("/api/v2/search/tickets", Freshdesk, Needs::Lookup),
-    ("/api/v2/contacts/**", Freshdesk, Needs::Lookup),
-    ("/api/v2/tickets/**", Freshdesk, Needs::Lookup),
-    ("/customer-profile", Finesse, Needs::Lookup),
-    ("/curri", Curri, Needs::Lookup),
-    ("/3cx/lookup.json", Threecx, Needs::Lookup),
-    ("/3cx/template.xml", Threecx, Needs::Lookup),
-    ("/contacts/getContactsBySearchTerms", Cim, Needs::Lookup),
-    ("/cid/**", Cid, Needs::Lookup),
+    entry("/api/v2/search/contacts", Freshdesk, Needs::Lookup),
+    entry("/api/v2/search/tickets", Freshdesk, Needs::Lookup),
+    entry("/api/v2/contacts/**", Freshdesk, Needs::Lookup),
+    entry("/api/v2/tickets/**", Freshdesk, Needs::Lookup),
+    entry("/customer-profile", Finesse, Needs::Lookup),
+    entry("/curri", Curri, Needs::Lookup),
+    entry("/3cx/lookup.json", Threecx, Needs::Lookup),
+    entry("/3cx/template.xml", Threecx, Needs::Lookup),
+    entry("/contacts/getContactsBySearchTerms", Cim, Needs::Lookup),
+    entry("/cid/**", Cid, Needs::Lookup),
 ];
 /// What nearly everybody asks for.
 const LOOKUP: &str = "/v1/lookup";
@@ -94,7 +122,7 @@ impl<'p> Route<'p> {
         {
             return route(Native, Need::Lookup);
         }
-        let (_, dialect, needs) = ROUTES.into_iter().find(|(pattern, ..)| fits(pattern, path))?;
+        let Entry { dialect, needs, .. } = *ROUTES.iter().find(|entry| entry.fits(path))?;
         route(
             dialect,
             match needs {
@@ -107,6 +135,13 @@ impl<'p> Route<'p> {
                 }
             },
         )
+    }
+}
+
+impl Entry {
+    fn fits(&self, path: &str) -> bool {
+        let literal = &self.pattern.as_bytes()[..self.literal];
+        path.as_bytes().starts_with(literal) && fits(self.pattern, path)
     }
 }
 

@@ -67,6 +67,8 @@ const TABLES: [TableSpec; 3] = [
             ("ContactId", "id"),
             ("AccountId", "id"),
             ("Contact.Name", "name"),
+            ("Contact.Phone", "ani"),
+            ("Contact.MobilePhone", "ani"),
             ("Account.Name", "company"),
             ("Subject", "case.title"),
             ("Status", "case.status"),

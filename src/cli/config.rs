@@ -185,7 +185,7 @@ mod tests {
                 if !rest.starts_with('/') {
                     continue;
                 }
-                let is_of_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+                let is_of_path = |c: char| c.is_ascii_alphanumeric() || "/._-{}<>$".contains(c);
                 let end = rest.find(|c| !is_of_path(c)).unwrap_or(rest.len());
                 let path = &rest[..end];
                 assert!(

@@ -202,6 +202,8 @@ fn ids_of_the_systems_own_come_from_an_attribute_and_lead_back() {
             {"id": "c-3", "name": "Shares", "phones": ["+14806754181"],
              "attributes": {"crm_id": "1F8FAD5B-D9CB-469F-A165-70867728950E"},
              "cases": [{"id": "k-3", "number": "CAS-3"}]},
+            {"id": "c-4", "name": "At Salesforce", "phones": ["+14806754112"],
+             "attributes": {"crm_id": "0035g00000AbCdE"}, "cases": [{"id": "k-4", "number": "CAS-4"}]},
         ]))
         .unwrap(),
         ..Plan::default()
@@ -263,6 +265,44 @@ fn ids_of_the_systems_own_come_from_an_attribute_and_lead_back() {
         "{spelled}"
     );
     assert_eq!(cases(&spelled["contactid"])["ticketnumber"], "CAS-2");
+    // One of Salesforce's is a contact's or an account's, and what is given out for the other leads back too.
+    let mut salesforce = Speakers::none();
+    salesforce
+        .add(
+            Dialect::Salesforce,
+            centre.source.clone(),
+            &Speaking {
+                fields: Default::default(),
+                ..speaking.clone()
+            },
+        )
+        .unwrap();
+    let soql = |query: &str| {
+        let query = format!("q={}", encoded(query));
+        let call = Call {
+            path: "/services/data/v52.0/query",
+            query: &query,
+            ..Call::default()
+        };
+        let mut out = BytesMut::new();
+        salesforce
+            .get(Dialect::Salesforce)
+            .unwrap()
+            .answer(&call, &mut out)
+            .unwrap();
+        serde_json::from_slice::<Value>(&out).unwrap()["records"][0].clone()
+    };
+    let account = soql("SELECT Id FROM Account WHERE Phone LIKE '%4806754112%'");
+    assert!(account["Id"].as_str().unwrap().starts_with("001Rs0"), "{account}");
+    let id = account["Id"].as_str().unwrap();
+    assert_eq!(
+        soql(&format!("SELECT CaseNumber FROM Case WHERE AccountId='{id}'"))["CaseNumber"],
+        "CAS-4"
+    );
+    assert_eq!(
+        soql("SELECT Id FROM Contact WHERE Phone LIKE '%4806754112%'")["Id"],
+        "0035g00000AbCdE"
+    );
     // On a line that others use too even the system's own id is not given, for it would lead to the cases.
     let shared = of("4806754181");
     assert_eq!(shared["fullname"], "Shares");

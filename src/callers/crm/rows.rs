@@ -211,7 +211,7 @@ impl Crm {
 }
 
 /// The text of `record`'s attribute `key`, which is not sensitive; `None` where there is none.
-pub(super) fn attribute_of(record: &Record<'_>, schema: &Schema, key: &str) -> Option<String> {
+fn attribute_of(record: &Record<'_>, schema: &Schema, key: &str) -> Option<String> {
     let is_told = schema
         .attributes
         .iter()

@@ -161,7 +161,7 @@ impl Crm {
             return Ok(true);
         }
         let records = view.by_id_hash(spelled.hash53)?;
-        let mut spelled = records.iter().filter(|record| !self.gives(record, view));
+        let mut spelled = records.iter().filter(|record| !self.keeps(record));
         Ok(spelled.next().is_some())
     }
 
@@ -187,7 +187,7 @@ impl Crm {
             let is_undisclosed = spelled.names == Names::Undisclosed;
             for record in view.by_id_hash(spelled.hash53)? {
                 // Whoever has an id of the system's own is not given another, but where nothing may be told of them.
-                if is_undisclosed || !self.gives(&record, view) {
+                if is_undisclosed || !self.keeps(&record) {
                     add(record);
                 }
             }
@@ -234,12 +234,10 @@ impl Crm {
         })
     }
 
-    /// Whether `record`'s customer has an id of the system's own.
-    fn gives(&self, record: &Record<'_>, view: &View<'_>) -> bool {
-        match &self.ids {
-            IdsFrom::Own => self.form.fits(record.id()),
-            IdsFrom::Attribute(key) => super::rows::attribute_of(record, view.schema(), key).is_some(),
-        }
+    /// Whether `record`'s customer keeps their own id here, and so has no other. Where ids come from an attribute nobody
+    /// does: one of Salesforce's is that of a contact or of an account, and for the other a spelling is given out.
+    fn keeps(&self, record: &Record<'_>) -> bool {
+        self.ids == IdsFrom::Own && self.form.fits(record.id())
     }
 }
 

@@ -141,33 +141,17 @@ fn top(text: &str) -> Result<usize, QueryError> {
 
 fn filter(text: &str) -> Result<Filter<'_>, QueryError> {
     let mut scanner = Scanner::new(text, Quoting::Doubled);
-    let parsed = any(&mut scanner, &mut Budget::default())?;
+    let parsed = query::joined(&mut scanner, &mut Budget::default(), one)?;
     match scanner.peek()? {
         Token::End => Ok(parsed),
         _ => Err(scanner.unexpected("and, or, or the end of the filter")),
     }
 }
 
-fn any<'q>(scanner: &mut Scanner<'q>, budget: &mut Budget) -> Result<Filter<'q>, QueryError> {
-    let mut filters = vec![all(scanner, budget)?];
-    while scanner.passes("or")? {
-        filters.push(all(scanner, budget)?);
-    }
-    Ok(Filter::any(filters))
-}
-
-fn all<'q>(scanner: &mut Scanner<'q>, budget: &mut Budget) -> Result<Filter<'q>, QueryError> {
-    let mut filters = vec![one(scanner, budget)?];
-    while scanner.passes("and")? {
-        filters.push(one(scanner, budget)?);
-    }
-    Ok(Filter::all(filters))
-}
-
 /// What is in parentheses, a function, or a comparison.
 fn one<'q>(scanner: &mut Scanner<'q>, budget: &mut Budget) -> Result<Filter<'q>, QueryError> {
     if scanner.passes_sign("(")? {
-        let inner = budget.deeper(|budget| any(scanner, budget))?;
+        let inner = budget.deeper(|budget| query::joined(scanner, budget, one))?;
         scanner.expect_sign(")", "a closing parenthesis, and, or or")?;
         return Ok(inner);
     }

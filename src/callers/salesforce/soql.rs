@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str) -> Result<Query<'_>, QueryError> {
         scanner.expect_word("a scope")?;
     }
     if scanner.passes("where")? {
-        query.filter = Some(any(&mut scanner, &mut Budget::default())?);
+        query.filter = Some(query::joined(&mut scanner, &mut Budget::default(), one)?);
     }
     for clause in ["with", "group", "having", "typeof"] {
         if scanner.passes(clause)? {
@@ -92,26 +92,10 @@ fn columns<'q>(scanner: &mut Scanner<'q>) -> Result<Vec<Cow<'q, str>>, QueryErro
     }
 }
 
-fn any<'q>(scanner: &mut Scanner<'q>, budget: &mut Budget) -> Result<Filter<'q>, QueryError> {
-    let mut filters = vec![all(scanner, budget)?];
-    while scanner.passes("or")? {
-        filters.push(all(scanner, budget)?);
-    }
-    Ok(Filter::any(filters))
-}
-
-fn all<'q>(scanner: &mut Scanner<'q>, budget: &mut Budget) -> Result<Filter<'q>, QueryError> {
-    let mut filters = vec![one(scanner, budget)?];
-    while scanner.passes("and")? {
-        filters.push(one(scanner, budget)?);
-    }
-    Ok(Filter::all(filters))
-}
-
 /// What is in parentheses, or a comparison.
 fn one<'q>(scanner: &mut Scanner<'q>, budget: &mut Budget) -> Result<Filter<'q>, QueryError> {
     if scanner.passes_sign("(")? {
-        let inner = budget.deeper(|budget| any(scanner, budget))?;
+        let inner = budget.deeper(|budget| query::joined(scanner, budget, one))?;
         scanner.expect_sign(")", "a closing parenthesis, AND or OR")?;
         return Ok(inner);
     }
