@@ -18,6 +18,8 @@ mod crm;
 mod flow;
 #[path = "support/centre.rs"]
 mod support;
+#[path = "callers/withheld.rs"]
+mod withheld;
 
 use support::{Centre, Plan, centre};
 

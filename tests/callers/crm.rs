@@ -407,3 +407,20 @@ fn an_id_of_digits_with_zeros_ahead_of_them_is_a_text() {
         assert_eq!(answer[0]["id"], id);
     }
 }
+
+#[test]
+fn what_one_number_keeps_another_does_not_tell() {
+    // Each part of the condition is of whom it found: the number of somebody else does not hold for her.
+    for filter in [
+        "telephone1 eq '4806754110' and telephone2 eq '4806754999'",
+        "telephone1 eq '4806754999' and contains(telephone1,'4806754110')",
+        "(telephone1 eq '4806754999' or telephone1 eq '4806754998') and telephone1 eq '4806754110'",
+    ] {
+        let (_, answer, _) = ask(
+            Dialect::Dynamics,
+            "/api/data/v9.2/contacts",
+            &format!("$filter={}", encoded(filter)),
+        );
+        assert_eq!(answer["value"], json!([]), "{filter}");
+    }
+}
