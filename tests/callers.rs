@@ -6,6 +6,8 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use ringside::callers::Call;
 
+#[path = "callers/calls.rs"]
+mod calls;
 #[path = "callers/cisco.rs"]
 mod cisco;
 #[path = "callers/corpus.rs"]
@@ -16,6 +18,8 @@ mod crm;
 mod flow;
 #[path = "support/centre.rs"]
 mod support;
+#[path = "callers/withheld.rs"]
+mod withheld;
 
 use support::{Centre, Plan, centre};
 

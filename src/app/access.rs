@@ -32,11 +32,14 @@ impl Accesses {
                 source,
             })?;
             warnings.extend(tls.iter().flat_map(|tls| tls.warnings().iter().cloned()));
+            let mut dialect_keys = config.dialect.keys();
+            // What is not spoken here opens nothing here.
+            dialect_keys.retain(|dialect, _| listener.dialects.contains(dialect));
             let access = Access {
                 scopes: listener.scopes.clone(),
                 sources: listener.sources.clone(),
                 dialect_sources: listener.dialect_sources.clone(),
-                dialect_keys: config.dialect.keys(),
+                dialect_keys,
                 demand: listener.keys,
                 key_in_query: listener.key_in_query,
                 keys: Arc::clone(keys),

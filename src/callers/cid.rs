@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use super::call::{Call, Reply, TEXT};
 use super::lookup::{Request, Source};
-use super::parameters::{Form, Written};
+use super::parameters::{Form, Parameters, Written};
 use super::plain;
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
@@ -18,6 +18,9 @@ use super::speaker::Speaker;
 
 /// What the number is called in queries: by FreeSWITCH and Kamailio as they please, by FreePBX, by the native lookup.
 const NUMBERS: [&str; 4] = ["number", "ani", "phone", "callerid"];
+
+/// The longest form that is read, in bytes: it is gone through for each name.
+const MOST_FORM: usize = 16 << 10;
 
 /// Pairs and where they come from; the text is the first one.
 const COLUMNS: [(&str, &str); 2] = [("name", "name"), ("id", "id")];
@@ -55,7 +58,7 @@ impl Speaker for Cid {
                 allow: "GET, HEAD, POST",
             });
         }
-        let forms = [call.query, str::from_utf8(call.body).unwrap_or_default()];
+        let forms = forms(call);
         let find = |name: &str| forms.iter().find_map(|form| Form(form).get(name));
         let in_path = call
             .trimmed_path()
@@ -65,12 +68,11 @@ impl Speaker for Cid {
             .or_else(|| NUMBERS.into_iter().find_map(find))
             .ok_or(Refusal::Missing("number"))?;
         let number = Written::decoded(number);
-        let dnis = find("dnis").map(Written::decoded);
+        let mut parameters = Parameters::default();
+        forms.into_iter().for_each(|form| parameters.read_form(form));
         let request = Request {
             ani: number.as_str(),
-            dnis: dnis.as_ref().map(Written::as_str),
-            diversion: call.diversion,
-            ..Request::default()
+            ..parameters.context(call)
         };
         let is_pairs = is_pairs(call);
         source.look_up(&request, |answer| {
@@ -88,9 +90,16 @@ impl Speaker for Cid {
 }
 
 fn is_pairs(call: &Call<'_>) -> bool {
-    let forms = [call.query, str::from_utf8(call.body).unwrap_or_default()];
+    let forms = forms(call);
     let format = forms.iter().find_map(|form| Form(form).get("format"));
     format.is_some_and(|format| percent_decode_str(format).eq(b"kv".iter().copied()))
+}
+
+/// What parameters may stand in; a body that nobody would send holds none.
+fn forms<'a>(call: &Call<'a>) -> [&'a str; 2] {
+    let body = Some(call.body).filter(|body| body.len() <= MOST_FORM);
+    let form = body.and_then(|body| str::from_utf8(body).ok());
+    [call.query, form.unwrap_or_default()]
 }
 
 fn reply() -> Reply {

@@ -9,8 +9,8 @@ use super::call::{Call, Reply};
 use super::crm::{Crm, IdForm, Kind, Row, State, TableSpec};
 use super::dialect::Dialect;
 use super::json;
-use super::lookup::{Request, Source};
-use super::parameters::{Parameters, Written, decoded};
+use super::lookup::Source;
+use super::parameters::{Parameters, decoded};
 use super::query::{Filter, Literal, Op, Query};
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
@@ -140,13 +140,7 @@ impl Speaker for Dynamics {
             query.filter = Some(Filter::test(key, Op::Equal, Literal::Word(id.into())));
         }
         let parameters = Parameters::of(None, call.query);
-        let context = Request {
-            dnis: parameters.dnis.as_ref().map(Written::as_str),
-            call_id: parameters.call_id.as_deref(),
-            verstat: parameters.verstat.as_deref(),
-            diversion: call.diversion,
-            ..Request::default()
-        };
+        let context = parameters.context(call);
         let mut is_found = false;
         self.crm.answer(source, &query, &context, |rows| {
             out.clear();

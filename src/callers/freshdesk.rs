@@ -11,7 +11,8 @@ use super::call::{Call, Reply};
 use super::crm::{Crm, IdForm, Kind, Row, State, TableSpec};
 use super::dialect::Dialect;
 use super::json;
-use super::lookup::{Request, Source};
+use super::lookup::Source;
+use super::parameters::Parameters;
 use super::query::{Filter, Literal, Op, Query};
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
@@ -139,8 +140,9 @@ impl Speaker for Freshdesk {
         let per_page = question.query.limit.take().unwrap_or(usize::MAX);
         let ahead = (question.page - 1).saturating_mul(per_page);
         let mut is_found = false;
+        let parameters = Parameters::of(None, call.query);
         self.crm
-            .answer(source, &question.query, &Request::default(), |rows| {
+            .answer(source, &question.query, &parameters.context(call), |rows| {
                 out.clear();
                 is_found = !rows.is_empty();
                 let here = rows.iter().skip(ahead).take(per_page);

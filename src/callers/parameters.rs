@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use percent_encoding::{percent_decode, percent_decode_str};
 use smallvec::SmallVec;
 
+use super::call::Call;
+use super::lookup::Request;
 use crate::number;
 
 /// The longest run of digits that is put behind its plus without the heap.
@@ -92,6 +94,19 @@ impl<'a> Parameters<'a> {
                 "fields" => set(&mut self.fields, || decoded(raw)),
                 _ => {}
             }
+        }
+    }
+
+    /// What is known of `call` besides its number. It counts in every dialect: a number that the network calls forged
+    /// is nobody's, whoever asks.
+    pub(super) fn context<'c>(&'c self, call: &Call<'c>) -> Request<'c> {
+        let diverted = self.diversion.as_ref().map(Written::as_str);
+        Request {
+            dnis: self.dnis.as_ref().map(Written::as_str),
+            call_id: self.call_id.as_deref(),
+            verstat: self.verstat.as_deref(),
+            diversion: diverted.filter(|text| !text.is_empty()).or(call.diversion),
+            ..Request::default()
         }
     }
 

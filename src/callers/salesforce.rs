@@ -9,8 +9,8 @@ use super::call::{Call, Reply};
 use super::crm::{Crm, IdForm, Kind, Row, State, TableSpec};
 use super::dialect::Dialect;
 use super::json;
-use super::lookup::{Request, Source};
-use super::parameters::{Form, Parameters, Written, decoded};
+use super::lookup::Source;
+use super::parameters::{Form, Parameters, decoded};
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
 use super::speaker::Speaker;
@@ -117,13 +117,7 @@ impl Speaker for Salesforce {
         let query = soql::parse(&text)?;
         let name = self.crm.table(&query.table).map_or("", |table| table.name());
         let parameters = Parameters::of(None, call.query);
-        let context = Request {
-            dnis: parameters.dnis.as_ref().map(Written::as_str),
-            call_id: parameters.call_id.as_deref(),
-            verstat: parameters.verstat.as_deref(),
-            diversion: call.diversion,
-            ..Request::default()
-        };
+        let context = parameters.context(call);
         self.crm.answer(source, &query, &context, |rows| {
             out.clear();
             out.extend_from_slice(b"{\"totalSize\":");

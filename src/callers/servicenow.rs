@@ -12,7 +12,8 @@ use super::call::{Call, Reply};
 use super::crm::{Crm, IdForm, Kind, Row, State, TableSpec};
 use super::dialect::Dialect;
 use super::json;
-use super::lookup::{Request, Source};
+use super::lookup::Source;
+use super::parameters::Parameters;
 use super::query::{Filter, Literal, Op};
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
@@ -190,7 +191,9 @@ impl Speaker for Servicenow {
         let asked = question.ask_names();
         // Left out here, so that the engine gives enough of them.
         let limit = question.query.limit.take();
-        let (mut is_found, context) = (false, Request::default());
+        let parameters = Parameters::of(None, call.query);
+        let context = parameters.context(call);
+        let mut is_found = false;
         self.crm.answer(source, &question.query, &context, |rows| {
             out.clear();
             let rows = rows

@@ -11,7 +11,7 @@ use super::answer::{Answer, Who};
 use super::call::{Call, Reply};
 use super::json;
 use super::lookup::{Request, Source};
-use super::parameters::{Form, Written};
+use super::parameters::{Form, Parameters, Written};
 use super::pop_url::PopUrls;
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
@@ -119,10 +119,10 @@ impl Speaker for Threecx {
         }
         let number = NUMBERS.into_iter().find_map(|name| Form(call.query).get(name));
         let number = Written::decoded(number.ok_or(Refusal::Missing("phone"))?);
+        let parameters = Parameters::of(None, call.query);
         let request = Request {
             ani: number.as_str(),
-            diversion: call.diversion,
-            ..Request::default()
+            ..parameters.context(call)
         };
         source.look_up(&request, |answer| {
             out.clear();

@@ -7,7 +7,11 @@ use roxmltree::{Document, ParsingOptions};
 use super::refusal::Refusal;
 
 /// The most elements, texts and comments of one document.
-const MOST_NODES: u32 = 10_000;
+const MOST_NODES: u32 = 2000;
+/// The longest document that is read, in bytes; a dialog with all of its variables has some 20,000.
+const MOST_BYTES: usize = 128 << 10;
+/// The most namespaces that a document declares: for each element, each is compared with all that hold there.
+const MOST_NAMESPACES: usize = 32;
 
 /// The text of `body`: UTF-8, or else ISO-8859-1, which every byte is. What a declaration says of it is not asked:
 /// Unified CM names both in one request, and numbers are ASCII in either.
@@ -24,6 +28,13 @@ pub(super) fn text(body: &[u8]) -> Cow<'_, str> {
 /// # Errors
 /// What is no XML, and XML with more than is sensible in it.
 pub(super) fn parse<'t>(text: &'t str, expected: &'static str) -> Result<Document<'t>, Refusal> {
+    let refused = |found: String| Refusal::Body { expected, found };
+    if text.len() > MOST_BYTES {
+        return Err(refused(format!("more than {MOST_BYTES} bytes of XML")));
+    }
+    if text.matches("xmlns").count() > MOST_NAMESPACES {
+        return Err(refused(format!("more than {MOST_NAMESPACES} namespaces")));
+    }
     let options = ParsingOptions {
         nodes_limit: MOST_NODES,
         ..ParsingOptions::default()
@@ -35,7 +46,7 @@ pub(super) fn parse<'t>(text: &'t str, expected: &'static str) -> Result<Documen
             roxmltree::Error::NodesLimitReached => format!("more than {MOST_NODES} nodes"),
             _ => format!("a fault in line {}, column {}", at.row, at.col),
         };
-        Refusal::Body { expected, found }
+        refused(found)
     })
 }
 
@@ -90,8 +101,14 @@ mod tests {
         assert_eq!(refused("<a>&b;</a>"), "a fault in line 1, column 4");
         assert!(refused("<a>").starts_with("a fault"));
         let wide = format!("<a>{}</a>", "<b/>".repeat(MOST_NODES as usize));
-        assert_eq!(refused(&wide), "more than 10000 nodes");
-        let deep = "<a>".repeat(9_000) + &"</a>".repeat(9_000);
+        assert_eq!(refused(&wide), "more than 2000 nodes");
+        let long = format!("<a>{}</a>", "b".repeat(MOST_BYTES));
+        assert_eq!(refused(&long), "more than 131072 bytes of XML");
+        let named: String = (0..=MOST_NAMESPACES)
+            .map(|nth| format!("<a xmlns:n{nth}='u{nth}'>"))
+            .collect();
+        assert_eq!(refused(&named), "more than 32 namespaces");
+        let deep = "<a>".repeat(1900) + &"</a>".repeat(1900);
         assert!(parse(&deep, "XML").is_ok(), "depth costs no stack");
         assert!(parse("  \n<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>", "XML").is_ok());
     }

@@ -9,7 +9,8 @@ use super::call::{Call, Reply};
 use super::crm::{Crm, IdForm, Kind, Row, State, TableSpec};
 use super::dialect::Dialect;
 use super::json;
-use super::lookup::{Request, Source};
+use super::lookup::Source;
+use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::settings::{Speaking, Unspeakable};
 use super::speaker::Speaker;
@@ -109,8 +110,9 @@ impl Speaker for Zendesk {
             (None, _) => Some("user"),
         };
         let page = question.page;
+        let parameters = Parameters::of(None, call.query);
         self.crm
-            .answer(source, &question.query, &Request::default(), |rows| {
+            .answer(source, &question.query, &parameters.context(call), |rows| {
                 out.clear();
                 let ahead = (page.page - 1).saturating_mul(page.per_page);
                 let here = rows.iter().skip(ahead).take(page.per_page);

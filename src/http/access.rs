@@ -131,13 +131,14 @@ impl Access {
         Ok(identity)
     }
 
-    /// Whether whoever is at `peer` may ask for `path` at all, whoever they are: what another system answers, it judges.
-    pub(super) fn check_place(&self, peer: &Peer, path: &str) -> Result<(), Denial> {
-        let route = Route::of(path);
-        self.check_source(peer, route.as_ref().map(|route| route.dialect))?;
-        match route.map(|route| Need::of(route.need)) {
-            Some(need) if !self.scopes.covers(&need) => Err(Denial::NotHere(need)),
-            _ => Ok(()),
+    /// Whether whoever is at `peer` may look up in `dialect` at all, whoever they are: what another system answers, it judges.
+    /// Who logs in there does it to look up.
+    pub(super) fn check_place(&self, peer: &Peer, dialect: Dialect) -> Result<(), Denial> {
+        self.check_source(peer, Some(dialect))?;
+        if self.scopes.covers(&Need::Lookup) {
+            Ok(())
+        } else {
+            Err(Denial::NotHere(Need::Lookup))
         }
     }
 

@@ -372,3 +372,55 @@ fn a_query_for_every_case_is_counted() {
         assert!(line.is_some(), "{metrics}");
     }
 }
+
+#[test]
+fn an_id_of_digits_with_zeros_ahead_of_them_is_a_text() {
+    let centre = centre(&Plan {
+        schema: json!([{"key": "crm_id", "type": "text"}]),
+        customers: vec![
+            json!({"id": "c-1", "name": "Ada", "phones": ["+14806754110"], "attributes": {"crm_id": "00123"}}),
+            json!({"id": "c-2", "name": "Bob", "phones": ["+14806754111"], "attributes": {"crm_id": "123"}}),
+        ],
+        ..Plan::default()
+    });
+    let mut speakers = Speakers::none();
+    let speaking = Speaking {
+        enabled: true,
+        customer_id: "attributes.crm_id".to_owned(),
+        ..Speaking::default()
+    };
+    speakers
+        .add(Dialect::Freshdesk, centre.source.clone(), &speaking)
+        .unwrap();
+    for (query, id) in [
+        ("phone=4806754110", json!("00123")),
+        ("phone=4806754111", json!(123)),
+    ] {
+        let call = Call {
+            path: "/api/v2/contacts",
+            query,
+            ..Call::default()
+        };
+        let mut out = BytesMut::new();
+        speakers.get(Dialect::Freshdesk).unwrap().answer(&call, &mut out);
+        let answer: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(answer[0]["id"], id);
+    }
+}
+
+#[test]
+fn what_one_number_keeps_another_does_not_tell() {
+    // Each part of the condition is of whom it found: the number of somebody else does not hold for her.
+    for filter in [
+        "telephone1 eq '4806754110' and telephone2 eq '4806754999'",
+        "telephone1 eq '4806754999' and contains(telephone1,'4806754110')",
+        "(telephone1 eq '4806754999' or telephone1 eq '4806754998') and telephone1 eq '4806754110'",
+    ] {
+        let (_, answer, _) = ask(
+            Dialect::Dynamics,
+            "/api/data/v9.2/contacts",
+            &format!("$filter={}", encoded(filter)),
+        );
+        assert_eq!(answer["value"], json!([]), "{filter}");
+    }
+}

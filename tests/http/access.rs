@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ringside::callers::{Dialect, Speakers};
-use ringside::http::{Access, Demand, Keys, Policy, Scope, Sources, edit_keys, now_s};
+use ringside::http::{Access, Demand, DialectKeys, Keys, Policy, Scope, Sources, edit_keys, now_s};
 use tempfile::TempDir;
 
 use crate::served::{admin, any_port, guarded, listener, serve_all, settings};
@@ -238,6 +238,42 @@ fn two_listeners_of_which_one_demands_keys() {
         assert_eq!(client.ask("GET", HIT, &bearer(&token), b"").status, 200);
         assert_eq!(client.ask("GET", HIT, &bearer("rs_x"), b"").status, 401);
     }
+}
+
+#[test]
+fn a_dialect_has_a_word_of_its_own_on_keys() {
+    let (centre, ring) = (centre(&Plan::default()), Ring::empty());
+    let token = ring.add("pbx", &["lookup"]);
+    let said = |demand, in_query| DialectKeys { demand, in_query };
+    let access = Access {
+        dialect_keys: [
+            (Dialect::Cid, said(Some(Demand::Optional), false)),
+            (Dialect::Zendesk, said(None, true)),
+        ]
+        .into(),
+        ..ring.access()
+    };
+    let running = serve_all(&centre, vec![guarded(&centre, "main", access)], Access::default());
+    let mut client = tcp(running.address("main").unwrap());
+    let mut get = |target: &str| client.get(target);
+    assert_eq!(get("/cid?number=4806754110").body, "Ada Lovelace");
+    assert_eq!(get(&format!("/cid?number=4806754110&key={token}")).body, "");
+    let users = "/api/v2/users/search.json?query=4806754110";
+    let contacts = "/api/v2/contacts?phone=4806754110";
+    assert_eq!(get(users).status, 401);
+    assert_eq!(get(&format!("{users}&key={token}")).status, 200);
+    assert_eq!(get(&format!("{contacts}&key={token}")).status, 401, "Freshdesk's");
+    for target in [
+        HIT,
+        "//v1/lookup?ani=4806754110",
+        "/cid/../v1/lookup?ani=4806754110",
+        "/nowhere",
+        "/cidr",
+        "/CID?number=4806754110",
+    ] {
+        assert!(!get(target).body.contains("Ada"), "{target}");
+    }
+    assert_eq!(get("/nowhere").status, 401);
 }
 
 #[test]

@@ -131,6 +131,56 @@ fn networks_and_ceilings_hold_whoever_answers() {
     };
     let stage = Stage::of(before(record.url()), access);
     assert_eq!(stage.get("/v1/lookup?ani=1").status, 403);
+    let elsewhere: Sources = serde_json::from_value(json!(["10.9.9.9"])).unwrap();
+    let access = Access {
+        dialect_sources: [(ringside::callers::Dialect::Zendesk, elsewhere)].into(),
+        ..Access::default()
+    };
+    let stage = Stage::of(before(record.url()), access);
+    let login = tcp(stage.at).ask("POST", "/oauth/tokens", "", b"");
+    assert_eq!(login.status, 403, "nor does anybody log in from there");
     assert_eq!(record.count(), 0);
     assert_eq!(stage.name(ADA), "From the CRM");
+}
+
+#[test]
+fn what_an_upstream_answers_to_anybody_opens_nothing() {
+    // It judges who asks for customers, and answers whatever else comes.
+    let record = SystemOfRecord::new(|asked| match asked.head.starts_with("GET /v1/lookup") {
+        true => Act::Answer(answer("401 Unauthorized", "", "")),
+        false => Act::Answer(ok("application/json", r#"[{"version":"65.0"}]"#)),
+    });
+    let settings = ShadowSettings {
+        percent: 100,
+        ..before(record.url())
+    };
+    let stage = Stage::of(settings, required());
+    let header = "Authorization: Bearer forged\r\n";
+    for (method, target) in [
+        ("OPTIONS", "/v1/lookup?ani=%2B14806754110"),
+        ("HEAD", "/v1/lookup?ani=%2B14806754110"),
+        ("PUT", "/v1/lookup?ani=%2B14806754110"),
+        ("GET", "/v1/customers/c-1842"),
+        ("GET", "/services/data/"),
+        ("GET", "/services/data/v52.0/query?q=nothing"),
+        ("GET", "/cid?number=%2B14806754110"),
+        ("POST", "/services/oauth2/token"),
+    ] {
+        tcp(stage.at).ask(method, target, header, b"");
+        assert_eq!(ask(&stage, "Bearer forged").status, 401, "{method} {target}");
+    }
+    assert_eq!(stage.report(1)["credentials"], 0);
+}
+
+#[test]
+fn a_page_to_sign_in_at_opens_nothing() {
+    let record = SystemOfRecord::new(|_| Act::Answer(ok("text/html; charset=utf-8", "<form>")));
+    let settings = ShadowSettings {
+        percent: 100,
+        ..before(record.url())
+    };
+    let stage = Stage::of(settings, required());
+    for _ in 0..2 {
+        assert_eq!(ask(&stage, "Bearer forged").body, "<form>");
+    }
 }

@@ -170,7 +170,10 @@ impl Crm {
     /// `id` as JSON: a number where the system's ids are numbers.
     fn written(&self, id: &str) -> Vec<u8> {
         match self.form {
-            IdForm::Integer if self.form.parse(id).is_some() => id.as_bytes().to_vec(),
+            // JSON has no zeros ahead of a number, and an attribute may hold some.
+            IdForm::Integer if self.form.parse(id).is_some() && (id == "0" || !id.starts_with('0')) => {
+                id.as_bytes().to_vec()
+            }
             _ => {
                 let mut out = bytes::BytesMut::new();
                 json::string(&mut out, id);

@@ -8,6 +8,9 @@ use super::super::parameters::decoded;
 use super::super::refusal::Refusal;
 use crate::number;
 
+/// The most pairs that are read; each is compared with every name that is looked for.
+const MOST_PAIRS: usize = 500;
+
 /// Names and values, a form's in their order, JSON's by name. An entry of a list is a pair of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in super::super) struct Pairs {
@@ -52,7 +55,7 @@ impl Pairs {
 
     /// Reads a form or a query behind what is there.
     pub(in super::super) fn read_form(&mut self, form: &str) {
-        for pair in form.split('&').filter(|pair| !pair.is_empty()) {
+        for pair in form.split('&').filter(|pair| !pair.is_empty()).take(MOST_PAIRS) {
             let (name, raw) = pair.split_once('=').unwrap_or((pair, ""));
             let number = number::from_query(raw);
             let value = decoded(raw);
@@ -74,6 +77,9 @@ impl Pairs {
     }
 
     fn push(&mut self, pair: Pair) {
+        if self.pairs.len() + self.unfilled.len() >= MOST_PAIRS {
+            return;
+        }
         if is_placeholder(&pair.value) {
             self.unfilled.push(pair.name);
         } else {
@@ -217,6 +223,16 @@ mod tests {
             ),
             pairs(&[("id", "7"), ("n", ""), ("a", "b"), ("x", "y")])
         );
+    }
+
+    #[test]
+    fn pairs_are_bounded() {
+        let form: String = (0..2000).map(|nth| format!("a{nth}=${{x}}&b{nth}=1&")).collect();
+        let pairs = Pairs::read(form.as_bytes(), "pairs").unwrap();
+        assert_eq!(pairs.pairs.len() + pairs.unfilled.len(), MOST_PAIRS);
+        let object: Map<String, Value> = (0..2000).map(|nth| (nth.to_string(), nth.into())).collect();
+        let json = serde_json::to_string(&object).unwrap();
+        assert_eq!(read(&json).len(), MOST_PAIRS);
     }
 
     #[test]

@@ -208,26 +208,26 @@ fn like<'q>(column: &'q str, raw: &'q str) -> Result<Filter<'q>, QueryError> {
             c => (c, matches!(c, '%' | '_')),
         });
     }
-    let is_many = |found: Option<&(char, bool)>| found == Some(&('%', true));
-    let (starts, ends) = (is_many(pattern.first()), is_many(pattern.last()));
-    let inner = pattern
+    let is_wild = |found: Option<&(char, bool)>| found.is_some_and(|(_, is_wild)| *is_wild);
+    let is_many = |found: &(char, bool)| *found == ('%', true);
+    let (starts, ends) = (is_wild(pattern.first()), is_wild(pattern.last()));
+    let whole = pattern.iter().skip_while(|found| is_many(found)).copied();
+    let whole = whole.collect::<Vec<_>>();
+    let len = whole
         .iter()
-        .skip_while(|found| is_many(Some(found)))
-        .copied()
-        .collect::<Vec<_>>();
-    let len = inner
-        .iter()
-        .rposition(|found| !is_many(Some(found)))
+        .rposition(|found| !is_many(found))
         .map_or(0, |at| at + 1);
-    let inner = inner.get(..len).unwrap_or_default();
+    let inner = whole.get(..len).unwrap_or_default();
     let is_split = inner.iter().any(|(_, is_wild)| *is_wild);
     if is_split && inner.iter().any(|(c, is_wild)| !is_wild && c.is_alphabetic()) {
         return Err(QueryError::unsupported(
             "a wildcard amidst a text is not answered",
         ));
     }
+    // A blank ahead of digits is a plus that was eaten, and what a wildcard stands for is none.
     let text = inner
         .iter()
+        .skip_while(|(_, is_wild)| *is_wild)
         .map(|(c, is_wild)| if *is_wild { ' ' } else { *c })
         .collect::<String>();
     let op = match (starts, ends) {

@@ -87,12 +87,15 @@ impl Credential {
     }
 }
 
-/// Whether `headers` show what looks like a key for this service.
-pub(in crate::http) fn shows_our_key(headers: &HeaderMap) -> bool {
-    let shown = headers
-        .get(AUTHORIZATION)
-        .map(|value| authorization(value.as_bytes()));
-    matches!(shown, Some(Credential::Key(shown)) if shown.0.starts_with(PREFIX.as_bytes()))
+/// Whether `value`, of a header, shows what looks like a key for this service, also where none is read.
+pub(in crate::http) fn shows_our_key(value: &[u8]) -> bool {
+    match authorization(value) {
+        Credential::Key(shown) => shown.0.starts_with(PREFIX.as_bytes()),
+        Credential::None | Credential::Misplaced(_) => {
+            let mut words = value.split(u8::is_ascii_whitespace);
+            words.any(|word| word.starts_with(PREFIX.as_bytes()))
+        }
+    }
 }
 
 /// Whether `value`, of a query, looks like a key for this service.

@@ -162,6 +162,38 @@ mod tests {
             );
         }
         let any = "0.0.0.0:1";
+        let dialect = |demand, further: &[&str]| Access {
+            dialect_keys: [(
+                Dialect::Cid,
+                DialectKeys {
+                    demand: Some(demand),
+                    in_query: false,
+                },
+            )]
+            .into(),
+            dialect_sources: [(
+                Dialect::Cid,
+                crate::http::Sources::new(further.iter().map(|text| text.parse().unwrap())),
+            )]
+            .into(),
+            ..access(Demand::Required, &[])
+        };
+        let error = on(dialect(Demand::Optional, &[]), "listener.main", any, false).unwrap_err();
+        assert!(error.to_string().contains("a dialect with"), "{error}");
+        assert!(
+            on(
+                dialect(Demand::Optional, &["10.0.0.0/8"]),
+                "listener.main",
+                any,
+                false
+            )
+            .is_ok()
+        );
+        let auto_there = on(dialect(Demand::Auto, &[]), "listener.main", any, false).unwrap();
+        assert_eq!(
+            auto_there.dialect_keys[&Dialect::Cid].demand,
+            Some(Demand::Required)
+        );
         edit(&file, |ring| {
             ring.add("old", vec![Scope::Lookup], 0, Some(1)).map(drop)
         })

@@ -87,7 +87,7 @@ impl Shared {
             return self.refused(&asking, &refusal);
         }
         let path = trimmed(asking.head.uri().path());
-        if let Err(denial) = asking.policy.access.check_place(&asking.peer, path) {
+        if let Err(denial) = asking.policy.access.check_place(&asking.peer, dialect) {
             self.meters.denials.note(&denial, &asking.peer, None);
             watch.set_unread(true);
             return self.say(&asking, |spoken, call, out| deny(spoken, call, &denial, out));
@@ -138,14 +138,10 @@ impl Shared {
             (Some(_), Some(question)) => self.upstream.ask(upstream, &question).await,
         };
         let took = begun.elapsed();
-        if let (Ok(answered), Some(shown)) = (&asked, state.credentials.shown(asking.head.headers())) {
-            let status = answered.head().status;
-            if status.is_success() {
-                state.credentials.accept(shown, Instant::now());
-            } else if status == StatusCode::UNAUTHORIZED {
-                state.credentials.forget(shown);
-            }
-        }
+        let own = match &asked {
+            Ok(answered) => asking.judged(answered.head(), own),
+            Err(_) => own,
+        };
         let (response, theirs) = match (asked, place) {
             (Ok(Answered::Whole(head, body)), _) => {
                 let theirs = Theirs::of(&head, &body);
@@ -277,6 +273,40 @@ impl Asking {
         }
     }
 
+    /// Takes the upstream's word on whoever asks, from the head of its answer; gives back Ringside's `own` answer, where it
+    /// was needed for that.
+    ///
+    /// Its word counts where it has answered a question that Ringside would have answered, in the same dialect. There is
+    /// much else that servers answer to anybody, whatever is shown: `OPTIONS`, lists of versions, pages to sign in at.
+    fn judged(&self, head: &Parts, own: Option<Own>) -> Option<Own> {
+        let credentials = &self.shadow.state.credentials;
+        let Some(shown) = credentials.shown(self.dialect, self.head.headers()) else {
+            return own;
+        };
+        if head.status == StatusCode::UNAUTHORIZED {
+            credentials.forget(shown);
+            return own;
+        }
+        if !head.status.is_success() || !self.asks() {
+            return own;
+        }
+        let own = own.or_else(|| self.own());
+        let kind = kind(&text(&head.headers, CONTENT_TYPE));
+        let is_alike = |own: &Own| kind.is_some() && kind == self::kind(own.reply.content_type);
+        if own
+            .as_ref()
+            .is_some_and(|own| own.is_of_somebody() && is_alike(own))
+        {
+            credentials.accept(shown, Instant::now());
+        }
+        own
+    }
+
+    /// Whether it is a question. Other methods ask nothing: they change what the upstream has, or see whether it is there.
+    fn asks(&self) -> bool {
+        self.is_question() && matches!(*self.head.method(), Method::GET | Method::POST)
+    }
+
     /// Whether it asks for anybody: whoever logs in does not.
     fn is_question(&self) -> bool {
         Route::of(trimmed(self.head.uri().path())).is_some()
@@ -294,7 +324,7 @@ impl Asking {
             return true;
         }
         let credentials = &self.shadow.state.credentials;
-        let shown = credentials.shown(headers);
+        let shown = credentials.shown(self.dialect, headers);
         shown.is_some_and(|shown| credentials.knows(shown, Instant::now(), about == About::OurId))
     }
 
@@ -338,8 +368,7 @@ impl Asking {
 
     /// Compares once the caller's answer has been written, on another thread: a worker is there for callers.
     fn compare_later(self, own: Option<Own>, theirs: Theirs, upstream: Duration) {
-        // Other methods ask nothing: they change what the upstream has, or see whether it is there.
-        if !self.is_question() || !matches!(*self.head.method(), Method::GET | Method::POST) {
+        if !self.asks() {
             return;
         }
         let Some(place) = Place::take(&self.shadow.state.comparing, COMPARING_MAX) else {
@@ -404,6 +433,13 @@ impl Asking {
     }
 }
 
+impl Own {
+    /// Whether it answers a question about somebody, or nobody, and was not refused.
+    fn is_of_somebody(&self) -> bool {
+        self.reply.status < 400 && (self.told.is_lookup || self.told.gave.is_some())
+    }
+}
+
 impl Theirs {
     fn of(head: &Parts, body: &Bytes) -> Theirs {
         let text = |name| text(&head.headers, name);
@@ -440,6 +476,15 @@ impl Theirs {
         read.ok()?;
         Some((status, content_type, whole.into()))
     }
+}
+
+/// What kind of answer a content type is of; `None` for pages and for whatever no dialect has.
+fn kind(content_type: &str) -> Option<&'static str> {
+    let content_type = content_type.to_ascii_lowercase();
+    let mut kinds = ["html", "json", "xml", "text/plain"].into_iter();
+    kinds
+        .find(|kind| content_type.contains(kind))
+        .filter(|kind| *kind != "html")
 }
 
 fn text(headers: &HeaderMap, name: hyper::header::HeaderName) -> String {

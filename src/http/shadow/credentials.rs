@@ -11,6 +11,8 @@ use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderName};
 use sha2::{Digest, Sha256};
 
+use crate::callers::Dialect;
+
 /// Header fields that say who somebody is. A `Cookie` counts with everything that is in it.
 const SHOWN: [HeaderName; 3] = [AUTHORIZATION, COOKIE, HeaderName::from_static("x-api-key")];
 /// How long the upstream's word is believed.
@@ -47,10 +49,12 @@ impl Credentials {
         }
     }
 
-    /// What a request with `headers` shows; `None` where that is nothing.
-    pub(super) fn shown(&self, headers: &HeaderMap) -> Option<Shown> {
+    /// What a request in `dialect` with `headers` shows; `None` where that is nothing. What is accepted in one dialect counts
+    /// in no other: an upstream knows its own paths, and may answer any other to anybody.
+    pub(super) fn shown(&self, dialect: Dialect, headers: &HeaderMap) -> Option<Shown> {
         let mut hash = Sha256::new();
         hash.update(self.salt);
+        hash.update(dialect.name());
         let mut is_shown = false;
         for name in &SHOWN {
             for value in headers.get_all(name) {
@@ -115,7 +119,7 @@ mod tests {
     fn shown(credentials: &Credentials, value: &str) -> Shown {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-        credentials.shown(&headers).unwrap()
+        credentials.shown(Dialect::Native, &headers).unwrap()
     }
 
     #[test]
@@ -137,11 +141,11 @@ mod tests {
     #[test]
     fn headers_are_told_apart_and_nothing_is_nobody() {
         let credentials = Credentials::new();
-        assert!(credentials.shown(&HeaderMap::new()).is_none());
+        assert!(credentials.shown(Dialect::Native, &HeaderMap::new()).is_none());
         let of = |name: &'static str, value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-            credentials.shown(&headers)
+            credentials.shown(Dialect::Native, &headers)
         };
         assert!(of("cookie", "a") != of("authorization", "a"));
         assert!(of("accept", "a").is_none());

@@ -20,6 +20,8 @@ const HOPS: [HeaderName; 7] = [
 ];
 /// The same, for names without a constant.
 const FURTHER_HOPS: [&str; 2] = ["keep-alive", "proxy-connection"];
+/// Where some callers put a key, though none is read there.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Who we are to whoever reads `Via`.
 const OURSELVES: &str = "ringside";
 
@@ -30,8 +32,11 @@ pub(super) fn forwarded(headers: &HeaderMap, host: &HeaderValue) -> HeaderMap {
         passed.remove(name);
     }
     // A key for Ringside is nobody else's.
-    if access::shows_our_key(headers) {
-        passed.remove(AUTHORIZATION);
+    for name in [AUTHORIZATION, X_API_KEY] {
+        let values = headers.get_all(&name).iter();
+        if values.map(HeaderValue::as_bytes).any(access::shows_our_key) {
+            passed.remove(name);
+        }
     }
     passed.insert(HOST, host.clone());
     passed.append(VIA, HeaderValue::from_static("1.1 ringside"));
@@ -72,7 +77,15 @@ pub(super) fn climbs(path: &str) -> bool {
     let once = percent_decode_str(path).decode_utf8_lossy();
     let twice = percent_decode_str(&once).decode_utf8_lossy();
     let mut segments = twice.split(['/', '\\']);
-    segments.any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+    // Some servers read `%u002e` as a dot, and no URL has it otherwise.
+    let is_odd = |text: &str| {
+        text.as_bytes()
+            .windows(2)
+            .any(|two| two.eq_ignore_ascii_case(b"%u"))
+    };
+    is_odd(path)
+        || is_odd(&once)
+        || segments.any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
 /// `query` without a key for Ringside.
@@ -148,6 +161,8 @@ mod tests {
             "/cid/..%2fx",
             "/cid/..\\x",
             "/cid/..;a=b/x",
+            "/cid/%u002e%U002E/x",
+            "/cid/%25u002e%25u002e/x",
             "/cid/.",
         ] {
             assert!(climbs(path), "{path}");
@@ -166,10 +181,19 @@ mod tests {
     #[test]
     fn a_key_for_ringside_is_not_shown_to_others() {
         // pbx:rs_a
-        for value in ["Bearer rs_a", "Basic cGJ4OnJzX2E="] {
+        for value in ["Bearer rs_a", "Basic cGJ4OnJzX2E=", "rs_a", "Token rs_a"] {
             let sent = forwarded(&map(&[("authorization", value)]), &HeaderValue::from_static("x"));
             assert!(!sent.contains_key(AUTHORIZATION), "{value}");
         }
+        let several = [
+            ("authorization", "Bearer of-the-crm"),
+            ("authorization", "Bearer rs_a"),
+            ("x-api-key", "rs_a"),
+        ];
+        let sent = forwarded(&map(&several), &HeaderValue::from_static("x"));
+        assert!(told(&sent).iter().all(|told| !told.contains("rs_")), "{sent:?}");
+        let theirs = forwarded(&map(&[("x-api-key", "theirs")]), &HeaderValue::from_static("x"));
+        assert!(theirs.contains_key(X_API_KEY));
         assert_eq!(
             without_our_key("ani=1&key=rs_a&x=2").as_deref(),
             Some("ani=1&x=2")

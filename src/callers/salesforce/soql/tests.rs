@@ -184,3 +184,18 @@ proptest! {
         prop_assert_eq!(parse(&written).unwrap().filter, Some(text("A", Op::Equal, &value)));
     }
 }
+
+#[test]
+fn a_wildcard_ahead_of_digits_is_no_plus() {
+    for (pattern, op, expected) in [
+        ("_4806754110", Op::EndsWith, "4806754110"),
+        ("%_4806754110%", Op::Contains, "4806754110"),
+        ("__48067541_0", Op::EndsWith, "48067541 0"),
+        // Form decoding has eaten a plus here.
+        ("% 14806754110", Op::EndsWith, " 14806754110"),
+    ] {
+        let filter = filtered(&format!("Phone LIKE '{pattern}'")).unwrap();
+        assert_eq!(filter, Some(text("Phone", op, expected)), "{pattern}");
+    }
+    assert!(filtered("Name LIKE '_da'").is_err());
+}
