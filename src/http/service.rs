@@ -241,7 +241,7 @@ impl Shared {
         let request = Request::from_parts(head, ());
         let asked = Asked::of(policy, peer, &request);
         let dialect = asked.dialect;
-        let mut out = BytesMut::new();
+        let mut out = BytesMut::with_capacity(USUAL_BYTES);
         let call = |body| Call { body, ..asked.call() };
         let reply = match self.bodies.read(body).await {
             Ok(body) if self.pulse.is_late(dialect.and_then(Spoken::budget)) => {

@@ -123,9 +123,20 @@ fn numbers_of_a_dialect_are_explained_as_it_reads_them_and_taken_up_by_a_reload(
     assert_eq!(reloaded.taken_up, ["listener.main.dialect_numbers.cid"]);
     assert_eq!(reloaded.needs_restart, [""; 0]);
     let (_, rules) = explained(&["--listener", "main", "--dialect", "cid"]);
-    assert_eq!(rules, serde_json::json!(["listener.main.dialect_numbers.cid.mode"]));
-    assert_eq!(explained(&["--dialect", "cid"]), national, "at no listener in particular");
-    assert_eq!(explained(&["--listener", "main"]), national, "in the native dialect");
+    assert_eq!(
+        rules,
+        serde_json::json!(["listener.main.dialect_numbers.cid.mode"])
+    );
+    assert_eq!(
+        explained(&["--dialect", "cid"]),
+        national,
+        "at no listener in particular"
+    );
+    assert_eq!(
+        explained(&["--listener", "main"]),
+        national,
+        "in the native dialect"
+    );
     let unknown = run(&["explain", "1", "--admin", &admin, "--dialect", "sid"]);
     assert!(unknown.err.contains("did you mean \"cid\"?"), "{}", unknown.err);
     running.drain();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::table::{Kind, Role, Table};
 use crate::callers::query::{Direction, Filter, Literal, Op, Query, Test};
 use crate::callers::refusal::Refusal;
-use crate::callers::slot::Slot;
+use crate::callers::slot::{CaseSlot, Slot};
 
 /// The most numbers and ids that are looked up for one question.
 const MOST_SEEDS: usize = 16;
@@ -77,6 +77,14 @@ impl<'q> Plan<'q> {
                 .collect(),
             limit: query.limit.unwrap_or(usize::MAX),
         })
+    }
+
+    /// Whether cases are wanted in the order in which a customer's are kept.
+    pub(super) fn is_newest_first(&self) -> bool {
+        matches!(
+            *self.order,
+            [] | [(Slot::Case(CaseSlot::CreatedAt), Direction::Descending)]
+        )
     }
 
     /// The place among the seeds of what `test` has looked up; `None` where it is held against values.
