@@ -30,6 +30,7 @@ mod service;
 mod settings;
 mod shadow;
 mod status;
+mod target;
 mod tls;
 mod token;
 mod worker;

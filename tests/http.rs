@@ -33,6 +33,8 @@ mod rules;
 mod sockets;
 #[path = "http/suffix.rs"]
 mod suffix;
+#[path = "http/targets.rs"]
+mod targets;
 #[path = "http/tls.rs"]
 mod tls;
 #[path = "http/token.rs"]

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::deadline::{Phase, Watch};
 use super::settings::Heads;
 use super::shadow::Outgoing;
+use super::target::Target;
 
 /// Header fields that hyper finds room for on its stack; it allocates for more.
 const HEADERS_ON_STACK: usize = 100;
@@ -35,6 +36,7 @@ pub(super) struct Written<I> {
 struct Watched<I> {
     stream: I,
     watch: Arc<Watch>,
+    target: Target,
     is_shut: bool,
 }
 
@@ -66,6 +68,7 @@ pub(super) async fn serve<I, S>(
     let stream = Watched {
         stream,
         watch: Arc::clone(&watch),
+        target: Target::default(),
         is_shut: false,
     };
     let mut http = http1::Builder::new();
@@ -179,10 +182,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
+        if self.target.release(buffer) {
+            return Poll::Ready(Ok(()));
+        }
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if buffer.filled().len() > before && self.watch.phase() == Phase::Idle {
+            // Behind a body that nobody reads a request begins somewhere, and hyper counts that body's bytes.
+            if !self.watch.leaves_unread() {
+                self.target.begin();
+            }
             self.watch.enter(Phase::Head);
         }
+        self.target.pass(buffer, before);
         Poll::Ready(Ok(()))
     }
 }
