@@ -160,6 +160,11 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
 }
 
 impl Spoken {
+    /// Whether it is switched on.
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     /// How long a request may have waited before it is answered as overload, where that is less than everywhere.
     #[inline]
     pub fn budget(&self) -> Option<Duration> {

@@ -23,7 +23,7 @@ use super::meters::{Cut, Overload};
 use super::service::Shared;
 use super::settings::Policy;
 use super::shadow::Outgoing;
-use crate::callers::{Refusal, Reply};
+use crate::callers::{Refusal, Reply, Spoken};
 use form::Form;
 use vendor::Base;
 
@@ -122,6 +122,9 @@ fn log_in(
 ) -> Result<Reply, Fault> {
     if request.method() != Method::POST {
         return Err(Refusal::Method { allow: "POST" }.into());
+    }
+    if !policy.speakers.get(vendor.dialect()).is_some_and(Spoken::is_on) {
+        return Err(Refusal::Off.into());
     }
     let form = Form::read(body)?;
     match form.grant_type.as_deref() {

@@ -24,9 +24,18 @@ fn a_dialect_is_switched_off_and_on_while_the_service_runs() {
         (503, Some("off"))
     );
     assert_eq!(client.get("/v1/lookup?ani=%2B14806754110&format=text").body, "");
-    site.configure("");
+    site.configure("[dialect.dynamics]\nenabled = false\n");
     running.reload().unwrap();
     assert_eq!(client.get(ADA).body, "Ada Lovelace");
+    let form = b"grant_type=client_credentials&client_id=a&client_secret=b";
+    let form_type = "application/x-www-form-urlencoded";
+    let token = |client: &mut crate::wire::Client<_>, path: &str| client.post(path, form_type, form).status;
+    assert_eq!(
+        token(&mut client, "/common/oauth2/v2.0/token"),
+        503,
+        "a dialect that is off gives no tokens"
+    );
+    assert_eq!(token(&mut client, "/services/oauth2/token"), 200);
     running.drain();
 }
 
