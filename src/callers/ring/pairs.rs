@@ -1,7 +1,5 @@
 //! Names and values that a phone system sends, as a form or as JSON.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
 use super::super::parameters::decoded;
@@ -177,17 +175,18 @@ impl Pairs {
 
 /// Whether `one` and `other` are the same name: `callId`, `call_id`, `call-id`; and `user`, `user[]` and `user[0]`.
 pub(super) fn is_same(one: &str, other: &str) -> bool {
-    let plain = |name: &str| -> String {
-        let name: Cow<'_, str> = match name.split_once('[') {
-            Some((name, rest)) if rest.ends_with(']') => Cow::Owned(name.to_owned()),
-            _ => Cow::Borrowed(name),
-        };
-        name.chars()
-            .filter(|c| !matches!(c, '_' | '-' | '.'))
-            .map(|c| c.to_ascii_lowercase())
-            .collect()
+    plain(one).eq(plain(other))
+}
+
+/// `name` as all of its spellings have it.
+fn plain(name: &str) -> impl Iterator<Item = u8> {
+    let name = match name.split_once('[') {
+        Some((name, rest)) if rest.ends_with(']') => name,
+        _ => name,
     };
-    plain(one) == plain(other)
+    name.bytes()
+        .filter(|byte| !matches!(byte, b'_' | b'-' | b'.'))
+        .map(|byte| byte.to_ascii_lowercase())
 }
 
 /// Whether `value` holds a variable that was not filled.
