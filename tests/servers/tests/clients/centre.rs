@@ -1,8 +1,13 @@
 //! The customers of the corpus (`tests/callers/centre.json`), in a running program.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use servers::ringside::Ringside;
+use servers::wait::until;
 use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Centre {
     pub(crate) ringside: Ringside,
@@ -37,8 +42,16 @@ impl Centre {
             .chain(changes)
             .map(|line| line.to_string())
             .collect();
-        let (status, answer) = ringside.push("/v1/changes", lines.join("\n").as_bytes());
-        assert_eq!((status, &answer["accepted"]), (200, &json!(count)), "{answer}");
+        let lines = lines.join("\n");
+        // A server that is to be overloaded may say that it is at any time.
+        until("the customers are taken", PATIENCE, || {
+            let (status, answer) = ringside.push("/v1/changes", lines.as_bytes());
+            match status {
+                503 => Err(answer.to_string()),
+                _ if (status, &answer["accepted"]) == (200, &json!(count)) => Ok(()),
+                _ => panic!("{status}: {answer}"),
+            }
+        });
         Centre {
             ringside,
             _folder: folder,
