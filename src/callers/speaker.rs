@@ -99,8 +99,7 @@ impl Speakers {
     /// What `speaking` says cannot be.
     pub fn add(&mut self, dialect: Dialect, source: Source, speaking: &Speaking) -> Result<(), Unspeakable> {
         let voice = match speaker(dialect, speaking)? {
-            None if dialect == Dialect::Native => Voice::Native(Native::new(source, speaking.batch_max)),
-            None => return Ok(()),
+            None => Voice::Native(Native::new(source, speaking.batch_max)),
             Some(speaker) => {
                 let label: Box<str> = speaking.label(dialect).into();
                 let refused = source.meters.refused().clone();

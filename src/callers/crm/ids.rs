@@ -25,7 +25,6 @@ const HASHES: u64 = 1 << 53;
 
 /// The form of a system's ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "dialects come one by one")]
 pub(in crate::callers) enum IdForm {
     /// 36 characters: Dynamics.
     Guid,
