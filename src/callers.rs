@@ -51,6 +51,7 @@ mod xml;
 mod zendesk;
 
 pub use batch::Batch;
+pub(crate) use call::JSON;
 pub use call::{Call, Reply, trimmed};
 pub use dialect::Dialect;
 pub use lookup::{Request, Source};

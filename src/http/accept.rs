@@ -20,6 +20,7 @@ use super::connection::{self, Written, stopped};
 use super::deadline::{Phase, Watch, Watches};
 use super::door::Door;
 use super::gate::{self, Gate, Peer};
+use super::lane::AtOnce;
 use super::meters::Meters;
 use super::settings::Heads;
 use super::shadow::Outgoing;
@@ -108,7 +109,10 @@ pub(super) async fn serve<A, S>(
     mut stop: watch::Receiver<bool>,
 ) where
     A: Accept,
-    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>
+        + AtOnce
+        + Send
+        + 'static,
     S::Future: Send + Unpin,
 {
     let mut connections = JoinSet::new();
@@ -173,7 +177,10 @@ fn admit<A, G, F, S>(
     A: Accept,
     G: Gate,
     F: Fn(&Arc<Watch>, Peer) -> S + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>
+        + AtOnce
+        + Send
+        + 'static,
     S::Future: Send + Unpin,
 {
     if !gate::lets_in(&*arrived.gate, &arrived.peer) {
@@ -209,7 +216,7 @@ async fn one<I, G, F, S>(
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     G: Gate,
     F: Fn(&Arc<Watch>, Peer) -> S,
-    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + AtOnce,
     S::Future: Unpin,
 {
     let Arrived {

@@ -19,7 +19,7 @@ use super::gate::Peer;
 use super::keys::{self, Keys, Rejected};
 use crate::callers::{Dialect, Route};
 
-pub(super) use credential::{Credential, KEY_MIN, PREFIX, Shown, is_our_key, shows_our_key};
+pub(super) use credential::{Credential, KEY_MIN, Offered, PREFIX, Shown, is_our_key, shows_our_key};
 pub(super) use denial::{Denial, Denials};
 pub use exposure::Exposed;
 pub use scope::{Activity, Agent, Ceiling, Need, Scope};
@@ -109,17 +109,27 @@ impl Access {
     }
 
     /// Who asks for `path`, with one slash at its start, if they may; `None` for whoever needs to show nothing.
-    pub(super) fn check(
+    pub(super) fn check<'r>(
         &self,
         peer: &Peer,
         path: &str,
         query: &str,
-        headers: &HeaderMap,
+        offered: impl Into<Offered<'r>>,
     ) -> Result<Option<Identity>, Denial> {
-        let route = Route::of(path);
+        self.check_route(peer, Route::of(path), query, offered.into())
+    }
+
+    /// As [`Access::check`], for a path whose route is known.
+    pub(super) fn check_route(
+        &self,
+        peer: &Peer,
+        route: Option<Route<'_>>,
+        query: &str,
+        offered: Offered<'_>,
+    ) -> Result<Option<Identity>, Denial> {
         let dialect = route.as_ref().map(|route| route.dialect);
         self.check_source(peer, dialect)?;
-        let identity = self.identify(peer, query, headers, self.said(dialect))?;
+        let identity = self.identify(peer, query, offered, self.said(dialect))?;
         if let Some(need) = route.map(|route| Need::of(route.need)) {
             if !self.scopes.covers(&need) {
                 return Err(Denial::NotHere(need));
@@ -178,7 +188,7 @@ impl Access {
         query: &str,
         headers: &HeaderMap,
     ) -> Result<Option<Identity>, Denial> {
-        let identity = self.identify(peer, query, headers, DialectKeys::default())?;
+        let identity = self.identify(peer, query, headers.into(), DialectKeys::default())?;
         if identity
             .as_ref()
             .is_some_and(|identity| !identity.may(&Need::Admin))
@@ -192,7 +202,7 @@ impl Access {
         &self,
         peer: &Peer,
         query: &str,
-        headers: &HeaderMap,
+        offered: Offered<'_>,
         said: DialectKeys,
     ) -> Result<Option<Identity>, Denial> {
         let certified = |name: &Arc<str>| Identity {
@@ -213,7 +223,7 @@ impl Access {
             None if !is_needed && demand == Demand::Auto => return Ok(None),
             _ => {}
         }
-        match Credential::read(headers, query, in_query) {
+        match Credential::read(offered, query, in_query) {
             Credential::None if is_needed => Err(Denial::Missing { in_query }),
             Credential::None => Ok(None),
             Credential::Misplaced(place) => Err(Denial::Misplaced(place)),

@@ -32,11 +32,13 @@ use super::door::Door;
 use super::error::HttpError;
 use super::gate::{Gate, Peer};
 use super::gauges::Gauges;
+use super::head::Head;
+use super::lane::AtOnce;
 use super::life::Life;
 use super::listener::{self, Local, UnixPath};
 use super::meters::Meters;
 use super::readiness::Readiness;
-use super::service::response;
+use super::reply::response;
 use super::settings::Policy;
 use super::shadow::Outgoing;
 use super::status::{Rates, Status};
@@ -244,6 +246,13 @@ async fn sample(pages: Arc<Pages>) {
 
 struct Administering(Arc<Pages>, Peer);
 
+impl AtOnce for Administering {
+    /// Nothing: nobody is in a hurry here.
+    fn answer_at_once(&self, _: Head<'_>, _: &mut BytesMut) -> Option<Reply> {
+        None
+    }
+}
+
 impl Service<Request<Incoming>> for Administering {
     type Response = Response<Outgoing>;
     type Error = Infallible;
@@ -280,7 +289,7 @@ impl Service<Request<Incoming>> for Administering {
             if is_act {
                 authority::audit(&head, &peer, visitor.as_ref().ok(), page.0.status);
             }
-            Ok(response(page.0, page.1))
+            Ok(response(&page.0, page.1))
         })
     }
 }

@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -16,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
 use super::deadline::{Phase, Watch};
+use super::lane::{self, AtOnce, Left};
 use super::settings::Heads;
 use super::shadow::Outgoing;
 use super::target::Target;
@@ -37,6 +39,8 @@ struct Watched<I> {
     stream: I,
     watch: Arc<Watch>,
     target: Target,
+    /// What the lane has read and left.
+    rest: Bytes,
     is_shut: bool,
 }
 
@@ -55,20 +59,32 @@ struct Answering<F> {
 /// Serves requests on `stream` with `service` until either side has had enough, or `stop` says so. Time limits are kept
 /// by whoever looks at `watch`, and ends this.
 pub(super) async fn serve<I, S>(
-    stream: I,
-    service: S,
+    mut stream: I,
+    mut service: S,
     watch: Arc<Watch>,
     heads: Heads,
     mut stop: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + AtOnce,
     S::Future: Unpin,
 {
+    let rest = match lane::serve(&mut stream, &mut service, &watch, &mut stop).await {
+        Left::Gone => return,
+        Left::Rest(rest) => Bytes::from(rest),
+    };
+    let mut target = Target::default();
+    if !rest.is_empty() {
+        target.begin();
+        if watch.phase() == Phase::Idle {
+            watch.enter(Phase::Head);
+        }
+    }
     let stream = Watched {
         stream,
         watch: Arc::clone(&watch),
-        target: Target::default(),
+        target,
+        rest,
         is_shut: false,
     };
     let mut http = http1::Builder::new();
@@ -185,7 +201,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
         if self.target.release(buffer) {
             return Poll::Ready(Ok(()));
         }
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if self.rest.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        } else {
+            let length = self.rest.len().min(buffer.remaining());
+            buffer.put_slice(&self.rest.split_to(length));
+        }
         if buffer.filled().len() > before && self.watch.phase() == Phase::Idle {
             // Behind a body that nobody reads a request begins somewhere, and hyper counts that body's bytes.
             if !self.watch.leaves_unread() {

@@ -173,6 +173,11 @@ impl Watch {
             .store(packed(phase, self.clock.now()), Ordering::Relaxed);
     }
 
+    /// The worker's own time, in milliseconds: what depends on it need be done again only when it has changed.
+    pub(super) fn clock_ms(&self) -> u64 {
+        self.clock.now()
+    }
+
     /// What the connection is at.
     pub(super) fn phase(&self) -> Phase {
         unpacked(self.phase.load(Ordering::Relaxed)).0

@@ -19,6 +19,7 @@ use super::access::{Access, Credential, Denial, Shown};
 use super::bodies::Lost;
 use super::deadline::Watch;
 use super::gate::Peer;
+use super::head::Head;
 use super::meters::{Cut, Overload};
 use super::service::Shared;
 use super::settings::Policy;
@@ -73,7 +74,7 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let request = Request::from_parts(head, ());
     let refuse = |fault: Fault, out: &mut BytesMut| vendor.refuse(&fault, out);
-    let reply = if let Err(refusal) = shared.heads.check(&request) {
+    let reply = if let Err(refusal) = shared.heads.check(&Head::of(&request)) {
         watch.set_unread(true);
         refuse(refusal.into(), &mut out)
     } else if shared.pulse.is_late(None) {
@@ -108,7 +109,7 @@ pub(super) async fn answer(
             }
         }
     };
-    shared.respond(reply, &mut out)
+    shared.respond(&reply, &mut out)
 }
 
 /// Writes the token that `request` with `body` is given.

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
 
@@ -21,6 +21,15 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
 
 /// A key as shown; whether anybody has it is not known yet. Without `Debug`, on purpose.
 pub(in crate::http) struct Shown(SmallVec<[u8; 64]>);
+
+/// Where the head of a request may show a key, apart from its query.
+#[derive(Clone, Copy, Default)]
+pub(in crate::http) struct Offered<'r> {
+    /// The first header `Authorization`.
+    pub(in crate::http) authorization: Option<&'r [u8]>,
+    /// Whether there is a header `X-Api-Key`.
+    pub(in crate::http) has_api_key: bool,
+}
 
 /// What a request shows.
 pub(in crate::http) enum Credential {
@@ -43,12 +52,24 @@ impl Shown {
     }
 }
 
+impl<'r> From<&'r HeaderMap> for Offered<'r> {
+    fn from(headers: &'r HeaderMap) -> Offered<'r> {
+        Offered {
+            authorization: headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
+            has_api_key: headers.contains_key("x-api-key"),
+        }
+    }
+}
+
 impl Credential {
-    /// Reads what `headers` and `query` show. A key in the query counts only where `in_query`.
-    pub(in crate::http) fn read(headers: &HeaderMap, query: &str, in_query: bool) -> Credential {
-        let authorization = headers
-            .get(AUTHORIZATION)
-            .map(|value| authorization(value.as_bytes()));
+    /// Reads what `offered` and `query` show. A key in the query counts only where `in_query`.
+    pub(in crate::http) fn read<'r>(
+        offered: impl Into<Offered<'r>>,
+        query: &str,
+        in_query: bool,
+    ) -> Credential {
+        let offered = offered.into();
+        let authorization = offered.authorization.map(authorization);
         // What other systems' callers send for themselves must not hide a key that is in its place.
         if let Some(Credential::Key(shown)) = &authorization
             && shown.0.starts_with(PREFIX.as_bytes())
@@ -80,7 +101,7 @@ impl Credential {
         if let Some(authorization) = authorization {
             return authorization;
         }
-        if headers.contains_key("x-api-key") {
+        if offered.has_api_key {
             return Credential::Misplaced("the header `X-Api-Key`");
         }
         misplaced.map_or(Credential::None, Credential::Misplaced)
@@ -137,7 +158,7 @@ fn authorization(value: &[u8]) -> Credential {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
-    use hyper::header::{HeaderName, HeaderValue};
+    use hyper::header::HeaderName;
     use proptest::prelude::*;
 
     use super::*;

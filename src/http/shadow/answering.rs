@@ -19,11 +19,13 @@ use super::upstream::{Answered, Failure, Place, Question};
 use super::{Shadow, hops};
 use crate::callers::compare::{self, Cause, Compared};
 use crate::callers::{Call, Dialect, Refusal, Reply, Route, Tap, Tapped, trimmed};
+use crate::http::asked::Asked;
 use crate::http::bodies::Lost;
 use crate::http::deadline::Watch;
 use crate::http::gate::Peer;
+use crate::http::head::Head;
 use crate::http::meters::Cut;
-use crate::http::service::{Asked, NO_SUCH_PATH, Shared, deny, refuse};
+use crate::http::service::{NO_SUCH_PATH, Shared, deny, refuse};
 use crate::http::settings::Policy;
 
 /// Comparisons of one listener that wait or are under way; what comes beyond is counted and not compared.
@@ -72,7 +74,7 @@ impl Shared {
         request: Request<Incoming>,
         watch: Arc<Watch>,
     ) -> Response<Outgoing> {
-        let fits = self.heads.check(&request);
+        let fits = self.heads.check(&Head::of(&request));
         let (head, body) = request.into_parts();
         let mut asking = Asking {
             policy,
@@ -119,7 +121,7 @@ impl Shared {
         let own = match asking.decide() {
             (Side::Ringside, Some(own)) => {
                 asking.shadow.meters.answers(Side::Ringside);
-                return self.respond(own.reply, &mut BytesMut::from(own.body));
+                return self.respond(&own.reply, &mut BytesMut::from(own.body));
             }
             (_, own) => own,
         };
@@ -197,7 +199,7 @@ impl Shared {
         };
         let mut out = BytesMut::new();
         let reply = write(asked.dialect, &call, &mut out);
-        self.respond(reply, &mut out)
+        self.respond(&reply, &mut out)
     }
 }
 
