@@ -3,8 +3,13 @@
 //! A [`Metrics`] value is passed to whoever measures; there is no global registry, so that two servers of one
 //! process (a pair under test) do not count into each other.
 
+mod counts;
+mod durations;
 mod name;
+mod per_core;
 mod process;
+
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::proto::MetricType;
@@ -13,6 +18,8 @@ use prometheus::{
     TextEncoder,
 };
 
+pub use counts::{CountFamily, Counts};
+pub use durations::Durations;
 use name::Kind;
 use process::Process;
 
@@ -80,6 +87,34 @@ impl Metrics {
     pub fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, MetricsError> {
         register(&self.registry, Kind::Counter, name, || {
             IntCounterVec::new(Opts::new(name, help), labels)
+        })
+    }
+
+    /// Registers counters for what happens at every lookup: the last of `labels` has the values `last`, and each core counts
+    /// apart.
+    ///
+    /// # Errors
+    /// As [`counter`](Metrics::counter).
+    pub fn counts<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        last: [&'static str; N],
+    ) -> Result<CountFamily<N>, MetricsError> {
+        register(&self.registry, Kind::Counter, name, || {
+            CountFamily::new(name, help, labels, last)
+        })
+    }
+
+    /// Registers a distribution of durations that happen at every lookup: each core counts apart. `bounds` are the buckets'
+    /// upper ones, ascending, at most 22.
+    ///
+    /// # Errors
+    /// As [`counter`](Metrics::counter), and bounds that do not ascend or are too many.
+    pub fn durations(&self, name: &str, help: &str, bounds: &[Duration]) -> Result<Durations, MetricsError> {
+        register(&self.registry, Kind::Histogram, name, || {
+            Durations::new(name, help, bounds)
         })
     }
 
@@ -209,6 +244,25 @@ mod tests {
             .with_label_values(&["main"])
             .observe(10.0);
 
+        let parses = metrics
+            .counts(
+                "ringside_number_reads_total",
+                "Numbers read.",
+                &["how"],
+                ["table", "reference"],
+            )
+            .unwrap();
+        parses.of(&[]).inc(1);
+        metrics
+            .durations(
+                "ringside_number_read_seconds",
+                "Reading.",
+                &[Duration::from_millis(1)],
+            )
+            .unwrap()
+            .observe(Duration::from_micros(5));
+
+        assert_eq!(metrics.sum("ringside_number_reads_total"), Some(1.0));
         assert_eq!(metrics.sum("ringside_http_answers_total"), Some(3.0));
         assert_eq!(metrics.sum("ringside_overlay_size_bytes"), Some(12.0));
         assert_eq!(metrics.sum("ringside_index_lookup_seconds"), None);
@@ -223,6 +277,8 @@ mod tests {
                 "\"} 1"
             ),
             "ringside_number_parses_total 1",
+            "ringside_number_reads_total{how=\"reference\"} 1",
+            "ringside_number_read_seconds_bucket{le=\"0.001\"} 1",
             "ringside_overlay_size_bytes 12",
             "ringside_snapshot_mapped_info{generation=\"7\"} 1",
             "ringside_index_lookup_seconds_bucket{le=\"0.001\"} 0",
@@ -242,6 +298,10 @@ mod tests {
         let refused = [
             metrics.counter("answers", "x").map(drop),
             metrics.counters("answers", "x", &["a"]).map(drop),
+            metrics.counts("answers", "x", &["a"], ["b"]).map(drop),
+            metrics
+                .durations("answers", "x", &[Duration::from_secs(1)])
+                .map(drop),
             metrics.gauge("answers", "x").map(drop),
             metrics.gauges("answers", "x", &["a"]).map(drop),
             metrics.histogram("answers", "x", &[1.0]).map(drop),

@@ -176,7 +176,7 @@ impl Answer<'_, '_> {
             Key::MayDisclose => Scalar::Bool(self.disclosure.disclose.is_ok()),
             Key::PopUrl => Scalar::Null,
             Key::Generation => Scalar::Integer(self.view.generation()),
-            Key::Position => match &self.freshness.position {
+            Key::Position => match self.freshness.position.as_deref() {
                 Some(position) => Scalar::Text(position),
                 None => Scalar::Null,
             },

@@ -135,7 +135,7 @@ impl Source {
     /// [`Source::look_up`].
     pub(super) fn disable(&self, mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>) {
         let freshness = freshness::Reading {
-            position: None,
+            position: freshness::Position::none(),
             age_ms: None,
             connected: false,
             caught_up: false,

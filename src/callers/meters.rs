@@ -1,14 +1,13 @@
 //! What is counted of lookups.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prometheus::{Histogram, IntCounter, IntCounterVec};
+use prometheus::IntCounterVec;
 
 use super::ring::Event;
 use super::suffix::How;
-use crate::metrics::{Metrics, MetricsError};
+use crate::metrics::{CountFamily, Counts, Durations, Metrics, MetricsError};
 use crate::number::{Key, Numbering};
 
 /// How a lookup ended, in the words of its answer.
@@ -73,44 +72,61 @@ impl Outcome {
     }
 }
 
-/// Upper bounds of the buckets of a lookup's duration, in seconds.
-const BUCKETS: [f64; 17] = [
-    0.5e-6, 1e-6, 2e-6, 5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3,
-    50e-3, 100e-3,
+/// Upper bounds of the buckets of a lookup's duration.
+const BUCKETS: [Duration; 17] = [
+    Duration::from_nanos(500),
+    Duration::from_micros(1),
+    Duration::from_micros(2),
+    Duration::from_micros(5),
+    Duration::from_micros(10),
+    Duration::from_micros(20),
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(200),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
 ];
 
 /// How a lookup by last digits ended.
-#[derive(Debug)]
-struct Suffixes {
-    hit: IntCounter,
-    ambiguous: IntCounter,
-    unclear: IntCounter,
+#[derive(Debug, Clone, Copy)]
+enum Suffix {
+    Hit,
+    Ambiguous,
+    Unclear,
 }
 
-type Rings = [IntCounter; Event::ALL.len()];
-type Outcomes = [IntCounter; Outcome::ALL.len()];
+const OUTCOMES: usize = Outcome::ALL.len();
+const EVENTS: usize = Event::ALL.len();
+const SUFFIXES: usize = 3;
+/// What became of a lookup of one dialled number.
+type HitMiss = Counts<2>;
 
-/// The counters of lookups that come by one dialect, resolved once: a lookup neither hashes a label nor takes a lock.
+/// The counters of lookups that come by one dialect, resolved once: a lookup neither hashes a label nor takes a lock, and
+/// writes to no cache line that another core writes to.
 #[derive(Debug, Clone)]
 pub struct Meters {
     families: Arc<Families>,
-    outcomes: Arc<Outcomes>,
-    suffixes: Arc<Suffixes>,
+    outcomes: Counts<OUTCOMES>,
+    suffixes: Counts<SUFFIXES>,
     dialled: Arc<Dialled>,
-    rings: Arc<Rings>,
-    seconds: Histogram,
+    rings: Counts<EVENTS>,
+    seconds: Durations,
 }
 
 /// The counters before their labels are resolved.
 #[derive(Debug)]
 struct Families {
-    lookups: IntCounterVec,
-    suffixes: IntCounterVec,
-    dialled: IntCounterVec,
-    /// What has been resolved so far, for sums over all dialects.
-    dialects: Mutex<BTreeMap<String, Arc<Outcomes>>>,
+    lookups: CountFamily<OUTCOMES>,
+    suffixes: CountFamily<SUFFIXES>,
+    dialled: CountFamily<2>,
     refused: IntCounterVec,
-    rings: IntCounterVec,
+    rings: CountFamily<EVENTS>,
 }
 
 /// Counters by dialled number.
@@ -122,12 +138,6 @@ struct Dialled {
     none: HitMiss,
 }
 
-#[derive(Debug)]
-struct HitMiss {
-    hit: IntCounter,
-    miss: IntCounter,
-}
-
 impl Meters {
     /// Registers the counters; these count for the native dialect, and name no dialled number.
     ///
@@ -135,39 +145,42 @@ impl Meters {
     /// Where they are registered already.
     pub fn register(metrics: &Metrics) -> Result<Meters, MetricsError> {
         let families = Arc::new(Families {
-            lookups: metrics.counters(
+            lookups: metrics.counts(
                 "ringside_callers_lookups_total",
                 "Lookups answered, by dialect and outcome: hit, or why not.",
                 &["dialect", "outcome"],
+                Outcome::ALL.map(Outcome::as_str),
             )?,
-            suffixes: metrics.counters(
+            suffixes: metrics.counts(
                 "ringside_callers_suffix_lookups_total",
                 "Lookups that came to the last digits: hit, ambiguous (one number of several customers), or unclear (several numbers end so, or one that must not match).",
                 &["dialect", "outcome"],
+                ["hit", "ambiguous", "unclear"],
             )?,
-            dialled: metrics.counters(
+            dialled: metrics.counts(
                 "ringside_callers_dnis_lookups_total",
                 "Lookups by dialled number, where metrics.dnis names it, and by whether a customer was found.",
                 &["dnis", "outcome"],
+                ["hit", "miss"],
             )?,
-            dialects: Mutex::default(),
             refused: metrics.counters(
                 "ringside_callers_refused_total",
                 "Requests in other systems' dialects that were refused, by dialect and why: unsupported and syntax are queries.",
                 &["dialect", "code"],
             )?,
-            rings: metrics.counters(
+            rings: metrics.counts(
                 "ringside_callers_rings_total",
                 "Calls that phone systems told of, by dialect and what was new of them: ring, answer, update or end.",
                 &["dialect", "event"],
+                Event::ALL.map(Event::as_str),
             )?,
         });
         Ok(Meters {
-            outcomes: families.dialect("native"),
-            suffixes: Arc::new(families.suffixes("native")),
+            outcomes: families.lookups.of(&["native"]),
+            suffixes: families.suffixes.of(&["native"]),
             dialled: Arc::new(families.dialled(&[])),
-            rings: Arc::new(families.rings("native")),
-            seconds: metrics.histogram(
+            rings: families.rings.of(&["native"]),
+            seconds: metrics.durations(
                 "ringside_callers_lookup_seconds",
                 "From the parsed request to the written answer.",
                 &BUCKETS,
@@ -180,9 +193,9 @@ impl Meters {
     #[must_use]
     pub fn for_dialect(&self, dialect: &str) -> Meters {
         Meters {
-            outcomes: self.families.dialect(dialect),
-            suffixes: Arc::new(self.families.suffixes(dialect)),
-            rings: Arc::new(self.families.rings(dialect)),
+            outcomes: self.families.lookups.of(&[dialect]),
+            suffixes: self.families.suffixes.of(&[dialect]),
+            rings: self.families.rings.of(&[dialect]),
             ..self.clone()
         }
     }
@@ -212,11 +225,11 @@ impl Meters {
     ) -> Duration {
         if !self.dialled.named.is_empty() {
             let dialled = self.dialled.of(dnis.unwrap_or_default(), numbering);
-            dialled.count(outcome.is_found());
+            dialled.inc(usize::from(!outcome.is_found()));
         }
-        self.outcomes[outcome as usize].inc();
+        self.outcomes.inc(outcome as usize);
         let took = begun.elapsed();
-        self.seconds.observe(took.as_secs_f64());
+        self.seconds.observe(took);
         took
     }
 
@@ -225,34 +238,30 @@ impl Meters {
     pub(super) fn count_suffix(&self, how: How, outcome: Outcome) {
         match how {
             How::Exact => {}
-            How::Suffix(_) if outcome == Outcome::Ambiguous => self.suffixes.ambiguous.inc(),
-            How::Suffix(_) => self.suffixes.hit.inc(),
-            How::Unclear(_) => self.suffixes.unclear.inc(),
+            How::Suffix(_) if outcome == Outcome::Ambiguous => self.suffixes.inc(Suffix::Ambiguous as usize),
+            How::Suffix(_) => self.suffixes.inc(Suffix::Hit as usize),
+            How::Unclear(_) => self.suffixes.inc(Suffix::Unclear as usize),
         }
     }
 
     /// Counts what a phone system told of a call.
     pub(super) fn count_ring(&self, event: Event) {
-        self.rings[event as usize].inc();
+        self.rings.inc(event as usize);
     }
 
     /// Counts a lookup that was not made; it took no time that would say anything of others.
     pub(super) fn count_disabled(&self) {
-        self.outcomes[Outcome::Disabled as usize].inc();
+        self.outcomes.inc(Outcome::Disabled as usize);
     }
 
     /// Counts a lookup that did not take place, and whose duration says nothing.
     pub(super) fn count_overload(&self) {
-        self.outcomes[Outcome::Overload as usize].inc();
+        self.outcomes.inc(Outcome::Overload as usize);
     }
 
     /// Lookups with this outcome so far, by any dialect.
     pub fn lookups(&self, outcome: Outcome) -> u64 {
-        let dialects = self.families.dialects();
-        dialects
-            .values()
-            .map(|counters| counters[outcome as usize].get())
-            .sum()
+        self.families.lookups.sum(outcome as usize)
     }
 
     /// Lookups so far, by any dialect.
@@ -261,45 +270,14 @@ impl Meters {
     }
 
     /// The durations of lookups.
-    pub fn seconds(&self) -> &Histogram {
+    pub fn seconds(&self) -> &Durations {
         &self.seconds
     }
 }
 
 impl Families {
-    fn dialect(&self, dialect: &str) -> Arc<Outcomes> {
-        let resolve =
-            || Outcome::ALL.map(|outcome| self.lookups.with_label_values(&[dialect, outcome.as_str()]));
-        let mut dialects = self.dialects();
-        Arc::clone(
-            dialects
-                .entry(dialect.to_owned())
-                .or_insert_with(|| Arc::new(resolve())),
-        )
-    }
-
-    fn rings(&self, dialect: &str) -> Rings {
-        Event::ALL.map(|event| self.rings.with_label_values(&[dialect, event.as_str()]))
-    }
-
-    fn suffixes(&self, dialect: &str) -> Suffixes {
-        let of = |outcome| self.suffixes.with_label_values(&[dialect, outcome]);
-        Suffixes {
-            hit: of("hit"),
-            ambiguous: of("ambiguous"),
-            unclear: of("unclear"),
-        }
-    }
-
-    fn dialects(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Outcomes>>> {
-        self.dialects.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn dialled(&self, numbers: &[Key]) -> Dialled {
-        let of = |dnis: &str| HitMiss {
-            hit: self.dialled.with_label_values(&[dnis, "hit"]),
-            miss: self.dialled.with_label_values(&[dnis, "miss"]),
-        };
+        let of = |dnis: &str| self.dialled.of(&[dnis]);
         let mut numbers = numbers.to_vec();
         numbers.sort_unstable();
         numbers.dedup();
@@ -322,16 +300,6 @@ impl Dialled {
         let key = numbering.read(dnis, None).key();
         let place = key.and_then(|key| self.named.binary_search_by_key(&key, |(named, _)| *named).ok());
         place.map_or(&self.other, |place| &self.named[place].1)
-    }
-}
-
-impl HitMiss {
-    fn count(&self, found: bool) {
-        if found {
-            self.hit.inc();
-        } else {
-            self.miss.inc();
-        }
     }
 }
 

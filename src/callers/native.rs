@@ -319,7 +319,7 @@ impl Native {
             out.extend_from_slice(b",\"generation\":");
             json::integer(out, view.generation());
             out.extend_from_slice(b",\"position\":");
-            match &freshness.position {
+            match freshness.position.as_deref() {
                 Some(position) => json::string(out, position),
                 None => out.extend_from_slice(b"null"),
             }

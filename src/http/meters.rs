@@ -4,18 +4,18 @@ use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 
 use super::access::Denials;
 use super::door::Full;
-use crate::metrics::{Metrics, MetricsError};
+use crate::metrics::{Counts, Metrics, MetricsError};
 
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The counters of the server, resolved once.
 #[derive(Debug)]
 pub(super) struct Meters {
-    classes: [IntCounter; CLASSES.len()],
+    classes: Counts<{ CLASSES.len() }>,
     connections: IntGaugeVec,
     refused: [IntCounter; 2],
     cut: [IntCounter; Cut::ALL.len()],
-    overload: [IntCounter; 2],
+    overload: Counts<2>,
     pub(super) denials: Denials,
 }
 
@@ -62,10 +62,11 @@ impl Cut {
 
 impl Meters {
     pub(super) fn register(metrics: &Metrics) -> Result<Meters, MetricsError> {
-        let requests = metrics.counters(
+        let requests = metrics.counts(
             "ringside_http_requests_total",
             "Requests of callers answered, by class of status.",
             &["class"],
+            CLASSES,
         )?;
         let refused = metrics.counters(
             "ringside_http_refused_total",
@@ -77,13 +78,14 @@ impl Meters {
             "Connections ended because they took too long, by what they were at.",
             &["reason"],
         )?;
-        let overload = metrics.counters(
+        let overload = metrics.counts(
             "ringside_http_overload_total",
             "Requests answered as overload, by what there was too much of.",
             &["reason"],
+            ["busy", "bodies"],
         )?;
         Ok(Meters {
-            classes: CLASSES.map(|class| requests.with_label_values(&[class])),
+            classes: requests.of(&[]),
             connections: metrics.gauges(
                 "ringside_http_connections_count",
                 "Connections that are open, by listener.",
@@ -92,14 +94,14 @@ impl Meters {
             denials: Denials::register(metrics)?,
             refused: ["connections", "peer"].map(|reason| refused.with_label_values(&[reason])),
             cut: Cut::ALL.map(|(_, reason)| cut.with_label_values(&[reason])),
-            overload: ["busy", "bodies"].map(|reason| overload.with_label_values(&[reason])),
+            overload: overload.of(&[]),
         })
     }
 
     /// Counts an answer with `status`.
     pub(super) fn count(&self, status: u16) {
         let class = usize::from(status / 100).clamp(1, CLASSES.len()) - 1;
-        self.classes[class].inc();
+        self.classes.inc(class);
     }
 
     /// The open connections of `listener`.
@@ -123,7 +125,7 @@ impl Meters {
 
     /// Counts a request that there was no time or no room for.
     pub(super) fn overload(&self, overload: Overload) {
-        self.overload[overload as usize].inc();
+        self.overload.inc(overload as usize);
     }
 }
 

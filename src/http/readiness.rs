@@ -81,6 +81,7 @@ impl Readiness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replica::freshness::Position;
 
     fn reasons(readiness: &Readiness, freshness: &Reading) -> Vec<String> {
         let troubles = Troubles {
@@ -94,7 +95,7 @@ mod tests {
     fn every_reason_counts() {
         let readiness = Readiness::default();
         let mut freshness = Reading {
-            position: None,
+            position: Position::none(),
             age_ms: None,
             connected: false,
             caught_up: true,

@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use prometheus::Histogram;
-use prometheus::core::Metric;
 use serde_json::{Map, Value, json};
 
 use super::bodies::Bodies;
@@ -88,8 +86,12 @@ impl Status<'_> {
         let (overlay_customers, overlay_bytes) = index.overlay_size();
         let outcome = |outcome| self.lookups.lookups(outcome);
         let rate = |seconds| (rates.per_second(Duration::from_secs(seconds)) * 10.0).round() / 10.0;
-        let micros =
-            |share| quantile(self.lookups.seconds(), share).map(|seconds| (seconds * 1e7).round() / 10.0);
+        let micros = |share| {
+            self.lookups
+                .seconds()
+                .quantile(share)
+                .map(|seconds| (seconds * 1e7).round() / 10.0)
+        };
         let listeners: Vec<Value> = self
             .locals
             .iter()
@@ -161,50 +163,9 @@ fn suffix(suffixes: Suffixes) -> Value {
     }
 }
 
-/// The duration, in seconds, below which `share` of what `histogram` has seen lies, interpolated within its bucket;
-/// `None` where it has seen nothing. Above the last bucket: that bucket's bound.
-fn quantile(histogram: &Histogram, share: f64) -> Option<f64> {
-    let metric = histogram.metric();
-    let seen = metric.get_histogram();
-    if seen.get_sample_count() == 0 {
-        return None;
-    }
-    let rank = share * seen.get_sample_count() as f64;
-    let (mut below, mut lower) = (0.0, 0.0);
-    for bucket in seen
-        .get_bucket()
-        .iter()
-        .filter(|bucket| bucket.upper_bound().is_finite())
-    {
-        let (count, upper) = (bucket.cumulative_count() as f64, bucket.upper_bound());
-        if count >= rank && count > below {
-            return Some(lower + (upper - lower) * (rank - below) / (count - below));
-        }
-        (below, lower) = (count, upper);
-    }
-    Some(lower)
-}
-
 #[cfg(test)]
 mod tests {
-    use prometheus::HistogramOpts;
-
     use super::*;
-
-    #[test]
-    fn quantiles_lie_in_their_buckets() {
-        let histogram =
-            Histogram::with_opts(HistogramOpts::new("h", "h").buckets(vec![1.0, 2.0, 4.0])).unwrap();
-        assert_eq!(quantile(&histogram, 0.5), None);
-        for seconds in [0.5, 0.5, 1.5, 1.5] {
-            histogram.observe(seconds);
-        }
-        assert_eq!(quantile(&histogram, 0.25), Some(0.5));
-        assert_eq!(quantile(&histogram, 0.5), Some(1.0));
-        assert_eq!(quantile(&histogram, 0.75), Some(1.5));
-        histogram.observe(9.0);
-        assert_eq!(quantile(&histogram, 1.0), Some(4.0));
-    }
 
     #[test]
     fn rates_are_over_what_there_is() {

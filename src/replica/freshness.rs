@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use serde::Serialize;
 
 /// Never heard of.
@@ -47,11 +47,16 @@ pub struct Course {
     pub message: String,
 }
 
+/// Where feeds stand at one moment. It is borrowed, not shared: every lookup takes it, and a count of those who have it
+/// would go from core to core.
+#[derive(Debug)]
+pub struct Position(Guard<Option<Arc<Arc<str>>>>);
+
 /// Freshness at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Where the newest applied change stands in its stream; with several feeds `NAME=POSITION` of each.
-    pub position: Option<Arc<str>>,
+    pub position: Position,
     /// Milliseconds since everything that the source had was applied, for the feed of which that is longest ago; `None`
     /// where no feed is configured, or one has never got that far.
     pub age_ms: Option<u64>,
@@ -81,6 +86,26 @@ pub struct Troubles<'f> {
     /// Those with a gap.
     pub gaps: Vec<&'f str>,
 }
+
+impl Position {
+    /// No position, as where no feed is configured.
+    pub fn none() -> Position {
+        Position(Guard::from_inner(None))
+    }
+
+    /// The position; `None` where there is none.
+    pub fn as_deref(&self) -> Option<&str> {
+        self.0.as_deref().map(|position| &**position)
+    }
+}
+
+impl PartialEq for Position {
+    fn eq(&self, other: &Position) -> bool {
+        self.as_deref() == other.as_deref()
+    }
+}
+
+impl Eq for Position {}
 
 impl Reading {
     /// Whether nothing but age can be what makes it stale.
@@ -281,11 +306,7 @@ impl Freshness {
             gap,
             held,
             failed,
-            position: self
-                .position
-                .load()
-                .as_ref()
-                .map(|position| Arc::clone(&**position)),
+            position: Position(self.position.load()),
             age_ms,
             connected: !self.pulses.is_empty()
                 && self
@@ -331,7 +352,7 @@ mod tests {
         assert_eq!(
             reading,
             Reading {
-                position: None,
+                position: Position::none(),
                 age_ms: None,
                 connected: false,
                 caught_up: true,
