@@ -177,7 +177,7 @@ impl Access {
         match self.said(Some(dialect)).demand.unwrap_or(self.demand) {
             Demand::Required => true,
             Demand::Optional => false,
-            Demand::Auto => peer.certificate.is_none() && !self.keys.ring().is_empty(),
+            Demand::Auto => peer.certificate.is_none() && !self.keys.is_empty(),
         }
     }
 
@@ -209,13 +209,12 @@ impl Access {
             name: Arc::clone(name),
             scopes: None,
         };
-        let ring = self.keys.ring();
         let demand = said.demand.unwrap_or(self.demand);
         let in_query = self.key_in_query || said.in_query;
         let is_needed = match demand {
             Demand::Required => true,
             Demand::Optional => false,
-            Demand::Auto => !ring.is_empty(),
+            Demand::Auto => !self.keys.is_empty(),
         };
         match &peer.certificate {
             Some(name) if demand != Demand::Required => return Ok(Some(certified(name))),
@@ -228,7 +227,7 @@ impl Access {
             Credential::None => Ok(None),
             Credential::Misplaced(place) => Err(Denial::Misplaced(place)),
             Credential::Key(shown) if !is_needed && shown.as_bytes() == OPEN.as_bytes() => Ok(None),
-            Credential::Key(shown) => match ring.identify(shown.as_bytes(), keys::now_s()) {
+            Credential::Key(shown) => match self.keys.ring().identify(shown.as_bytes(), keys::now_s()) {
                 Ok(key) => Ok(Some(Identity {
                     name: Arc::clone(&key.name),
                     scopes: Some(Arc::clone(&key.scopes)),

@@ -15,6 +15,7 @@ mod token;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -82,6 +83,8 @@ pub enum Rejected {
 pub struct Keys {
     file: Option<PathBuf>,
     ring: ArcSwap<Keyring>,
+    /// As of `ring`, for every request that needs to know nothing more.
+    is_empty: AtomicBool,
 }
 
 impl Key {
@@ -258,6 +261,7 @@ impl Keys {
         Arc::new(Keys {
             file: None,
             ring: ArcSwap::default(),
+            is_empty: AtomicBool::new(true),
         })
     }
 
@@ -266,15 +270,22 @@ impl Keys {
     /// # Errors
     /// The file cannot be read, or is not one of keys.
     pub fn open(file: &Path) -> Result<Arc<Keys>, KeysError> {
+        let ring = file::read(file)?.unwrap_or_default();
         Ok(Arc::new(Keys {
             file: Some(file.to_owned()),
-            ring: ArcSwap::from_pointee(file::read(file)?.unwrap_or_default()),
+            is_empty: AtomicBool::new(ring.is_empty()),
+            ring: ArcSwap::from_pointee(ring),
         }))
     }
 
     /// The keys as they are now.
     pub fn ring(&self) -> arc_swap::Guard<Arc<Keyring>> {
         self.ring.load()
+    }
+
+    /// Whether there are none, valid or not.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty.load(Ordering::Acquire)
     }
 
     /// The file that they come from.
@@ -296,8 +307,9 @@ impl Keys {
             None if self.ring.load().is_empty() => Keyring::default(),
             None => return Err(KeysError::Gone(file.clone())),
         };
-        let count = ring.all().len();
+        let (count, is_empty) = (ring.all().len(), ring.is_empty());
         self.ring.store(Arc::new(ring));
+        self.is_empty.store(is_empty, Ordering::Release);
         Ok(count)
     }
 }
