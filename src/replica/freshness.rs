@@ -281,11 +281,15 @@ impl Freshness {
             gap,
             held,
             failed,
-            position: self
-                .position
-                .load()
-                .as_ref()
-                .map(|position| Arc::clone(&**position)),
+            // Without a feed there is none, and even looking takes locked instructions.
+            position: if self.pulses.is_empty() {
+                None
+            } else {
+                self.position
+                    .load()
+                    .as_ref()
+                    .map(|position| Arc::clone(&**position))
+            },
             age_ms,
             connected: !self.pulses.is_empty()
                 && self
