@@ -142,6 +142,11 @@ pub struct Stream {
     pub token: String,
 }
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Bytes of a record that [`Snapshot::fetch`] fetches: of a longer one the rest is fetched in time by its own reading.
+const FETCHED: usize = 512;
+
 /// The greatest seq: claims keep one bit of the word that holds it, and changes go on counting from it.
 const MOST_SEQ: u64 = 1 << 62;
 
@@ -259,6 +264,23 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
         }
     }
 
+    /// Has the memory fetched that looking up `keys` is going to read, for all of them at once.
+    pub fn fetch(&self, keys: &[u64]) {
+        let table = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.keys());
+        let hash = |key: &u64| number_hash(*key, self.header.seed);
+        for key in keys {
+            map::fetch(table.bucket(hash(key)));
+        }
+        let records = keys.iter().filter_map(|key| table.candidates(hash(key)).next());
+        for reference in records {
+            let bytes = self.data.as_ref();
+            let bytes = bytes.get(as_index(reference * UNIT)..).unwrap_or_default();
+            for line in bytes.chunks(LINE).take(FETCHED / LINE) {
+                map::fetch(line);
+            }
+        }
+    }
+
     /// Whether `record`, read from this snapshot, is the only claimant of `key` in it; reads no other record.
     #[inline]
     pub fn is_sole_claimant(&self, record: &Record<'_>, key: u64) -> bool {
@@ -315,6 +337,11 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
         } else {
             None
         };
+        if let Some(bytes) = bytes {
+            // How long the record is, its first line says; most have a second and a third one, to be had meanwhile.
+            map::fetch(bytes.get(LINE..).unwrap_or_default());
+            map::fetch(bytes.get(2 * LINE..).unwrap_or_default());
+        }
         let record = bytes.and_then(|bytes| Record::open(bytes).ok());
         self.count_damage(record.is_none());
         record

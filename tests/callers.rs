@@ -6,6 +6,8 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use ringside::callers::Call;
 
+#[path = "callers/batch.rs"]
+mod batch;
 #[path = "callers/calls.rs"]
 mod calls;
 #[path = "callers/cisco.rs"]

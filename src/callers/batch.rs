@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::native::{Begun, Format, Native, check_region, request_of};
+use super::native::{Begun, Format, GROUP, Native, check_region, request_of};
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 
@@ -76,12 +76,12 @@ impl<'a> Batch<'a> {
             out.extend_from_slice(b"{\"results\":[");
         }
         let end = self.anis.len().min(self.next + SLICE);
-        for (nth, ani) in self.anis.iter().enumerate().take(end).skip(self.next) {
-            if nth > 0 {
+        for group in self.anis[self.next..end].chunks(GROUP) {
+            if !out.ends_with(b"[") {
                 out.extend_from_slice(b",");
             }
-            self.native
-                .write(&request_of(&self.parameters, ani), self.format, &fields, out);
+            let requests = group.iter().map(|ani| request_of(&self.parameters, ani));
+            self.native.write_group(requests, self.format, &fields, out);
         }
         if end < self.anis.len() {
             drop(fields);

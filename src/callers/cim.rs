@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use serde_json::Value;
 
-use super::answer::{Answer, Who};
+use super::answer::Answer;
 use super::attributes;
 use super::call::{Call, Reply};
 use super::json;
@@ -38,11 +38,7 @@ impl Cim {
     }
 
     fn customers(&self, answer: &Answer<'_, '_>, out: &mut BytesMut) {
-        let records = match &answer.who {
-            Who::Nobody => &[],
-            Who::One(record) => std::slice::from_ref(record),
-            Who::Several(records) => &records[..],
-        };
+        let records = answer.who.all();
         out.extend_from_slice(b"[");
         let mut separator: &[u8] = b"";
         for record in records.iter().take(answer.matches_max) {

@@ -83,7 +83,7 @@ pub(super) fn write_not_owned(
         }
         out.extend_from_slice(separator);
         separator = b",";
-        json::displayed(out, key);
+        json::number(out, key);
     }
     out.extend_from_slice(b"]");
     Ok(())

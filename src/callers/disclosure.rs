@@ -35,7 +35,9 @@ impl Verstat {
     pub(super) fn of(text: Option<&str>) -> Verstat {
         const PASSED: &str = "TN-Validation-Passed";
         const FAILED: &str = "TN-Validation-Failed";
-        let text = text.unwrap_or_default().trim();
+        let Some(text) = text.map(str::trim) else {
+            return Verstat::Absent;
+        };
         let begins = |with: &str| {
             text.get(..with.len())
                 .is_some_and(|start| start.eq_ignore_ascii_case(with))

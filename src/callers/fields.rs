@@ -65,39 +65,40 @@ impl Key {
         Key::SourceLagMs,
     ];
 
-    /// The key and its colon, as in JSON.
-    pub(super) fn prefix(self) -> &'static str {
+    /// The key, as in JSON: a comma, the key and its colon.
+    #[inline(always)]
+    pub(super) const fn prefix(self) -> &'static str {
         match self {
-            Key::Found => "\"found\":",
-            Key::Match => "\"match\":",
-            Key::Reason => "\"reason\":",
-            Key::Ani => "\"ani\":",
-            Key::Count => "\"count\":",
-            Key::CustomerId => "\"customer_id\":",
-            Key::Name => "\"name\":",
-            Key::Customer => "\"customer\":",
-            Key::Case => "\"case\":",
-            Key::OpenCase => "\"open_case\":",
-            Key::Treatment => "\"treatment\":",
-            Key::Queue => "\"queue\":",
-            Key::LastAgentId => "\"last_agent_id\":",
-            Key::MayGreet => "\"may_greet\":",
-            Key::MayDisclose => "\"may_disclose\":",
-            Key::Matches => "\"matches\":",
-            Key::NotOwned => "\"not_owned\":",
-            Key::PopUrl => "\"pop_url\":",
-            Key::Generation => "\"generation\":",
-            Key::Position => "\"position\":",
-            Key::AgeMs => "\"age_ms\":",
-            Key::Stale => "\"stale\":",
-            Key::Connected => "\"connected\":",
-            Key::SourceLagMs => "\"source_lag_ms\":",
+            Key::Found => ",\"found\":",
+            Key::Match => ",\"match\":",
+            Key::Reason => ",\"reason\":",
+            Key::Ani => ",\"ani\":",
+            Key::Count => ",\"count\":",
+            Key::CustomerId => ",\"customer_id\":",
+            Key::Name => ",\"name\":",
+            Key::Customer => ",\"customer\":",
+            Key::Case => ",\"case\":",
+            Key::OpenCase => ",\"open_case\":",
+            Key::Treatment => ",\"treatment\":",
+            Key::Queue => ",\"queue\":",
+            Key::LastAgentId => ",\"last_agent_id\":",
+            Key::MayGreet => ",\"may_greet\":",
+            Key::MayDisclose => ",\"may_disclose\":",
+            Key::Matches => ",\"matches\":",
+            Key::NotOwned => ",\"not_owned\":",
+            Key::PopUrl => ",\"pop_url\":",
+            Key::Generation => ",\"generation\":",
+            Key::Position => ",\"position\":",
+            Key::AgeMs => ",\"age_ms\":",
+            Key::Stale => ",\"stale\":",
+            Key::Connected => ",\"connected\":",
+            Key::SourceLagMs => ",\"source_lag_ms\":",
         }
     }
 
     /// The key's name.
     pub(super) fn name(self) -> &'static str {
-        self.prefix().trim_matches(['"', ':'])
+        self.prefix().trim_matches([',', '"', ':'])
     }
 }
 
@@ -180,6 +181,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether `key` was asked for.
+    #[inline(always)]
     pub(super) fn has(&self, key: Key) -> bool {
         self.keys & (1 << (key as u32)) != 0
     }

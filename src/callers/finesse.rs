@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use bytes::BytesMut;
 
-use super::answer::{Answer, Who};
+use super::answer::{Answer, Whom};
 use super::call::{Call, Reply};
 use super::fields::Fields;
 use super::json;
@@ -85,11 +85,11 @@ impl Finesse {
 
     /// The page elsewhere that is set for what was found.
     fn elsewhere(&self, answer: &Answer<'_, '_>, ring: &Ring) -> Option<String> {
-        match (&answer.who, answer.outcome) {
-            (Who::One(record), _) => self.page_of(&page::eye(answer, record), ring),
-            (Who::Several(_), _) => self.pages.of_nobody(Page::Several, answer, ring),
-            (Who::Nobody, Outcome::Anonymous) => self.pages.of_nobody(Page::Withheld, answer, ring),
-            (Who::Nobody, _) => self.pages.of_nobody(Page::Unknown, answer, ring),
+        match (answer.who, answer.outcome) {
+            (Whom::One(record), _) => self.page_of(&page::eye(answer, record), ring),
+            (Whom::Several(_), _) => self.pages.of_nobody(Page::Several, answer, ring),
+            (Whom::Nobody, Outcome::Anonymous) => self.pages.of_nobody(Page::Withheld, answer, ring),
+            (Whom::Nobody, _) => self.pages.of_nobody(Page::Unknown, answer, ring),
         }
     }
 

@@ -5,6 +5,8 @@ use std::fmt::{self, Display, Write};
 
 use bytes::BytesMut;
 
+use crate::number::{Key, Kind};
+
 /// Writes `text` as a JSON string.
 pub(super) fn string(out: &mut BytesMut, text: &str) {
     out.extend_from_slice(b"\"");
@@ -19,7 +21,18 @@ pub(super) fn displayed(out: &mut BytesMut, value: impl Display) {
     out.extend_from_slice(b"\"");
 }
 
-/// Writes a number.
+/// Writes what `key` displays as a JSON string.
+pub(super) fn number(out: &mut BytesMut, key: Key) {
+    if key.kind() != Kind::E164 {
+        return displayed(out, key);
+    }
+    // Nearly every number, and its digits need no formatter.
+    out.extend_from_slice(b"\"+");
+    integer(out, key.raw());
+    out.extend_from_slice(b"\"");
+}
+
+/// Writes an integer.
 pub(super) fn integer(out: &mut BytesMut, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
@@ -120,6 +133,16 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn a_number_is_written_as_it_is_displayed(raw in any::<u64>()) {
+            for raw in [raw, raw >> 8, raw >> 16, raw >> 32] {
+                let (mut short, mut long) = (BytesMut::new(), BytesMut::new());
+                number(&mut short, Key::from_raw(raw));
+                displayed(&mut long, Key::from_raw(raw));
+                prop_assert_eq!(short, long);
+            }
+        }
+
         #[test]
         fn what_is_written_reads_back(text in any::<String>()) {
             let mut out = BytesMut::new();

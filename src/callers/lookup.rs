@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::answer::{Ani, Answer, Who};
+use super::answer::{Ani, Answer, Who, Whom};
 use super::compare::Standing;
 use super::disclosure::Disclosure;
 use super::diversion;
@@ -86,20 +86,31 @@ impl Source {
     pub(super) fn look_up(
         &self,
         request: &Request<'_>,
-        mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>,
+        write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>,
     ) -> Outcome {
         let begun = Instant::now();
-        let heard = self.hear(request);
+        self.answer(request, &self.hear(request), begun, write)
+    }
+
+    /// Looks `request` up as [`look_up`](Source::look_up) does, which has been `heard` already; it counts from `begun`.
+    #[inline]
+    pub(super) fn answer(
+        &self,
+        request: &Request<'_>,
+        heard: &Heard<'_>,
+        begun: Instant,
+        mut write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>,
+    ) -> Outcome {
         let reading = &heard.reading;
         let freshness = self.tenant.freshness.now(begun);
         let (outcome, how, is_named) = self.tenant.index.read(|view| {
-            let found = self.matched(view, &heard)?;
-            let Judged { decision, disclosure } = self.judge(view, &found, &heard);
-            let Match { who, key, how } = found;
+            let found = self.matched(view, heard)?;
+            let Judged { decision, disclosure } = self.judge(view, &found, heard);
+            let (who, key, how) = (found.who.as_whom(), found.key, found.how);
             let answer = Answer {
                 view,
                 ani: Ani::of(reading, request.ani),
-                outcome: who.outcome(reading),
+                outcome: found.who.outcome(reading),
                 decision,
                 disclosure,
                 who,
@@ -116,7 +127,7 @@ impl Source {
             ))
         });
         if let Some(tap) = &self.tap {
-            tap.note(self.tapped(request, &heard, outcome, is_named));
+            tap.note(self.tapped(request, heard, outcome, is_named));
         }
         self.meters.count_suffix(how, outcome);
         let took = self.meters.count(outcome, request.dnis, &self.numbering, begun);
@@ -151,7 +162,7 @@ impl Source {
                 ani: Ani::None,
                 key: None,
                 how: How::Exact,
-                who: Who::Nobody,
+                who: Whom::Nobody,
                 outcome: Outcome::Disabled,
                 decision: None,
                 disclosure: Disclosure::NONE,
@@ -190,7 +201,7 @@ impl Source {
 
     /// Reads `request`: the calling number, or who diverted the call where the calling number is our own.
     pub(super) fn hear<'a>(&self, request: &Request<'a>) -> Heard<'a> {
-        let calling = self.numbering.read(request.ani, request.region);
+        let calling = self.numbering.read_text(request.ani, request.region);
         let diverted = match (calling.reason(), request.diversion) {
             (Some(Reason::OwnNumber), Some(diversion)) => {
                 diversion::behind(diversion, &self.numbering, request.region, |_, _| {})
@@ -263,7 +274,7 @@ impl Source {
                 // The first rule that holds may be one that needs the lookup.
                 decision: None,
                 disclosure: Disclosure::NONE,
-                who: Who::Nobody,
+                who: Whom::Nobody,
                 key: None,
                 how: How::Exact,
                 freshness: &freshness,

@@ -44,9 +44,15 @@ pub(super) struct Form<'a>(pub(super) &'a str);
 impl<'a> Form<'a> {
     /// Every pair in its order: the name decoded, the value as sent.
     pub(super) fn pairs(self) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
-        self.0.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, raw) = pair.split_once('=').unwrap_or((pair, ""));
-            (decoded(name), raw)
+        let mut rest = Some(self.0);
+        let pairs = std::iter::from_fn(move || {
+            let (pair, behind) = split(rest?, b'&');
+            rest = behind;
+            Some(pair)
+        });
+        pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, raw) = split(pair, b'=');
+            (decoded(name), raw.unwrap_or_default())
         })
     }
 
@@ -153,9 +159,16 @@ impl<'a> Written<'a> {
     }
 }
 
+/// What is ahead of the first `sign`, which is ASCII, and what is behind it. Byte by byte, for these texts are short.
+fn split(text: &str, sign: u8) -> (&str, Option<&str>) {
+    let at = text.bytes().position(|byte| byte == sign);
+    let parts = at.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?)));
+    parts.map_or((text, None), |(ahead, behind)| (ahead, Some(behind)))
+}
+
 /// Decodes `%XX` and `+`, once; bytes that are no text become `�`.
 pub(super) fn decoded(raw: &str) -> Cow<'_, str> {
-    if !raw.contains(['%', '+']) {
+    if !raw.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Cow::Borrowed(raw);
     }
     let spaced = raw.replace('+', " ");

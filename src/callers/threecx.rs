@@ -7,7 +7,7 @@ mod template;
 
 use bytes::BytesMut;
 
-use super::answer::{Answer, Who};
+use super::answer::{Answer, Whom};
 use super::call::{Call, Reply};
 use super::json;
 use super::lookup::{Request, Source};
@@ -53,8 +53,8 @@ impl Threecx {
 
     fn contacts(&self, answer: &Answer<'_, '_>, request: &Request<'_>, out: &mut BytesMut) {
         out.extend_from_slice(b"{\"contacts\":[");
-        match &answer.who {
-            Who::Several(records) => {
+        match answer.who {
+            Whom::Several(records) => {
                 let mut separator: &[u8] = b"";
                 for record in records.iter().take(answer.matches_max) {
                     let guest = Guest {
@@ -68,7 +68,7 @@ impl Threecx {
                     self.contact(&guest, request, out);
                 }
             }
-            Who::One(_) | Who::Nobody => {
+            Whom::One(_) | Whom::Nobody => {
                 if let Some(guest) = answer.guest() {
                     self.contact(&guest, request, out);
                 }

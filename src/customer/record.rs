@@ -114,6 +114,7 @@ impl Field {
         }
     }
 
+    #[inline]
     fn bit(self) -> u16 {
         1 << (self as u8)
     }
@@ -266,6 +267,7 @@ impl<'a> Record<'a> {
     }
 
     /// `field`'s JSON value, such as `"Ada"` with its quotation marks; `None` where the customer has none.
+    #[inline]
     pub fn field(&self, field: Field) -> Option<&'a [u8]> {
         let present = of!(self.layout, layout => layout.fields.to_native());
         if present & field.bit() == 0 {
@@ -380,6 +382,7 @@ impl<'a> Record<'a> {
         self.json.get(start..end.checked_sub(1)?)
     }
 
+    #[inline]
     fn start(&self, position: usize) -> Option<usize> {
         match self.layout {
             Archived::Narrow(layout) => Some(usize::from(layout.starts.get(position)?.to_native())),

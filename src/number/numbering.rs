@@ -144,7 +144,16 @@ impl Numbering {
     ///
     /// `region` overrides the default region for this number; empty counts as `None`.
     pub fn read<'a, W: AsRef<[u8]> + ?Sized>(&self, written: &'a W, region: Option<&str>) -> Reading<'a> {
-        self.follow(written.as_ref(), region, &mut Silent)
+        match str::from_utf8(written.as_ref()) {
+            Ok(text) => self.follow(text, region, &mut Silent),
+            Err(_) => Reading::of(Outcome::Invalid(Invalid::NotUtf8)),
+        }
+    }
+
+    /// Reads `text` as [`Numbering::read`] does, for whoever has it as text.
+    #[inline]
+    pub fn read_text<'a>(&self, text: &'a str, region: Option<&str>) -> Reading<'a> {
+        self.follow(text, region, &mut Silent)
     }
 
     /// Reads a number that a customer lists, for storing it. `Ok(None)`: withheld, there is nothing to store.
@@ -210,7 +219,10 @@ impl Numbering {
     /// Which rules applied to a written form, one line each. The lines contain the number.
     pub fn trace<W: AsRef<[u8]> + ?Sized>(&self, written: &W, region: Option<&str>) -> Vec<String> {
         let mut lines = Vec::new();
-        let reading = self.follow(written.as_ref(), region, &mut lines);
+        let reading = match str::from_utf8(written.as_ref()) {
+            Ok(text) => self.follow(text, region, &mut lines),
+            Err(_) => Reading::of(Outcome::Invalid(Invalid::NotUtf8)),
+        };
         if let Some(key) = reading.number() {
             match self.rules.lines.own(key) {
                 Some(Own::Number) => lines.push("named in own_numbers".to_owned()),
@@ -256,10 +268,7 @@ impl Numbering {
             .ok_or(Unstorable::NotAnExtension)
     }
 
-    fn follow<'a, T: Trace>(&self, written: &'a [u8], region: Option<&str>, trace: &mut T) -> Reading<'a> {
-        let Ok(text) = str::from_utf8(written) else {
-            return Reading::of(Outcome::Invalid(Invalid::NotUtf8));
-        };
+    fn follow<'a, T: Trace>(&self, text: &'a str, region: Option<&str>, trace: &mut T) -> Reading<'a> {
         let region = match region
             .filter(|region| !region.is_empty())
             .map(str::parse::<Region>)
@@ -269,6 +278,19 @@ impl Numbering {
             Some(Err(_)) => return Reading::of(Outcome::Invalid(Invalid::UnknownRegion)),
         };
         trace.note(|| format!("region {region}"));
+        // Nearly every number comes so, and what is looked for below is in none of them.
+        if let Some(digits) = written::behind_plus(text)
+            && self.source.without_prefix(text).is_none()
+        {
+            return match self.international(text, digits, region, trace) {
+                Ok((outcome, parsed)) => Reading {
+                    outcome,
+                    parsed,
+                    sip_user: None,
+                },
+                Err(invalid) => Reading::of(Outcome::Invalid(invalid)),
+            };
+        }
         let Address {
             user,
             form,

@@ -105,6 +105,17 @@ impl Line {
     }
 }
 
+/// The digits of a text that is a plus and 7 to 15 digits and nothing else, of which the first is no zero and not all are
+/// the same: of nothing that is withheld, spoilt or cut.
+#[inline]
+pub(super) fn behind_plus(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix('+')?;
+    let (&first, rest) = digits.as_bytes().split_first()?;
+    let are_digits = matches!(first, b'1'..=b'9') && rest.iter().all(u8::is_ascii_digit);
+    let is_number = are_digits && (6..=14).contains(&rest.len()) && rest.iter().any(|digit| *digit != first);
+    is_number.then_some(digits)
+}
+
 /// Writes digits, plus, blanks, dashes and brackets of other scripts in ASCII, so that the rules see them. Only what the
 /// parser knows is rewritten, so that it reads either text the same.
 #[inline]
@@ -206,7 +217,26 @@ pub(super) fn is_numeric(user: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::number::{Numbering, Settings};
+
+    proptest! {
+        /// What is nothing but a plus and digits is read without much that other texts need; with blanks around it, with
+        /// all of that.
+        #[test]
+        fn the_short_way_reads_as_the_long_one(digits in "[0-9]{0,20}|1{1,20}|(1|39|44|49|54)[0-9]{5,12}") {
+            let numbering = Numbering::new(&Settings {
+                own_numbers: vec!["+1 415 555 2671".to_owned()],
+                outside_line_prefixes: vec!["9".to_owned()],
+                ..Settings::builtin()
+            })
+            .expect("settings");
+            let (short, long) = (format!("+{digits}"), format!(" +{digits} "));
+            prop_assert_eq!(numbering.read_text(&short, None), numbering.read(&long, None));
+        }
+    }
 
     #[test]
     fn digits_are_taken_from_separators_alone() {

@@ -306,7 +306,12 @@ impl Freshness {
             gap,
             held,
             failed,
-            position: Position(self.position.load()),
+            // Without a feed there is none, and even looking takes locked instructions.
+            position: if self.pulses.is_empty() {
+                Position::none()
+            } else {
+                Position(self.position.load())
+            },
             age_ms,
             connected: !self.pulses.is_empty()
                 && self

@@ -118,13 +118,19 @@ impl<'a, const SLOT: usize> Table<'a, SLOT> {
         }
     }
 
-    /// The references whose slots could be `hash`'s, most of the time exactly one.
+    /// The bytes from `hash`'s home bucket on.
     #[inline]
-    pub(crate) fn candidates(self, hash: u64) -> Candidates<'a, SLOT> {
+    pub(crate) fn bucket(self, hash: u64) -> &'a [u8] {
         let start = usize::try_from(home(hash, self.buckets))
             .unwrap_or(usize::MAX)
             .saturating_mul(BUCKET);
-        let rest = self.bytes.get(start..).unwrap_or_default();
+        self.bytes.get(start..).unwrap_or_default()
+    }
+
+    /// The references whose slots could be `hash`'s, most of the time exactly one.
+    #[inline]
+    pub(crate) fn candidates(self, hash: u64) -> Candidates<'a, SLOT> {
+        let rest = self.bucket(hash);
         Candidates {
             rest: &rest[..rest.len().min(MOST_PROBES * BUCKET)],
             slot: 0,

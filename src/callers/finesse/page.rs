@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use bytes::BytesMut;
 use serde_json::Value;
 
-use super::super::answer::{Ani, Answer, Who};
+use super::super::answer::{Ani, Answer, Whom};
 use super::super::disclosure::Denied;
 use super::super::json;
 use super::super::meters::Outcome;
@@ -41,10 +41,10 @@ pub(super) fn write(
     link: impl Fn(&Guest<'_>) -> Option<String>,
     out: &mut BytesMut,
 ) {
-    match &answer.who {
-        Who::One(record) => customer(answer, record, link(&eye(answer, record)), out),
-        Who::Several(records) => several(answer, records, link, out),
-        Who::Nobody => nobody(answer, out),
+    match answer.who {
+        Whom::One(record) => customer(answer, record, link(&eye(answer, record)), out),
+        Whom::Several(records) => several(answer, records, link, out),
+        Whom::Nobody => nobody(answer, out),
     }
 }
 
