@@ -25,7 +25,7 @@ const BUFFER: usize = 16 << 10;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
 /// Rounds of the loop between two looks at what is overdue.
-const ROUNDS: u32 = 64;
+const ROUNDS: u64 = 64;
 
 /// What requests go to.
 pub(crate) struct Aim<'a> {
@@ -90,6 +90,7 @@ struct Slot {
     sent: usize,
     received: Vec<u8>,
     filled: usize,
+    is_told_of_room: bool,
 }
 
 /// Connections to one server, which last from phase to phase.
@@ -142,6 +143,7 @@ impl<'a> Engine<'a> {
                 sent: 0,
                 received: vec![0; BUFFER],
                 filled: 0,
+                is_told_of_room: false,
             });
             if !manner.new_connections {
                 engine.connect(nth)?;
@@ -199,7 +201,7 @@ impl<'a> Engine<'a> {
             }
             rounds += 1;
             idle += u64::from(is_idle);
-            if rounds % u64::from(ROUNDS) == 0 {
+            if rounds.is_multiple_of(ROUNDS) {
                 now = running.now();
                 self.end_what_is_overdue(&mut running, now);
                 if now / SECOND > told_s {
@@ -227,7 +229,7 @@ impl<'a> Engine<'a> {
         link.register(self.poll.registry(), Token(nth))?;
         let slot = &mut self.slots[nth];
         slot.link = Some(link);
-        (slot.sent, slot.filled) = (0, 0);
+        (slot.sent, slot.filled, slot.is_told_of_room) = (0, 0, false);
         slot.out.clear();
         Ok(())
     }
@@ -238,7 +240,7 @@ impl<'a> Engine<'a> {
             return;
         };
         self.sampling += 1;
-        let is_sampled = self.sampling % self.manner.check_every == 0;
+        let is_sampled = self.sampling.is_multiple_of(self.manner.check_every);
         let flight = Flight {
             due_ns: arrival.at_ns,
             key: arrival.key,
@@ -258,9 +260,24 @@ impl<'a> Engine<'a> {
         slot.out.clear();
         slot.sent = 0;
         self.aim.wire.request(arrival.key, &mut slot.out);
-        if slot.push().is_err() {
+        if self.push(nth).is_err() {
             self.end(nth, End::Failed, running);
         }
+    }
+
+    /// Sends what is left of place `nth`'s request, and has the kernel tell when there is room for the rest.
+    fn push(&mut self, nth: usize) -> Result<(), Broken> {
+        let slot = &mut self.slots[nth];
+        slot.push()?;
+        if slot.sent < slot.out.len()
+            && !slot.is_told_of_room
+            && let Some(link) = &mut slot.link
+        {
+            let registered = link.register_for_writing(self.poll.registry(), Token(nth));
+            registered.map_err(|_| Broken)?;
+            slot.is_told_of_room = true;
+        }
+        Ok(())
     }
 
     /// Goes on with the connections of which the kernel has something to tell. Whether there were any.
@@ -286,10 +303,11 @@ impl<'a> Engine<'a> {
     }
 
     fn go_on(&mut self, nth: usize, is_readable: bool, running: &mut Running<'_>) {
-        let Some(slot) = self.slots.get_mut(nth) else {
+        if nth >= self.slots.len() {
             return;
-        };
-        let pushed = slot.push();
+        }
+        let pushed = self.push(nth);
+        let slot = &mut self.slots[nth];
         let taken = match pushed {
             Ok(()) if is_readable => slot.take(self.aim.wire),
             Ok(()) => Ok(None),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mio::net::{TcpStream, UnixStream};
-use mio::{Interest, Registry, Token};
+use mio::{Interest, Registry, Token, event::Source};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
@@ -53,13 +53,22 @@ impl Link {
         })
     }
 
-    /// Has `registry` tell when there is something to read or room to write.
+    /// Has `registry` tell when there is something to read.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        let interests = Interest::READABLE | Interest::WRITABLE;
+        registry.register(self.source(), token, Interest::READABLE)
+    }
+
+    /// Has `registry` tell when there is room to write as well. Not from the beginning, since a Unix socket tells of room
+    /// whenever its other end has read, which would be an event more for each request.
+    pub(crate) fn register_for_writing(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.reregister(self.source(), token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
         match self {
-            Link::Tcp(stream) => registry.register(stream, token, interests),
-            Link::Unix(stream) => registry.register(stream, token, interests),
-            Link::Tls(stream) => registry.register(&mut stream.sock, token, interests),
+            Link::Tcp(stream) => stream,
+            Link::Unix(stream) => stream,
+            Link::Tls(stream) => &mut stream.sock,
         }
     }
 

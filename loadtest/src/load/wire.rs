@@ -140,7 +140,7 @@ mod tests {
             sample(
                 http,
                 b"HTTP/1.1 200 \r\nx: y\r\ncontent-length:2\r\nconnection: close\r\n\r\nhi",
-                61..63,
+                60..62,
                 Said::Constant,
                 true,
             ),
