@@ -170,10 +170,13 @@ pub(crate) fn run(plan: &Plan) -> Result<Outcome, Error> {
     };
     let mut engine = Engine::new(aim, manner)?;
     let mut phases = Vec::new();
+    let mut overrun = None;
     for (nth, phase) in scenario.phase.iter().enumerate() {
-        phases.push(run_phase(plan, &mut engine, nth as u64, phase)?);
+        let (measured, acted_for) = run_phase(plan, &mut engine, nth as u64, phase)?;
+        overrun = overrun.or_else(|| validity::overrun(phase, acted_for));
+        phases.push(measured);
     }
-    let why_invalid = validity::why_invalid(&phases, &scenario.phase);
+    let why_invalid = validity::why_invalid(&phases, &scenario.phase).or(overrun);
     Ok(Outcome {
         schema: SCHEMA,
         machine: machine::facts(),
@@ -189,7 +192,8 @@ pub(crate) fn run(plan: &Plan) -> Result<Outcome, Error> {
     })
 }
 
-fn run_phase(plan: &Plan, engine: &mut Engine<'_>, nth: u64, phase: &PhaseOf) -> Result<Phase, Error> {
+/// What the phase gave, and how many seconds what happened meanwhile went on for.
+fn run_phase(plan: &Plan, engine: &mut Engine<'_>, nth: u64, phase: &PhaseOf) -> Result<(Phase, f64), Error> {
     let (scenario, target) = (&plan.scenario, &plan.target);
     let rate = scenario.rate * phase.load;
     // Phases of one run differ, and those of two runs with one seed do not.
@@ -203,7 +207,9 @@ fn run_phase(plan: &Plan, engine: &mut Engine<'_>, nth: u64, phase: &PhaseOf) ->
         let (told, seconds) = mpsc::channel();
         let (events, over) = (&events, &over);
         scope.spawn(move || watch::watch(plan, phase, begun, &seconds, events));
-        let acting = scope.spawn(move || act::perform(target, phase, begun, over, events));
+        let acting = scope.spawn(move || {
+            act::perform(target, phase, begun, over, events).map(|()| begun.elapsed().as_secs_f64())
+        });
         let ran = engine.run(phase.seconds, Pace::Open(&mut schedule), room, Some(&told));
         over.store(true, Ordering::SeqCst);
         let acted = acting
@@ -211,7 +217,7 @@ fn run_phase(plan: &Plan, engine: &mut Engine<'_>, nth: u64, phase: &PhaseOf) ->
             .unwrap_or_else(|_| Err(Error::target("the act of the phase", "panicked")));
         (ran, acted)
     });
-    acted?;
+    let acted_for = acted?;
     let ran = ran?;
     let (wrong, example) = target.oracle.wrong(&ran.samples)?;
     if let Some(example) = example {
@@ -224,11 +230,12 @@ fn run_phase(plan: &Plan, engine: &mut Engine<'_>, nth: u64, phase: &PhaseOf) ->
             format!("nobody is answered for {:.1} ms", gap as f64 / 1e6),
         );
     }
-    Ok(Phase {
+    let measured = Phase {
         is_warm_up: phase.is_warm_up,
         checked: ran.samples.len() + ran.plainly_wrong,
         wrong: wrong + ran.plainly_wrong,
         events: events.take(),
         ..ran.tally.phase(&phase.name, phase.seconds, rate)
-    })
+    };
+    Ok((measured, acted_for))
 }

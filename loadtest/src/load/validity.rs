@@ -17,6 +17,17 @@ pub(crate) fn why_invalid(phases: &[Phase], planned: &[PhaseOf]) -> Option<Strin
         .find_map(|(phase, planned)| wrong(phase).or_else(|| late(phase, planned)))
 }
 
+/// A swap or a crash that went on for longer than `planned`, so that the phase did not see the end of it.
+pub(crate) fn overrun(planned: &PhaseOf, acted_for_s: f64) -> Option<String> {
+    let ends_by_itself = matches!(planned.act, Act::Swap | Act::Kill);
+    (ends_by_itself && acted_for_s > planned.seconds).then(|| {
+        format!(
+            "{}: what happened meanwhile took until {acted_for_s:.1} s, and the phase ended at {:.1} s: give it more --seconds",
+            planned.name, planned.seconds
+        )
+    })
+}
+
 /// Answers that are wrong: whatever the times are, they are times of something else.
 fn wrong(phase: &Phase) -> Option<String> {
     (phase.wrong > 0).then(|| {
@@ -93,6 +104,17 @@ mod tests {
         };
         assert_eq!(why_invalid(&[warm_up], none), None);
         assert_eq!(why_invalid(&[phase(900, 1000)], &[planned(Act::Kill)]), None);
+    }
+
+    #[test]
+    fn what_the_phase_did_not_see_the_end_of_makes_it_invalid() {
+        assert!(overrun(&planned(Act::Swap), 1.1).is_some_and(|why| why.contains("--seconds")));
+        assert_eq!(overrun(&planned(Act::Swap), 0.9), None);
+        assert_eq!(
+            overrun(&planned(Act::Churn), 1.1),
+            None,
+            "it goes on until it is told to end"
+        );
     }
 
     #[test]
