@@ -68,8 +68,8 @@ pub(crate) struct Ran {
     pub(crate) plainly_wrong: u64,
     /// How long it took, in nanoseconds, until the last request had ended.
     pub(crate) took_ns: u64,
-    /// Rounds of the loop in which there was nothing to do, as a share of all: where it is nothing, the generator itself
-    /// is what is measured.
+    /// Share of the time in which there was nothing to do but ask the kernel: where it is nothing, the generator itself is
+    /// what is measured.
     pub(crate) idle: f64,
 }
 
@@ -176,9 +176,14 @@ impl<'a> Engine<'a> {
             Pace::Closed(keys, until_ns) => (None, Some(keys), until_ns),
         };
         let mut next = arrivals.as_mut().and_then(|arrivals| arrivals.next());
-        let (mut rounds, mut idle, mut told_s) = (0_u64, 0_u64, 0_u64);
+        let (mut rounds, mut told_s) = (0_u64, 0_u64);
+        let (mut idle_ns, mut was_idle, mut last_ns) = (0, false, 0);
         loop {
             let mut now = running.now();
+            if was_idle {
+                idle_ns += now - last_ns;
+            }
+            last_ns = now;
             let mut is_idle = true;
             while let Some(arrival) = next.filter(|arrival| arrival.at_ns <= now) {
                 self.waiting.push_back(arrival);
@@ -200,7 +205,7 @@ impl<'a> Engine<'a> {
                 break;
             }
             rounds += 1;
-            idle += u64::from(is_idle);
+            was_idle = is_idle;
             if rounds.is_multiple_of(ROUNDS) {
                 now = running.now();
                 self.end_what_is_overdue(&mut running, now);
@@ -219,7 +224,7 @@ impl<'a> Engine<'a> {
             samples,
             plainly_wrong,
             took_ns,
-            idle: idle as f64 / rounds.max(1) as f64,
+            idle: idle_ns as f64 / took_ns.max(1) as f64,
         })
     }
 
