@@ -28,11 +28,22 @@ pub(crate) struct Options {
 
 /// Serves until the process is ended.
 pub(crate) fn serve(options: &Options) -> Result<(), Error> {
-    let body = Bytes::from(vec![b' '; options.bytes]);
+    serve_at(options.address, options.bytes, |address| {
+        println!("listening on {address}")
+    })
+}
+
+/// Serves `bytes` bytes without end at `address`; `ready` is told where that came to be.
+pub(crate) fn serve_at(
+    address: SocketAddr,
+    bytes: usize,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), Error> {
+    let body = Bytes::from(vec![b' '; bytes]);
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async move {
-        let listener = TcpListener::bind(options.address).await?;
-        println!("listening on {}", listener.local_addr()?);
+        let listener = TcpListener::bind(address).await?;
+        ready(listener.local_addr()?);
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;

@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::load::{Head, head};
+
 /// Sends `requests` requests over `connections` connections to `address`, each for the path that `path` makes of its
 /// number, and checks that each is answered with 200 and a body that begins with `expected`.
 pub(crate) fn closed_loop(
@@ -170,7 +172,7 @@ impl Connection {
                     "the server closed the connection",
                 ));
             }
-            if let Some(head) = head(&self.received)?
+            if let Some(head) = self.head()?
                 && self.received.len() >= head.end + head.length
             {
                 return Ok((head.status, &self.received[head.end..head.end + head.length]));
@@ -178,37 +180,12 @@ impl Connection {
         }
     }
 
+    fn head(&self) -> Result<Option<Head>, Error> {
+        head(&self.received).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+    }
+
     fn body(&self) -> Result<&[u8], Error> {
-        let head = head(&self.received)?.ok_or(ErrorKind::InvalidData)?;
+        let head = self.head()?.ok_or(ErrorKind::InvalidData)?;
         Ok(&self.received[head.end..head.end + head.length])
     }
-}
-
-/// What the head of an answer says.
-struct Head {
-    status: u16,
-    /// Where the body begins.
-    end: usize,
-    /// Bytes of the body.
-    length: usize,
-}
-
-/// The head of an answer; `None` while it is not whole.
-fn head(received: &[u8]) -> Result<Option<Head>, Error> {
-    let invalid = |what: &str| Error::new(ErrorKind::InvalidData, what.to_owned());
-    let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let text = std::str::from_utf8(&received[..end]).map_err(|_| invalid("a head that is no text"))?;
-    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let length = text
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse().ok());
-    Ok(Some(Head {
-        status: status.ok_or_else(|| invalid(text.lines().next().unwrap_or_default()))?,
-        end: end + 4,
-        length: length.ok_or_else(|| invalid("no content-length"))?,
-    }))
 }

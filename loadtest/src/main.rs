@@ -14,9 +14,11 @@ mod cpu;
 mod customers;
 mod dialects;
 mod feeds;
+mod load;
 mod lookup;
 mod machine;
 mod normalize;
+mod outcome;
 mod overload;
 mod pairs;
 mod reads;
@@ -64,6 +66,12 @@ enum Command {
     /// Rows 13 and 14: each kind of feed beside a bare receiver of the same stream, over real servers. Needs
     /// `cargo build --release` and the servers of `tests/servers/install` first.
     Feeds(feeds::Options),
+    /// The load generator: requests that are sent when they are due, whatever becomes of those before. Needs
+    /// `cargo build --release` first.
+    Load(load::Options),
+    /// Rows 5, 6a and 6b: Ringside beside bare hyper, Redis and PostgreSQL under the same load. Needs
+    /// `cargo build --release` first, and redis-server and postgresql installed.
+    Rivals(load::rows::Options),
     /// The bare hyper server that others are measured beside; serves until it is ended.
     Baseline(baseline::Options),
 }
@@ -80,6 +88,8 @@ fn main() -> ExitCode {
         Command::Reads(options) => reads::measure(options),
         Command::Replica(options) => replica::measure(options),
         Command::Feeds(options) => feeds::measure(options),
+        Command::Load(options) => return load::command(options, arguments.json.as_deref()),
+        Command::Rivals(options) => load::rows::measure(options),
         Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
     match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {

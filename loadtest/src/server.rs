@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::thread::{CpuSet, sched_setaffinity};
+
 /// The core that servers run on; this process's client takes the other one.
-const SERVER_CORE: &str = "0";
+pub(crate) const SERVER_CORE: &str = "0";
 /// The core that the client runs on.
 pub(crate) const CLIENT_CORE: &str = "1";
 
@@ -21,7 +23,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts `command`, and waits until it prints the address after `marker`.
-    fn start(mut command: Command, marker: &str) -> Result<Server, Error> {
+    pub(crate) fn start(mut command: Command, marker: &str) -> Result<Server, Error> {
         let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
         let output = process.stdout.take().ok_or_else(|| Error::other("no output"))?;
         let mut lines = BufReader::new(output).lines();
@@ -31,6 +33,7 @@ impl Server {
                 .split_whitespace()
                 .next()?
                 .trim_start_matches("http://")
+                .trim_start_matches("https://")
                 .parse()
                 .ok()
         });
@@ -38,6 +41,7 @@ impl Server {
         std::thread::spawn(move || lines.for_each(drop));
         let Some(address) = found else {
             let _ended = process.kill();
+            let _reaped = process.wait();
             return Err(Error::new(
                 ErrorKind::NotFound,
                 format!("{command:?} printed no address after {marker:?}"),
@@ -63,6 +67,11 @@ impl Server {
         let mut command = ringside(data)?;
         command.env("RINGSIDE__HTTP__OVERLOAD_AFTER_MS", "10000");
         Server::start(command, "listening on ")
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Nanoseconds of CPU that the process has taken, all of its threads together.
@@ -101,7 +110,8 @@ pub(crate) fn ringside(data: &Path) -> Result<Command, Error> {
     Ok(command)
 }
 
-fn beside_this_program(name: &str) -> Result<PathBuf, Error> {
+/// The program `name` that was built with this one.
+pub(crate) fn beside_this_program(name: &str) -> Result<PathBuf, Error> {
     let path = std::env::current_exe()?.with_file_name(name);
     if path.exists() {
         return Ok(path);
@@ -133,4 +143,11 @@ pub(crate) fn pin_self(core: &str) -> Result<(), Error> {
     } else {
         Err(Error::other(format!("taskset cannot pin to core {core}")))
     }
+}
+
+/// Pins the calling thread, and what it starts from now on, to `core`.
+pub(crate) fn pin_thread(core: &str) -> Result<(), Error> {
+    let mut cores = CpuSet::new();
+    cores.set(core.parse().map_err(Error::other)?);
+    sched_setaffinity(None, &cores).map_err(Error::from)
 }
