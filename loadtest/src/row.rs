@@ -103,6 +103,15 @@ impl Row {
         }
     }
 
+    /// Its spread over the pairs, for people; nothing where it has none.
+    pub(crate) fn spread(&self) -> String {
+        if self.low.is_finite() && self.high > self.low {
+            format!("{}–{}", number(self.low), number(self.high))
+        } else {
+            String::new()
+        }
+    }
+
     /// Whether answers were found wrong, which no speed makes up for.
     pub(crate) fn is_of_wrong_answers(&self) -> bool {
         self.row == "18" && self.value > 0.0
@@ -139,13 +148,12 @@ pub(crate) fn report(
             format!("≤ {}", number(row.target))
         };
         println!(
-            "| {} | {} | {} | {} | {}–{} | {target} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {target} | {} | {} |",
             row.row,
             row.name,
             row.scale,
             number(row.value),
-            number(row.low),
-            number(row.high),
+            row.spread(),
             row.status,
             row.detail
         );

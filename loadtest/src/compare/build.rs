@@ -45,9 +45,21 @@ pub(super) fn ready(is_built: bool) -> Result<(), Error> {
 /// Whether there was a cargo to build it with.
 fn build(source: &Path, own: &Path) -> Result<bool, Error> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // With this program's own features, so that nothing is compiled a second time.
     cargo
-        .args(["build", "--locked", "-p", "ringside", "--manifest-path"])
+        .args([
+            "build",
+            "--locked",
+            "-p",
+            "ringside",
+            "-p",
+            "loadtest",
+            "--manifest-path",
+        ])
         .arg(source);
+    if cfg!(feature = "phonenumber") {
+        cargo.args(["--features", "loadtest/phonenumber"]);
+    }
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

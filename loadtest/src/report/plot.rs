@@ -6,10 +6,10 @@ use super::text::{self, escaped};
 
 /// Sizes in pixels.
 const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 320.0;
+const HEIGHT: f64 = 336.0;
 const LEFT: f64 = 74.0;
 const RIGHT: f64 = 18.0;
-const TOP: f64 = 18.0;
+const TOP: f64 = 34.0;
 const BOTTOM: f64 = 46.0;
 /// Of a line of the legend, and how wide a letter of it is at most.
 const LEGEND: f64 = 20.0;
@@ -278,7 +278,7 @@ impl Plot {
              <text class=\"label\" x=\"6\" y=\"{}\">{}</text>",
             HEIGHT - 8.0,
             escaped(&self.x_label),
-            TOP - 6.0,
+            TOP - 16.0,
             escaped(&self.y_label)
         );
     }

@@ -50,12 +50,7 @@ fn line(out: &mut String, row: &Row, class: &str) {
     } else {
         String::new()
     };
-    let has_spread = row.low.is_finite() && row.high > row.low;
-    let spread = if has_spread {
-        format!("{}–{}", number(row.low), number(row.high))
-    } else {
-        String::new()
-    };
+    let spread = row.spread();
     let _ = writeln!(
         out,
         "<tr class=\"{class}\"{id}><th scope=\"row\">{}</th><td>{} <span class=\"faint\">{}</span><span class=\"detail\">{}</span></td>\

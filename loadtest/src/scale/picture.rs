@@ -7,7 +7,7 @@ use crate::report::text::{magnitude, short, time};
 /// Heights of the two pictures and their titles, and the width of both.
 const WIDTH: u32 = 760;
 const TITLE: u32 = 34;
-const PANEL: u32 = 360;
+const PANEL: u32 = 370;
 
 /// The picture of `points` as a file of its own.
 pub(super) fn svg(points: &[Point]) -> String {
