@@ -9,7 +9,7 @@ mod parts;
 mod process;
 mod targets;
 
-use std::io::Error;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -134,6 +134,12 @@ fn measured<'a>(
             outcomes.append(&mut report.outcomes);
             report.rows
         });
+        if runner.is_interrupted() {
+            return Err(Error::new(
+                ErrorKind::Interrupted,
+                "interrupted; nothing was written",
+            ));
+        }
         if let Err(failure) = &done {
             eprintln!("  {}", failure.reason());
         }

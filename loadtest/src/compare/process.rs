@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Error, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -57,6 +57,7 @@ impl Failure {
 pub(super) struct Runner {
     folder: TempDir,
     present: Arc<AtomicU32>,
+    is_interrupted: Arc<AtomicBool>,
 }
 
 impl Runner {
@@ -65,19 +66,26 @@ impl Runner {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let interrupted = Arc::clone(&present);
+        let is_interrupted = Arc::new(AtomicBool::new(false));
+        let (of_present, told) = (Arc::clone(&present), Arc::clone(&is_interrupted));
         std::thread::Builder::new()
             .name("interrupt".into())
             .spawn(move || {
                 if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-                    end(interrupted.load(Ordering::Relaxed));
-                    std::process::exit(130);
+                    told.store(true, Ordering::Relaxed);
+                    end(of_present.load(Ordering::Relaxed));
                 }
             })?;
         Ok(Runner {
             folder: tempfile::tempdir()?,
             present,
+            is_interrupted,
         })
+    }
+
+    /// Whether somebody wants no more of it.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.is_interrupted.load(Ordering::Relaxed)
     }
 
     /// This program with `arguments`, for at most `bound`.
