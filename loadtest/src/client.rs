@@ -3,53 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime;
-use tokio::task::{LocalSet, spawn_local};
 
 use crate::load::{Head, head};
-
-/// Sends `requests` requests over `connections` connections to `address`, each for the path that `path` makes of its
-/// number, and checks that each is answered with 200 and a body that begins with `expected`.
-pub(crate) fn closed_loop(
-    address: SocketAddr,
-    connections: usize,
-    requests: u64,
-    path: fn(u64) -> String,
-    expected: &'static [u8],
-) -> Result<(), Error> {
-    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
-    LocalSet::new().block_on(&runtime, async move {
-        let next = Rc::new(Cell::new(0_u64));
-        let mut running = Vec::new();
-        for _ in 0..connections {
-            let next = Rc::clone(&next);
-            running.push(spawn_local(async move {
-                let mut connection = Connection::open(address).await?;
-                loop {
-                    let nth = next.replace(next.get() + 1);
-                    if nth >= requests {
-                        return Ok::<_, Error>(());
-                    }
-                    if !connection.get(&path(nth)).await?.starts_with(expected) {
-                        return Err(Error::new(
-                            ErrorKind::InvalidData,
-                            format!("a wrong answer to {}", path(nth)),
-                        ));
-                    }
-                }
-            }));
-        }
-        for connection in running {
-            connection.await.map_err(Error::other)??;
-        }
-        Ok(())
-    })
-}
 
 /// A request, written out, and what its answer has to be.
 #[derive(Debug, Clone)]

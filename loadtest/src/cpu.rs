@@ -4,43 +4,42 @@ use std::io::Error;
 use std::path::PathBuf;
 
 use crate::Row;
-use crate::customers::{self, Profile};
+use crate::load::rows;
+use crate::lookup;
 use crate::pairs;
-use crate::server::{self, Server};
-use crate::{client, lookup};
+use crate::server;
 
 /// Options of `loadtest cpu`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Interleaved pairs.
-    #[arg(long, default_value_t = 10)]
-    pairs: usize,
-    /// Requests in one half of a pair.
-    #[arg(long, default_value_t = 100_000)]
-    requests: u64,
+    #[arg(long, default_value_t = 12)]
+    pub(crate) pairs: usize,
+    /// Length of one half of a pair, in seconds.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) seconds: f64,
     /// Connections, each with one request at a time.
     #[arg(long, default_value_t = 16)]
-    connections: usize,
+    pub(crate) connections: usize,
     /// Where the snapshots are kept between runs.
     #[arg(long, default_value = "target/loadtest")]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
-/// How the answer to a known number begins.
-const HIT: &[u8] = br#"{"found":true"#;
 const MANY: u64 = 1_000_000;
 const FEW: u64 = 10_000;
+/// What a lookup over HTTP may take beside one in process, in nanoseconds.
+const BEYOND: f64 = 300.0;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     server::pin_self(server::CLIENT_CORE)?;
     let lookup = lookup::nanos_of_a_hit(&options.folder, MANY)?;
-    let (ring, bare) = taken(options, MANY, |nth| path(nth, MANY))?;
-    let beyond: Vec<(f64, f64)> = ring
+    let taken = taken(options, MANY)?;
+    let beyond: Vec<(f64, f64)> = taken
         .iter()
-        .zip(&bare)
-        .map(|(ring, bare)| (ring - bare, lookup + 300.0))
+        .map(|(ring, bare)| (ring - bare, lookup + BEYOND))
         .collect();
-    let mut rows = vec![Row::of_ratio(
+    let mut many = Row::of_ratio(
         (
             "4a",
             "server CPU of an HTTP lookup beyond the bare server, beside row 1's lookup + 300 ns",
@@ -49,75 +48,31 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         options.pairs,
         pairs::of_pairs(&beyond),
         1.0,
-    )];
-    rows[0].detail.push_str(&format!(
+    );
+    many.detail.push_str(&format!(
         "; Ringside {:.0} ns, bare hyper {:.0} ns, lookup {lookup:.0} ns",
-        pairs::median(ring),
-        pairs::median(bare)
+        pairs::median(taken.iter().map(|pair| pair.0).collect()),
+        pairs::median(taken.iter().map(|pair| pair.1).collect())
     ));
-    let (ring, bare) = taken(options, FEW, |nth| path(nth, FEW))?;
-    let ratios: Vec<(f64, f64)> = ring.into_iter().zip(bare).collect();
-    rows.push(Row::of_ratio(
+    let few = Row::of_ratio(
         ("4b", "server CPU of an HTTP lookup beside the bare server"),
         format!("{FEW} customers"),
         options.pairs,
-        pairs::of_pairs(&ratios),
+        pairs::of_pairs(&self::taken(options, FEW)?),
         1.05,
-    ));
-    Ok(rows)
-}
-
-fn path(nth: u64, customers: u64) -> String {
-    let scattered = nth.wrapping_mul(0x2545_f491_4f6c_dd1d) % customers;
-    format!("/v1/lookup?ani=%2B{}", customers::number(scattered))
-}
-
-/// CPU nanoseconds a request of Ringside and of the bare server, pair by pair.
-fn taken(options: &Options, customers: u64, path: fn(u64) -> String) -> Result<(Vec<f64>, Vec<f64>), Error> {
-    println!("building {customers} typical customers …");
-    let (snapshot, _) = customers::snapshot(&options.folder, customers, Profile::Typical)
-        .map_err(|error| Error::other(error.to_string()))?;
-    let data = snapshot
-        .parent()
-        .and_then(|tenant| tenant.parent())
-        .ok_or_else(|| Error::other("no folder"))?;
-    let ring = Server::ringside(data)?;
-    let answer = client::get(ring.address, &path(0))?;
-    if !answer.starts_with(br#"{"found":true"#) {
-        return Err(Error::other(format!(
-            "expected a hit, found {}",
-            String::from_utf8_lossy(&answer)
-        )));
-    }
-    let bare = Server::bare(answer.len())?;
-    println!(
-        "measuring {} pairs of {} requests, {} B each …",
-        options.pairs,
-        options.requests,
-        answer.len()
     );
-    let run = |server: &Server, expected: &'static [u8]| {
-        let before = server.cpu_nanos()?;
-        client::closed_loop(
-            server.address,
-            options.connections,
-            options.requests,
-            path,
-            expected,
-        )?;
-        Ok::<_, Error>((server.cpu_nanos()? - before) as f64 / options.requests as f64)
-    };
-    run(&ring, HIT)?;
-    run(&bare, b"")?;
-    let (mut of_ring, mut of_bare) = (Vec::new(), Vec::new());
-    for pair in 0..options.pairs {
-        if pair % 2 == 0 {
-            of_ring.push(run(&ring, HIT)?);
-            of_bare.push(run(&bare, b"")?);
-        } else {
-            of_bare.push(run(&bare, b"")?);
-            of_ring.push(run(&ring, HIT)?);
-        }
-    }
-    Ok((of_ring, of_bare))
+    Ok(vec![many, few])
+}
+
+/// Pair by pair, of Ringside and of the bare server.
+fn taken(options: &Options, customers: u64) -> Result<Vec<(f64, f64)>, Error> {
+    println!("measuring {} pairs with {customers} customers …", options.pairs);
+    rows::cpu(&rows::Options {
+        pairs: options.pairs,
+        seconds: options.seconds,
+        connections: options.connections,
+        customers,
+        folder: options.folder.clone(),
+        ..rows::Options::default()
+    })
 }

@@ -124,28 +124,54 @@ pub(crate) fn snapshot(
     let folder = folder
         .join(format!("{profile:?}-{count}").to_lowercase())
         .join(TENANT);
-    let path = Folder::open(&folder).snapshot(GENERATION);
+    written(&folder, count, 1, |nth| customer(nth, profile))
+}
+
+/// The snapshot of `count` customers in `folder` who have `each` numbers: customer `nth` those from `nth * each` on. Of each
+/// customer nothing is known but the name, so that numbers take nearly all of it.
+pub(crate) fn crowded(
+    folder: &Path,
+    count: u64,
+    each: u64,
+) -> Result<(PathBuf, MappedSnapshot), Box<dyn std::error::Error>> {
+    let folder = folder.join(format!("crowded-{count}-{each}")).join(TENANT);
+    written(&folder, count, each, |nth| Customer {
+        id: format!("c-{nth}"),
+        name: format!("Customer {nth}"),
+        ..Customer::default()
+    })
+}
+
+fn written(
+    folder: &Path,
+    count: u64,
+    each: u64,
+    customer: impl Fn(u64) -> Customer,
+) -> Result<(PathBuf, MappedSnapshot), Box<dyn std::error::Error>> {
+    let path = Folder::open(folder).snapshot(GENERATION);
     // A snapshot of another version of the program is built again.
     let usable = |snapshot: &MappedSnapshot| {
         snapshot.header().log.line == LINE && matches!(snapshot.records().next(), Some(Ok(_)))
     };
     if !Snapshot::map(&path).is_ok_and(|snapshot| usable(&snapshot)) {
-        let held = Folder::hold(&folder)?;
+        let held = Folder::hold(folder)?;
         let mut staged = held.stage(GENERATION)?;
         let mut writer = SnapshotWriter::new(ReadBack(staged.writer()?), 0x5eed)?;
         let schema = schema();
         for nth in 0..count {
-            let claims = [Claim {
-                key: number(nth),
-                since: nth + 1,
-                shared: false,
-            }];
+            let claims: Vec<Claim> = (nth * each..(nth + 1) * each)
+                .map(|of| Claim {
+                    key: number(of),
+                    since: nth + 1,
+                    shared: false,
+                })
+                .collect();
             let origin = Origin {
                 stream: 0,
                 position: &(nth + 1).to_be_bytes(),
                 marks: &[],
             };
-            let bytes = encode(&customer(nth, profile), &schema, &claims, origin)?;
+            let bytes = encode(&customer(nth), &schema, &claims, origin)?;
             writer.add(&Record::open(&bytes)?)?;
         }
         let streams = [Stream {

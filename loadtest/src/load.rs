@@ -88,14 +88,14 @@ pub(crate) struct Plan {
     pub(crate) is_told: bool,
 }
 
-/// Runs what the command line says, prints what came of it, and writes it to `json`. Fails where an answer was wrong.
-pub(crate) fn command(options: &Options, json: Option<&Path>) -> ExitCode {
+/// Runs what the command line says, prints what came of it, and writes it to `json`, and as a page to `html`. Fails where an answer was wrong.
+pub(crate) fn command(options: &Options, json: Option<&Path>, html: Option<&Path>) -> ExitCode {
     let ran = match options.list {
         true => Scenario::builtin().map(|all| {
             table::list(&all);
             true
         }),
-        false => measured(options, json),
+        false => measured(options, json, html),
     };
     match ran {
         Ok(true) => ExitCode::SUCCESS,
@@ -108,12 +108,15 @@ pub(crate) fn command(options: &Options, json: Option<&Path>) -> ExitCode {
 }
 
 /// Whether no answer was wrong.
-fn measured(options: &Options, json: Option<&Path>) -> Result<bool, Error> {
+fn measured(options: &Options, json: Option<&Path>, html: Option<&Path>) -> Result<bool, Error> {
     let outcome = outcome(options)?;
     table::print(&outcome);
     if let Some(path) = json {
         let text = serde_json::to_vec_pretty(&outcome).map_err(std::io::Error::other)?;
         std::fs::write(path, text)?;
+    }
+    if let Some(path) = html {
+        std::fs::write(path, crate::report::html(std::slice::from_ref(&outcome), &[]))?;
     }
     Ok(outcome.phases.iter().all(|phase| phase.wrong == 0))
 }

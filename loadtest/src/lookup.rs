@@ -150,16 +150,18 @@ fn overhead(snapshot: &MappedSnapshot) -> (f64, f64, f64) {
     )
 }
 
-struct Chain<'a> {
-    index: &'a Index,
-    snapshot: &'a MappedSnapshot,
-    customers: u64,
-    lookups: u64,
+/// Lookups and reads of which each depends on the one before.
+pub(crate) struct Chain<'a> {
+    pub(crate) index: &'a Index,
+    pub(crate) snapshot: &'a MappedSnapshot,
+    /// Numbers that somebody has.
+    pub(crate) customers: u64,
+    pub(crate) lookups: u64,
 }
 
 impl Chain<'_> {
     /// Lookups whose key depends on the answer before.
-    fn hits(&self) {
+    pub(crate) fn hits(&self) {
         let mut state = 1;
         for nth in 0..self.lookups {
             let key = customers::number(below(state, self.customers));
@@ -175,7 +177,7 @@ impl Chain<'_> {
         black_box(state);
     }
 
-    fn misses(&self) {
+    pub(crate) fn misses(&self) {
         let mut state = 1;
         for nth in 0..self.lookups {
             let key = customers::absent(below(state, self.customers));
@@ -190,7 +192,7 @@ impl Chain<'_> {
 
     /// What no lookup of two steps can beat: one read in the number table and one in the records, each at a place
     /// that depends on what was read before.
-    fn reads(&self) {
+    pub(crate) fn reads(&self) {
         let numbers = self.snapshot.section(SectionKind::Numbers);
         let records = self.snapshot.section(SectionKind::Records);
         let mut state = 1;

@@ -1,15 +1,18 @@
 //! Measures Ringside beside what it claims to beat, as ratios taken in one run on one machine.
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::panic,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a measuring program's output is its purpose, and a wrong answer must stop it"
 )]
 
+mod allocations;
 mod baseline;
 mod centre;
 mod client;
+mod compare;
 mod cpu;
 mod customers;
 mod dialects;
@@ -23,10 +26,13 @@ mod overload;
 mod pairs;
 mod reads;
 mod replica;
+mod report;
 mod row;
+mod scale;
 mod server;
 mod startup;
 
+use std::io::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,10 +48,21 @@ struct Arguments {
     /// Also write the rows as JSON to this file.
     #[arg(long, global = true)]
     json: Option<PathBuf>,
+    /// Also write them as a page for people, which needs nothing else, to this file.
+    #[arg(long, global = true)]
+    html: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Every row of the table of targets, in a quarter of an hour; builds Ringside first.
+    Compare(compare::Options),
+    /// What a lookup costs and how many bytes a customer takes, from 10 thousand numbers to 100 million.
+    Scale(scale::Options),
+    /// A page of what other commands wrote as JSON.
+    Report(report::Options),
+    /// Row 3: allocations of a lookup.
+    Allocations(allocations::Options),
     /// Rows 1, 2 and 12: lookups in process beside dependent reads of the same map, and the bytes they cost.
     Lookup(lookup::Options),
     /// Row 4: server CPU of a lookup over HTTP beside a bare hyper server. Needs `cargo build --release` first.
@@ -76,9 +93,18 @@ enum Command {
     Baseline(baseline::Options),
 }
 
+/// The exit status that tells wrong answers from what did not work.
+const WRONG: u8 = 3;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let (json, html) = (arguments.json.as_deref(), arguments.html.as_deref());
     let rows = match &arguments.command {
+        Command::Compare(options) => return compare::run(options, json, html),
+        Command::Scale(options) => return told(scale::run(options, json)),
+        Command::Report(options) => return told(report::write(options, html)),
+        Command::Baseline(options) => return told(baseline::serve(options)),
+        Command::Allocations(options) => allocations::measure(options),
         Command::Lookup(options) => lookup::measure(options),
         Command::Cpu(options) => cpu::measure(options),
         Command::Dialects(options) => dialects::measure(options),
@@ -88,11 +114,22 @@ fn main() -> ExitCode {
         Command::Reads(options) => reads::measure(options),
         Command::Replica(options) => replica::measure(options),
         Command::Feeds(options) => feeds::measure(options),
-        Command::Load(options) => return load::command(options, arguments.json.as_deref()),
+        Command::Load(options) => return load::command(options, json, html),
         Command::Rivals(options) => load::rows::measure(options),
-        Command::Baseline(options) => baseline::serve(options).map(|()| Vec::new()),
     };
-    match rows.and_then(|rows| row::report(&rows, arguments.json.as_deref())) {
+    let is_wrong = rows
+        .as_ref()
+        .is_ok_and(|rows| rows.iter().any(Row::is_of_wrong_answers));
+    let done = rows.and_then(|rows| row::report(&rows, &[], json, html));
+    if is_wrong && done.is_ok() {
+        return ExitCode::from(WRONG);
+    }
+    told(done)
+}
+
+/// Tells an error where there is one.
+fn told(done: Result<(), Error>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("loadtest: {error}");

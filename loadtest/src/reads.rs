@@ -68,10 +68,10 @@ struct Tally {
     wrong: AtomicU64,
 }
 
-/// Row 18 of `lookups` lookups.
+/// Row 18 of `lookups` lookups, which is missed where an answer was wrong.
 ///
 /// # Errors
-/// An answer was wrong, or something could not be done.
+/// Something could not be done.
 pub(crate) fn count(within: &Path, lookups: u64, readers: usize, seed: u64) -> Result<Row, Error> {
     println!("checking {lookups} lookups by {readers} readers …");
     let mut centre = Centre::new(within, None)?;
@@ -120,14 +120,11 @@ pub(crate) fn count(within: &Path, lookups: u64, readers: usize, seed: u64) -> R
         done.merges,
         done.swaps
     );
-    if wrong + earlier > 0 {
-        return Err(Error::other(format!("of {total} lookups: {detail}")));
-    }
     let name = ("18", "wrong or stale answers, by an oracle of versions");
     Ok(Row::of_figure(
         name,
         format!("{total} lookups"),
-        wrong as f64,
+        (wrong + earlier) as f64,
         0.0,
         detail,
     ))

@@ -76,17 +76,22 @@ impl Server {
 
     /// Nanoseconds of CPU that the process has taken, all of its threads together.
     pub(crate) fn cpu_nanos(&self) -> Result<u64, Error> {
-        let mut total = 0;
-        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            let stat = fs::read_to_string(thread?.path().join("schedstat"))?;
-            total += stat
-                .split_whitespace()
-                .next()
-                .and_then(|field| field.parse::<u64>().ok())
-                .unwrap_or(0);
-        }
-        Ok(total)
+        cpu_nanos(self.process.id())
     }
+}
+
+/// Nanoseconds of CPU that the process `id` has taken, all of its threads together.
+pub(crate) fn cpu_nanos(id: u32) -> Result<u64, Error> {
+    let mut total = 0;
+    for thread in fs::read_dir(format!("/proc/{id}/task"))? {
+        let stat = fs::read_to_string(thread?.path().join("schedstat"))?;
+        total += stat
+            .split_whitespace()
+            .next()
+            .and_then(|field| field.parse::<u64>().ok())
+            .unwrap_or(0);
+    }
+    Ok(total)
 }
 
 impl Drop for Server {

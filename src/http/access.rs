@@ -116,21 +116,21 @@ impl Access {
         query: &str,
         offered: impl Into<Offered<'r>>,
     ) -> Result<Option<Identity>, Denial> {
-        self.check_route(peer, Route::of(path), query, offered.into())
+        self.check_route(peer, Route::of(path).as_ref(), query, offered.into())
     }
 
     /// As [`Access::check`], for a path whose route is known.
     pub(super) fn check_route(
         &self,
         peer: &Peer,
-        route: Option<Route<'_>>,
+        route: Option<&Route<'_>>,
         query: &str,
         offered: Offered<'_>,
     ) -> Result<Option<Identity>, Denial> {
-        let dialect = route.as_ref().map(|route| route.dialect);
+        let dialect = route.map(|route| route.dialect);
         self.check_source(peer, dialect)?;
         let identity = self.identify(peer, query, offered, self.said(dialect))?;
-        if let Some(need) = route.map(|route| Need::of(route.need)) {
+        if let Some(need) = route.map(|route| Need::of(&route.need)) {
             if !self.scopes.covers(&need) {
                 return Err(Denial::NotHere(need));
             }

@@ -19,6 +19,8 @@ pub(super) struct Asked<'r> {
     /// `None` where the listener does not speak it.
     pub(super) dialect: Option<&'r Spoken>,
     pub(super) head: Head<'r>,
+    /// `None` for a path that is no question.
+    pub(super) route: Option<Route<'r>>,
     is_secure: bool,
 }
 
@@ -29,10 +31,12 @@ impl<'r> Asked<'r> {
 
     #[inline]
     pub(super) fn new(policy: &'r Policy, peer: &Peer, head: Head<'r>) -> Asked<'r> {
+        let route = Route::of(trimmed(head.path));
         // A path of nobody's gets the native dialect's error.
-        let dialect = Route::of(trimmed(head.path)).map_or(Dialect::Native, |route| route.dialect);
+        let dialect = route.as_ref().map_or(Dialect::Native, |route| route.dialect);
         Asked {
             dialect: policy.speakers.get(dialect),
+            route,
             is_secure: policy.tls.is_some() && peer.is_remote(),
             head,
         }
@@ -62,19 +66,22 @@ impl<'r> Asked<'r> {
     /// The shadow mode that a lookup is answered in, and its dialect; `None` for what Ringside answers in any case.
     pub(super) fn shadow<'p>(&self, policy: &'p Policy) -> Option<(&'p Shadow, Dialect)> {
         let shadow = policy.shadow.as_ref()?;
-        let path = self.path();
-        let route = Route::of(path).filter(|_| !OUR_OWN.contains(&path))?;
+        let route = self.route.as_ref().filter(|_| !OUR_OWN.contains(&self.path()))?;
         (self.dialect.is_some() && route.need == Need::Lookup).then_some((shadow, route.dialect))
     }
 
     /// Where the changes go that are posted to this path; `None` where it is another one, or nobody takes any here.
     pub(super) fn pushes<'p>(&self, policy: &'p Policy) -> Option<&'p Pushes> {
-        let is_path = self.dialect.is_some() && self.path() == changes::PATH;
-        policy.pushes.as_ref().filter(|_| is_path)
+        let pushes = policy.pushes.as_ref()?;
+        (self.dialect.is_some() && self.path() == changes::PATH).then_some(pushes)
     }
 
     /// Whose token endpoint the path is, where the listener speaks that vendor's dialect.
     pub(super) fn vendor(&self, policy: &Policy) -> Option<Vendor> {
+        // No question is asked there.
+        if self.route.is_some() {
+            return None;
+        }
         Vendor::of(self.path()).filter(|vendor| policy.speakers.get(vendor.dialect()).is_some())
     }
 }

@@ -226,7 +226,7 @@ impl Shared {
         let head = &asked.head;
         let denial = policy
             .access
-            .check(peer, asked.path(), head.query, head.offered)
+            .check_route(peer, asked.route.as_ref(), head.query, head.offered)
             .err()?;
         self.meters.denials.note(&denial, peer, None);
         Some(denial)

@@ -94,6 +94,8 @@ struct Half {
     late_p99: f64,
     /// Share of the generator's time in which it had nothing to do.
     idle: f64,
+    /// CPU of the server for each answer, in nanoseconds; not a number where it is not one process.
+    cpu: f64,
     /// Requests without the answer that they should have had.
     lost: u64,
     checked: u64,
@@ -156,6 +158,22 @@ fn rows(options: &Options) -> Result<Vec<Row>, Error> {
         });
     }
     Ok(rows)
+}
+
+/// Nanoseconds of the server's CPU for an answer of Ringside's and of the bare server's, pair by pair. The generator never
+/// sleeps, so that neither server is charged for waking it.
+pub(crate) fn cpu(options: &Options) -> Result<Vec<(f64, f64)>, io::Error> {
+    let stock = Stock::new(&options.folder, options.customers)?;
+    let ring = stock.serve(Kind::RingsideTcp, &Over::default())?;
+    let bare = stock.serve(Kind::Hyper, &Over::default())?;
+    let taken = interleaved(options, &ring, &bare, Drive::Closed)?;
+    if let Some((ring, bare)) = taken.iter().find(|(ring, bare)| ring.lost + bare.lost > 0) {
+        let lost = ring.lost + bare.lost;
+        return Err(io::Error::other(format!(
+            "expected an answer to every request, {lost} had none"
+        )));
+    }
+    Ok(taken.iter().map(|(ring, bare)| (ring.cpu, bare.cpu)).collect())
 }
 
 fn scale(options: &Options) -> String {
@@ -334,11 +352,13 @@ fn half(options: &Options, target: &Target, drive: Drive, seed: u64) -> Result<H
         }
     };
     driven(WARM_UP, seed ^ 0xaaaa)?;
+    let before = target.cpu_nanos();
     let ran = driven(options.seconds, seed)?;
-    of_ran(target, &ran, options.seconds)
+    let cpu = target.cpu_nanos().zip(before).map(|(now, before)| now - before);
+    of_ran(target, &ran, options.seconds, cpu)
 }
 
-fn of_ran(target: &Target, ran: &Ran, seconds: f64) -> Result<Half, Error> {
+fn of_ran(target: &Target, ran: &Ran, seconds: f64, cpu: Option<u64>) -> Result<Half, Error> {
     let (wrong, example) = target.oracle.wrong(&ran.samples)?;
     if wrong + ran.plainly_wrong > 0 {
         let example = example.unwrap_or_else(|| "found where nobody is, or the other way round".to_owned());
@@ -354,6 +374,7 @@ fn of_ran(target: &Target, ran: &Ran, seconds: f64) -> Result<Half, Error> {
         p99: phase.latency.p99_ns as f64,
         late_p99: phase.lateness.p99_ns as f64,
         idle: ran.idle,
+        cpu: cpu.map_or(f64::NAN, |cpu| cpu as f64 / phase.answered.max(1) as f64),
         lost: phase.refused + phase.failed + phase.timed_out,
         checked: ran.samples.len(),
     })

@@ -234,6 +234,11 @@ impl Target {
         }
     }
 
+    /// Nanoseconds of CPU that it has taken; `None` where it is not one process.
+    pub(crate) fn cpu_nanos(&self) -> Option<u64> {
+        crate::server::cpu_nanos(self.id()?).ok()
+    }
+
     /// Its resident memory in KiB, and its open descriptors.
     pub(crate) fn weight(&self) -> Option<(u64, usize)> {
         let id = self.id()?;

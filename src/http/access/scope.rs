@@ -217,12 +217,12 @@ impl Display for Need {
 
 impl Need {
     /// What a route needs.
-    pub(super) fn of(need: callers::Need<'_>) -> Need {
+    pub(super) fn of(need: &callers::Need<'_>) -> Need {
         match need {
             callers::Need::Lookup => Need::Lookup,
             callers::Need::Feed => Need::Feed,
             callers::Need::Ring => Need::Ring,
-            callers::Need::Desktop(agent) => Need::Desktop(agent.into_owned()),
+            callers::Need::Desktop(agent) => Need::Desktop(agent.to_string()),
         }
     }
 }
