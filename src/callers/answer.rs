@@ -177,10 +177,17 @@ impl Answer<'_, '_> {
 
     #[inline(always)]
     fn write_part(&self, key: Key, fields: &Fields<'_>, out: &mut BytesMut) -> Result<(), Superseded> {
-        out.extend_from_slice(key.prefix().as_bytes());
         match self.scalar(key) {
-            Some(scalar) => scalar.write_json(out),
-            None => self.write_nested(key, fields, out)?,
+            Some(Scalar::Null) => out.extend_from_slice(key.null()),
+            Some(Scalar::Bool(value)) => out.extend_from_slice(key.boolean(value)),
+            Some(scalar) => {
+                out.extend_from_slice(key.prefix());
+                scalar.write_json(out);
+            }
+            None => {
+                out.extend_from_slice(key.prefix());
+                self.write_nested(key, fields, out)?;
+            }
         }
         Ok(())
     }

@@ -6,100 +6,82 @@ use super::refusal::Refusal;
 use crate::customer::Schema;
 use crate::customer::record::Field;
 
-/// A top-level key of an answer, in the order in which they are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Key {
-    Found,
-    Match,
-    Reason,
-    Ani,
-    Count,
-    CustomerId,
-    Name,
-    Customer,
-    Case,
-    OpenCase,
-    Treatment,
-    Queue,
-    LastAgentId,
-    MayGreet,
-    MayDisclose,
-    Matches,
-    NotOwned,
-    PopUrl,
-    Generation,
-    Position,
-    AgeMs,
-    Stale,
-    Connected,
-    SourceLagMs,
+/// Defines the keys, and what is written of each in one piece: a key with a value that is known already is copied once.
+macro_rules! keys {
+    ($($key:ident: $name:literal,)*) => {
+        /// A top-level key of an answer, in the order in which they are written.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum Key {
+            $($key,)*
+        }
+
+        impl Key {
+            /// Every key, in order.
+            pub(super) const ALL: [Key; [$($name),*].len()] = [$(Key::$key),*];
+
+            /// The key's name.
+            pub(super) const fn name(self) -> &'static str {
+                match self {
+                    $(Key::$key => $name,)*
+                }
+            }
+
+            /// The key, as in JSON: a comma, the key and its colon.
+            #[inline(always)]
+            pub(super) const fn prefix(self) -> &'static [u8] {
+                match self {
+                    $(Key::$key => concat!(",\"", $name, "\":").as_bytes(),)*
+                }
+            }
+
+            /// The key with `null`.
+            #[inline(always)]
+            pub(super) const fn null(self) -> &'static [u8] {
+                match self {
+                    $(Key::$key => concat!(",\"", $name, "\":null").as_bytes(),)*
+                }
+            }
+
+            /// The key with `value`.
+            #[inline(always)]
+            pub(super) const fn boolean(self, value: bool) -> &'static [u8] {
+                match (self, value) {
+                    $(
+                        (Key::$key, true) => concat!(",\"", $name, "\":true").as_bytes(),
+                        (Key::$key, false) => concat!(",\"", $name, "\":false").as_bytes(),
+                    )*
+                }
+            }
+        }
+    };
 }
 
-impl Key {
-    /// Every key, in order.
-    pub(super) const ALL: [Key; 24] = [
-        Key::Found,
-        Key::Match,
-        Key::Reason,
-        Key::Ani,
-        Key::Count,
-        Key::CustomerId,
-        Key::Name,
-        Key::Customer,
-        Key::Case,
-        Key::OpenCase,
-        Key::Treatment,
-        Key::Queue,
-        Key::LastAgentId,
-        Key::MayGreet,
-        Key::MayDisclose,
-        Key::Matches,
-        Key::NotOwned,
-        Key::PopUrl,
-        Key::Generation,
-        Key::Position,
-        Key::AgeMs,
-        Key::Stale,
-        Key::Connected,
-        Key::SourceLagMs,
-    ];
-
-    /// The key, as in JSON: a comma, the key and its colon.
-    #[inline(always)]
-    pub(super) const fn prefix(self) -> &'static str {
-        match self {
-            Key::Found => ",\"found\":",
-            Key::Match => ",\"match\":",
-            Key::Reason => ",\"reason\":",
-            Key::Ani => ",\"ani\":",
-            Key::Count => ",\"count\":",
-            Key::CustomerId => ",\"customer_id\":",
-            Key::Name => ",\"name\":",
-            Key::Customer => ",\"customer\":",
-            Key::Case => ",\"case\":",
-            Key::OpenCase => ",\"open_case\":",
-            Key::Treatment => ",\"treatment\":",
-            Key::Queue => ",\"queue\":",
-            Key::LastAgentId => ",\"last_agent_id\":",
-            Key::MayGreet => ",\"may_greet\":",
-            Key::MayDisclose => ",\"may_disclose\":",
-            Key::Matches => ",\"matches\":",
-            Key::NotOwned => ",\"not_owned\":",
-            Key::PopUrl => ",\"pop_url\":",
-            Key::Generation => ",\"generation\":",
-            Key::Position => ",\"position\":",
-            Key::AgeMs => ",\"age_ms\":",
-            Key::Stale => ",\"stale\":",
-            Key::Connected => ",\"connected\":",
-            Key::SourceLagMs => ",\"source_lag_ms\":",
-        }
-    }
-
-    /// The key's name.
-    pub(super) fn name(self) -> &'static str {
-        self.prefix().trim_matches([',', '"', ':'])
-    }
+keys! {
+    Found: "found",
+    Match: "match",
+    Reason: "reason",
+    Ani: "ani",
+    Count: "count",
+    CustomerId: "customer_id",
+    Name: "name",
+    Customer: "customer",
+    Case: "case",
+    OpenCase: "open_case",
+    Treatment: "treatment",
+    Queue: "queue",
+    LastAgentId: "last_agent_id",
+    MayGreet: "may_greet",
+    MayDisclose: "may_disclose",
+    Matches: "matches",
+    NotOwned: "not_owned",
+    PopUrl: "pop_url",
+    Generation: "generation",
+    Position: "position",
+    AgeMs: "age_ms",
+    Stale: "stale",
+    Connected: "connected",
+    SourceLagMs: "source_lag_ms",
 }
 
 /// A selection of an answer's parts.
