@@ -17,11 +17,11 @@ use crate::server;
 /// Options of `loadtest rivals`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Interleaved pairs.
-    #[arg(long, default_value_t = 10)]
+    /// Interleaved pairs: many short ones, so that what disturbs the machine disturbs some of them.
+    #[arg(long, default_value_t = PAIRS)]
     pub(crate) pairs: usize,
     /// Length of one half of a pair, in seconds.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = SECONDS)]
     pub(crate) seconds: f64,
     /// Customers, with a number each.
     #[arg(long, default_value_t = 1_000_000)]
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Connections, each with one request at a time.
     #[arg(long, default_value_t = 16)]
     pub(crate) connections: usize,
-    /// Four pairs of half a second.
+    /// Ten pairs of a fifth of a second.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only these rows: 5, 6a, 6b, postgresql.
@@ -43,8 +43,8 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            pairs: 10,
-            seconds: 2.0,
+            pairs: PAIRS,
+            seconds: SECONDS,
             customers: 1_000_000,
             connections: 16,
             quick: false,
@@ -54,6 +54,9 @@ impl Default for Options {
     }
 }
 
+/// Pairs, and seconds of a half.
+const PAIRS: usize = 20;
+const SECONDS: f64 = 0.5;
 /// Share of what the bare server carries that row 5 offers.
 const SHARE: f64 = 0.2;
 /// Row 5 is invalid where the generator's lateness is more than this share of the latency, both at p99 …
@@ -65,7 +68,7 @@ const TIMEOUT_NS: u64 = 1000 * MILLISECOND;
 /// One answer of so many is compared byte for byte.
 const CHECK_EVERY: u64 = 100;
 /// Seconds that warm connections and caches before each half.
-const WARM_UP: f64 = 0.2;
+const WARM_UP: f64 = 0.1;
 
 const ROW_5: (&str, &str) = (
     "5",
@@ -116,8 +119,8 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, io::Error> {
 fn rows(options: &Options) -> Result<Vec<Row>, Error> {
     server::pin_self(server::CLIENT_CORE)?;
     let options = &Options {
-        pairs: if options.quick { 4 } else { options.pairs },
-        seconds: if options.quick { 0.5 } else { options.seconds },
+        pairs: if options.quick { 10 } else { options.pairs },
+        seconds: if options.quick { 0.2 } else { options.seconds },
         only: options.only.clone(),
         folder: options.folder.clone(),
         ..*options
