@@ -63,6 +63,8 @@ const SHARE: f64 = 0.2;
 const LATE: f64 = 0.25;
 /// … or differs by more than this share between the two.
 const APART: f64 = 0.1;
+/// A row is invalid where more requests than this share of the answers were refused, failed or timed out.
+const LOST: f64 = 0.001;
 /// Time for an answer.
 const TIMEOUT_NS: u64 = 1000 * MILLISECOND;
 /// One answer of so many is compared byte for byte.
@@ -100,6 +102,7 @@ struct Half {
     /// Requests without the answer that they should have had.
     lost: u64,
     checked: u64,
+    answers: u64,
 }
 
 /// How a half is driven.
@@ -244,14 +247,21 @@ fn beside_a_rival(
     Ok(checked(row, &of_ring, &of_rival))
 }
 
-/// `row`, which is invalid where requests of either were not answered as they should have been.
+/// `row`, which is invalid where too many requests were not answered as they should have been.
 fn checked(mut row: Row, of_ring: &[Half], of_other: &[Half]) -> Row {
     let lost: u64 = of_ring.iter().chain(of_other).map(|half| half.lost).sum();
     let checked: u64 = of_ring.iter().chain(of_other).map(|half| half.checked).sum();
     row.detail
         .push_str(&format!("; {checked} answers compared, none wrong"));
-    if lost > 0 {
+    let answers: f64 = of_ring
+        .iter()
+        .chain(of_other)
+        .map(|half| half.answers as f64)
+        .sum();
+    if lost as f64 > LOST * answers {
         row.status = "invalid";
+    }
+    if lost > 0 {
         row.detail = format!(
             "{lost} requests were refused, failed or timed out; {}",
             row.detail
@@ -359,6 +369,7 @@ fn of_ran(target: &Target, ran: &Ran, seconds: f64) -> Result<Half, Error> {
         idle: ran.idle,
         lost: phase.refused + phase.failed + phase.timed_out,
         checked: ran.samples.len(),
+        answers: phase.answered,
     })
 }
 
