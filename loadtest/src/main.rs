@@ -29,8 +29,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 
 use row::Row;
+
+/// What runs in this process is measured as in the program's, and so is what it is measured beside.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Parser)]
 #[command(about = "Measures Ringside beside what it claims to beat", version)]
