@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "an allocator that counts is unsafe by its trait")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::io::Error;
 use std::path::PathBuf;
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use clap::Args;
+use mimalloc::MiMalloc;
 use ringside::callers::{Answers, Attestation, Call, Meters, Native, Source, Treatment};
 use ringside::index::{Index, Ownership};
 use ringside::metrics::Metrics;
@@ -143,7 +144,7 @@ fn count<T>(run: impl FnOnce() -> T) -> (T, u64) {
     (done, ALLOCATIONS.with(Cell::get) - before)
 }
 
-/// The system's allocator. Where nothing is counted it costs what one look at a flag costs.
+/// The program's allocator. Where nothing is counted it costs what one look at a flag costs.
 struct Counting;
 
 static IS_COUNTING: AtomicBool = AtomicBool::new(false);
@@ -159,36 +160,37 @@ fn note() {
     }
 }
 
-// SAFETY: everything is handed to the system's allocator, as it came.
+// SAFETY: everything is handed to the program's allocator, as it came.
 unsafe impl GlobalAlloc for Counting {
-    // SAFETY: the caller's promises are the system allocator's.
+    // SAFETY: the caller's promises are that allocator's.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();
         // SAFETY: as above.
-        unsafe { System.alloc(layout) }
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     // SAFETY: as above.
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         note();
         // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { MiMalloc.alloc_zeroed(layout) }
     }
 
     // SAFETY: as above.
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
+        unsafe { MiMalloc.dealloc(at, layout) }
     }
 
     // SAFETY: as above.
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note();
         // SAFETY: as above.
-        unsafe { System.realloc(at, layout, size) }
+        unsafe { MiMalloc.realloc(at, layout, size) }
     }
 }
 
+/// What runs in this process is measured as in the program's, and so is what it is measured beside.
 #[global_allocator]
 static COUNTING: Counting = Counting;
 

@@ -112,8 +112,29 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
                 beside / json
             ),
         ),
+        of_file(&snapshot, options.customers, "small"),
+        of_file(&typical, sample, "typical"),
     ]);
     Ok(rows)
+}
+
+/// What a customer takes of the mapped file.
+fn of_file(snapshot: &MappedSnapshot, customers: u64, profile: &str) -> Row {
+    let header = snapshot.header();
+    let each = |bytes: u64| bytes as f64 / customers as f64;
+    let part = |kind| each(header.section(kind).length);
+    Row::of_measure(
+        ("memory", "mapped file, bytes a customer"),
+        format!("{customers} {profile} customers"),
+        each(header.file_length),
+        format!(
+            "records {:.1} B, numbers {:.1} B, claimants {:.1} B, ids {:.1} B",
+            part(SectionKind::Records),
+            part(SectionKind::Numbers),
+            part(SectionKind::Claimants),
+            part(SectionKind::Ids)
+        ),
+    )
 }
 
 /// Median nanoseconds of a chained hit among `customers` customers, on this machine now.

@@ -8,16 +8,16 @@ mod merge;
 mod rates;
 mod tail;
 
-use std::fs;
 use std::io::Error;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::Row;
-use crate::centre::{Centre, other};
+use crate::centre::Centre;
 use crate::customers::{self, Profile};
 use crate::reads;
+use crate::server::anonymous_of;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -103,12 +103,5 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
 
 /// Bytes of this process's memory that is no file's.
 fn anonymous() -> Result<u64, Error> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kib: u64 = line
-        .and_then(|line| line.split_whitespace().next())
-        .ok_or_else(|| Error::other("no RssAnon in /proc/self/status"))?
-        .parse()
-        .map_err(other)?;
-    Ok(kib << 10)
+    anonymous_of("self")
 }

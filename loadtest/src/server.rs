@@ -74,6 +74,11 @@ impl Server {
         self.process.id()
     }
 
+    /// Bytes of its memory that is no file's.
+    pub(crate) fn anonymous(&self) -> Result<u64, Error> {
+        anonymous_of(&self.process.id().to_string())
+    }
+
     /// Nanoseconds of CPU that the process has taken, all of its threads together.
     pub(crate) fn cpu_nanos(&self) -> Result<u64, Error> {
         cpu_nanos(self.process.id())
@@ -99,6 +104,17 @@ impl Drop for Server {
         let _already_ended = self.process.kill();
         let _reaped = self.process.wait();
     }
+}
+
+/// Bytes of the memory of `process`, by its id or `self`, that is no file's.
+pub(crate) fn anonymous_of(process: &str) -> Result<u64, Error> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib: u64 = line
+        .and_then(|line| line.split_whitespace().next())
+        .and_then(|kib| kib.parse().ok())
+        .ok_or_else(|| Error::other(format!("no RssAnon in /proc/{process}/status")))?;
+    Ok(kib << 10)
 }
 
 /// `ringside serve` over the data folder `data`, on free ports.

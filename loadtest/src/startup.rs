@@ -1,4 +1,4 @@
-//! From exec to the first correct answer: row 9.
+//! From exec to the first correct answer, row 9, and what the server has in memory then.
 
 use std::io::Error;
 use std::path::{Path, PathBuf};
@@ -43,18 +43,19 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     };
     let (many, few) = (data(options.customers)?, data(FEW)?);
     println!("measuring {} pairs …", options.pairs);
-    let mut taken = Vec::new();
+    let (mut taken, mut memory) = (Vec::new(), (0, 0));
     for pair in 0..=options.pairs {
         let (of_many, of_few) = if pair % 2 == 0 {
-            let of_many = millis(&many, options.customers)?;
-            (of_many, millis(&few, FEW)?)
+            let of_many = started(&many, options.customers)?;
+            (of_many, started(&few, FEW)?)
         } else {
-            let of_few = millis(&few, FEW)?;
-            (millis(&many, options.customers)?, of_few)
+            let of_few = started(&few, FEW)?;
+            (started(&many, options.customers)?, of_few)
         };
+        memory = (of_many.anonymous, of_few.anonymous);
         // The first pair warms the page cache with the program itself.
         if pair > 0 {
-            taken.push((of_many, of_few));
+            taken.push((of_many.millis, of_few.millis));
         }
     }
     let mut more: Vec<f64> = taken.iter().map(|(many, few)| many - few).collect();
@@ -66,17 +67,33 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         "exec to first correct answer, ms more than with 10 000 customers",
     );
     let scale = format!("{} customers", options.customers);
+    let more_memory = memory.0 as f64 - memory.1 as f64;
+    let anonymous = Row::of_measure(
+        ("memory", "anonymous memory of a server, bytes a number"),
+        scale.clone(),
+        more_memory.max(0.0) / (options.customers - FEW) as f64,
+        format!("{} KiB beside {} KiB with {FEW}", memory.0 >> 10, memory.1 >> 10),
+    );
     let figure = Row::of_figure(name, scale, pairs::median(more.clone()), MOST_MORE_MS, detail);
-    Ok(vec![Row {
+    let startup = Row {
         pairs: options.pairs,
         low: more[0],
         high: more[more.len() - 1],
         ..figure
-    }])
+    };
+    Ok(vec![startup, anonymous])
 }
 
-/// Milliseconds from starting the program to its first answer, which must be right.
-fn millis(data: &Path, customers: u64) -> Result<f64, Error> {
+/// A server that has given its first answer.
+struct Started {
+    /// Since the program was started.
+    millis: f64,
+    /// Bytes of memory that is no file's.
+    anonymous: u64,
+}
+
+/// Starts the program, and has it give its first answer, which must be right.
+fn started(data: &Path, customers: u64) -> Result<Started, Error> {
     let nth = customers / 2;
     let start = Instant::now();
     let server = Server::ringside(data)?;
@@ -92,5 +109,8 @@ fn millis(data: &Path, customers: u64) -> Result<f64, Error> {
             String::from_utf8_lossy(&answer)
         )));
     }
-    Ok(taken.as_secs_f64() * 1000.0)
+    Ok(Started {
+        millis: taken.as_secs_f64() * 1000.0,
+        anonymous: server.anonymous()?,
+    })
 }
