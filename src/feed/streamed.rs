@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::delivery::Sink;
-use super::link::{Delivery, Known, Left, Word};
+use super::link::{Delivery, Known, Left, MOST_DELIVERIES, Word};
 use super::source::{Event, Life, Unreadable};
-use crate::replica::{BATCH_BYTES, Change, Freshness, LogError, Outcome, Replica, StreamId};
+use crate::replica::{Change, Freshness, LogError, Outcome, Replica, StreamId};
 
 /// A change that is applied within so many milliseconds of being made, by either clock, has nothing behind it that waits.
 const CLOSE_MS: u64 = 2000;
+
+/// Deliveries that become durable together: half as many as may be on their way, so that the source is read meanwhile.
+const MOST_AT_ONCE: usize = MOST_DELIVERIES / 2;
 
 /// A feed whose source is read by a thread of its own.
 #[derive(Debug)]
@@ -113,7 +116,9 @@ impl Streamed {
     /// # Errors
     /// What came cannot be made durable; it waits, or is applied and becomes durable with the next commit.
     pub(super) fn apply(&mut self, sink: &mut Sink<'_>) -> Result<(), LogError> {
-        while let Some(mut delivery) = self.waiting.pop_front() {
+        while self.applied < MOST_AT_ONCE
+            && let Some(mut delivery) = self.waiting.pop_front()
+        {
             if sink.replica.is_held(&self.name) {
                 self.waiting.push_front(delivery);
                 return Ok(());
@@ -124,9 +129,7 @@ impl Streamed {
             let events = std::mem::take(&mut delivery.events);
             let mut events = events.into_iter();
             while let Some(event) = events.next() {
-                if sink.replica.uncommitted_bytes() >= BATCH_BYTES
-                    && let Err(error) = sink.replica.commit()
-                {
+                if let Err(error) = sink.replica.commit_if_large() {
                     delivery.events = std::iter::once(event).chain(events).collect();
                     self.waiting.push_front(delivery);
                     return Err(error);
@@ -276,7 +279,7 @@ impl Streamed {
 /// What a refused change said, for a person to look at.
 fn found(change: &Change) -> Vec<u8> {
     match change {
-        Change::Upsert { customer } | Change::Sample { customer } => customer.to_string().into_bytes(),
+        Change::Upsert { customer } | Change::Sample { customer } => customer.json().to_value().to_string().into_bytes(),
         Change::Schema { attributes } => attributes.to_string().into_bytes(),
         Change::Delete { id } => id.clone().into_bytes(),
         Change::Part { customer_id, part } => part.to_line(customer_id),
