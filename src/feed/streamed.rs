@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::delivery::Sink;
 use super::link::{Delivery, Known, Left, MOST_DELIVERIES, Word};
 use super::source::{Event, Life, Unreadable};
-use crate::replica::{Change, Freshness, LogError, Outcome, Replica, StreamId};
+use crate::replica::{BATCH_BYTES, Change, Freshness, LogError, Outcome, Replica, StreamId};
 
 /// A change that is applied within so many milliseconds of being made, by either clock, has nothing behind it that waits.
 const CLOSE_MS: u64 = 2000;
@@ -28,6 +28,8 @@ pub(super) struct Streamed {
     /// Deliveries that are applied and not durable, and where to go on behind them.
     applied: usize,
     token: Option<String>,
+    /// The replica was not told yet of the newest place: once for many changes is enough.
+    untold: bool,
     /// What a person reads of where it stands.
     position: Option<String>,
     /// When the source made the newest change of what is not durable yet, in milliseconds since 1970.
@@ -48,6 +50,7 @@ impl Streamed {
             stream: None,
             applied: 0,
             token: None,
+            untold: false,
             position: None,
             at_ms: None,
             idle: None,
@@ -85,6 +88,7 @@ impl Streamed {
         self.stream = None;
         self.applied = 0;
         self.token = None;
+        self.untold = false;
         self.at_ms = None;
         self.idle = None;
         self.caught_up = false;
@@ -129,20 +133,34 @@ impl Streamed {
             let events = std::mem::take(&mut delivery.events);
             let mut events = events.into_iter();
             while let Some(event) = events.next() {
+                if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
+                    self.tell_place(sink.replica, stream);
+                }
                 if let Err(error) = sink.replica.commit_if_large() {
                     delivery.events = std::iter::once(event).chain(events).collect();
                     self.waiting.push_front(delivery);
                     return Err(error);
                 }
                 if let Some(held) = self.event(sink, stream, event, delivery.at) {
+                    self.tell_place(sink.replica, stream);
                     delivery.events = std::iter::once(held).chain(events).collect();
                     self.waiting.push_front(delivery);
                     return Ok(());
                 }
             }
+            self.tell_place(sink.replica, stream);
             self.applied += 1;
         }
         Ok(())
+    }
+
+    /// Has the newest place become durable with what was applied.
+    fn tell_place(&mut self, replica: &mut Replica, stream: StreamId) {
+        if std::mem::take(&mut self.untold)
+            && let Some(token) = &self.token
+        {
+            replica.resume_from(stream, token.clone());
+        }
     }
 
     /// Everything applied is durable: tells the reader, and says how fresh what is served is.
@@ -233,8 +251,8 @@ impl Streamed {
                 sink.replica.gap(&self.name);
             }
             Event::Place { token, position } => {
-                sink.replica.resume_from(stream, token.clone());
                 self.token = Some(token);
+                self.untold = true;
                 self.position = Some(position);
                 self.idle = None;
             }

@@ -50,6 +50,10 @@ impl Replica {
         if self.uncommitted_bytes() < BATCH_BYTES {
             return Ok(());
         }
+        self.begin_commit()
+    }
+
+    pub(super) fn begin_commit(&mut self) -> Result<(), LogError> {
         self.settle()?;
         self.take_gone();
         let batch = std::mem::replace(&mut self.batch, Batch::new(false));

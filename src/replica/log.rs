@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::durable::{Damaged, Journal, JournalError};
+use crate::durable::{Damaged, Journal, JournalError, fault};
 
 pub(super) use entry::{Batch, Entry, Kept};
 
@@ -42,8 +42,47 @@ pub enum LogError {
     Failed(String),
 }
 
-/// Gives the journal back, with the batch and what became of it.
-type Writing = JoinHandle<Option<(Journal, Batch, Result<(), JournalError>)>>;
+/// The journal, a batch that was written, and what became of it.
+type Written = (Journal, Batch, Result<(), JournalError>);
+
+/// A batch on its way to the disk.
+#[derive(Debug)]
+enum Writing {
+    Beside(JoinHandle<Option<Written>>),
+    Done(Option<Box<Written>>),
+}
+
+impl Writing {
+    /// Begins to append `batch` to `journal` on a thread of its own; where there is none to be had, here.
+    fn begin(journal: Journal, mut batch: Batch, now_ms: i64) -> Writing {
+        // The steps of a disk that a test watches are this thread's.
+        if fault::is_watching() {
+            let mut journal = journal;
+            let written = journal.append(batch.bytes(now_ms));
+            return Writing::Done(Some(Box::new((journal, batch, written))));
+        }
+        let shared = Arc::new(Mutex::new(Some((journal, batch))));
+        let taken = Arc::clone(&shared);
+        let write = move || {
+            let (mut journal, mut batch) = take(&taken)?;
+            let written = journal.append(batch.bytes(now_ms));
+            Some((journal, batch, written))
+        };
+        // A closure that no thread takes is gone with all that is in it: hence what is shared.
+        match std::thread::Builder::new().name("log".into()).spawn(write.clone()) {
+            Ok(thread) => Writing::Beside(thread),
+            Err(_) => Writing::Done(write().map(Box::new)),
+        }
+    }
+
+    /// `None` where writing ended in a panic.
+    fn wait(self) -> Option<Written> {
+        match self {
+            Writing::Beside(thread) => thread.join().ok().flatten(),
+            Writing::Done(written) => written.map(|written| *written),
+        }
+    }
+}
 
 /// The log of one tenant's changes; or none, for an index that nobody has to find again.
 #[derive(Debug, Default)]
@@ -105,32 +144,13 @@ impl Log {
             return Err(batch);
         };
         let segments = journal.segments().collect();
-        // What cannot be moved to a thread that is not there stays here.
-        let shared = Arc::new(Mutex::new(Some((journal, batch))));
-        let taken = Arc::clone(&shared);
-        let write = move || {
-            let (mut journal, mut batch) = take(&taken)?;
-            let written = journal.append(batch.bytes(now_ms));
-            Some((journal, batch, written))
-        };
-        match std::thread::Builder::new().name("log".into()).spawn(write) {
-            Ok(thread) => {
-                self.writing = Some((thread, segments));
-                Ok(())
-            }
-            Err(_) => match take(&shared) {
-                Some((journal, batch)) => {
-                    self.journal = Some(journal);
-                    Err(batch)
-                }
-                None => Ok(()),
-            },
-        }
+        self.writing = Some((Writing::begin(journal, batch, now_ms), segments));
+        Ok(())
     }
 
     /// Waits for the batch that was begun with, and says what became of it.
     pub(super) fn settle(&mut self) -> (Batch, Result<(), LogError>) {
-        let written = self.writing.take().and_then(|(thread, _)| thread.join().ok().flatten());
+        let written = self.writing.take().and_then(|(writing, _)| writing.wait());
         let Some((journal, batch, written)) = written else {
             // A thread that panicked has the journal no more: nobody knows what is in it.
             let why = "writing a batch ended in a panic".to_owned();
@@ -241,8 +261,8 @@ fn take<T>(shared: &Mutex<Option<T>>) -> Option<T> {
 impl Drop for Log {
     /// Whoever opens the folder next must not find it written to.
     fn drop(&mut self) {
-        if let Some((thread, _)) = self.writing.take() {
-            let _ended = thread.join();
+        if let Some((writing, _)) = self.writing.take() {
+            let _written = writing.wait();
         }
     }
 }

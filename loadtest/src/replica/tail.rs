@@ -213,13 +213,13 @@ fn read(index: &Index, customers: u64, stop: &AtomicBool) -> Result<Vec<Vec<u32>
     Ok(windows)
 }
 
-fn pin(core: usize) -> Result<(), Error> {
+pub(super) fn pin(core: usize) -> Result<(), Error> {
     let mut cores = CpuSet::new();
     cores.set(core);
     Ok(sched_setaffinity(None, &cores)?)
 }
 
-fn wait_until(moment: Instant) {
+pub(super) fn wait_until(moment: Instant) {
     loop {
         let left = moment.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -229,7 +229,7 @@ fn wait_until(moment: Instant) {
     }
 }
 
-fn quantile(mut nanos: Vec<u32>, quantile: f64) -> f64 {
+pub(super) fn quantile(mut nanos: Vec<u32>, quantile: f64) -> f64 {
     if nanos.is_empty() {
         return f64::NAN;
     }
