@@ -184,7 +184,10 @@ impl Overlay {
     pub fn put(&self, seq: u64, id: &str, entry: Entry, claims: impl Iterator<Item = u64>, visible: u64) {
         let customers = self.customers.pin();
         let hash53 = id_hash53(id);
-        let alike = customers.get(&hash53).map(|chains| &chains[..]).unwrap_or_default();
+        let alike = customers
+            .get(&hash53)
+            .map(|chains| &chains[..])
+            .unwrap_or_default();
         let nth = alike.iter().position(|chain| &*chain.id == id);
         let before = nth.and_then(|nth| alike.get(nth));
         // One copy of the id serves all the maps.

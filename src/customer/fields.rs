@@ -99,7 +99,8 @@ impl<'a> Fields<'a> {
 
     /// A phone number as written: a text, since a JSON number has lost the zeros it began with.
     pub(super) fn written(&self, key: &str) -> Result<Option<String>, Refusal> {
-        self.get(key).map_or(Ok(None), |value| text(value.kind(), &self.at(key)))
+        self.get(key)
+            .map_or(Ok(None), |value| text(value.kind(), &self.at(key)))
     }
 
     /// An id: 1–256 bytes that need no escape in JSON, or a whole number, read as its text.
@@ -206,8 +207,10 @@ impl<'a> Fields<'a> {
 /// The text at `path`, within [`MOST_CHARACTERS`]; nothing where it is blank.
 pub(super) fn text(value: Kind<'_>, path: &Path<'_>) -> Result<Option<String>, Refusal> {
     match value {
-        Kind::Text(text) if is_within(text, MOST_CHARACTERS) => Ok((!is_blank(text)).then(|| text.to_owned())),
-                other => Err(path.refuse(
+        Kind::Text(text) if is_within(text, MOST_CHARACTERS) => {
+            Ok((!is_blank(text)).then(|| text.to_owned()))
+        }
+        other => Err(path.refuse(
             format!("a text of at most {MOST_CHARACTERS} characters"),
             veiled(other),
         )),
@@ -322,7 +325,10 @@ mod tests {
     #[test]
     fn what_was_found_is_one_short_line() {
         assert_eq!(found(Kind::from(&json!("a\nb"))), r#""a\nb""#);
-        assert_eq!(found(Kind::from(&json!("x".repeat(41)))), format!("\"{}…\"", "x".repeat(40)));
+        assert_eq!(
+            found(Kind::from(&json!("x".repeat(41)))),
+            format!("\"{}…\"", "x".repeat(40))
+        );
         assert_eq!(found(Kind::from(&json!([1, 2]))), "a list of 2");
         assert_eq!(veiled(Kind::from(&json!("secret"))), "a text of 6 characters");
     }

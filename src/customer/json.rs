@@ -435,14 +435,19 @@ mod tests {
 
     #[test]
     fn members_and_entries_are_found() {
-        let document = Document::parse(r#"{"a":[1,[2,{"x":3}],"\u0041b"],"b":{"c":null},"a2":true,"b":{"c":"d"}}"#)
-            .unwrap();
+        let document =
+            Document::parse(r#"{"a":[1,[2,{"x":3}],"\u0041b"],"b":{"c":null},"a2":true,"b":{"c":"d"}}"#)
+                .unwrap();
         let json = document.json();
         let list = json.get("a").unwrap();
         assert_eq!(list.kind(), Kind::List(3));
         assert_eq!(list.entries().last().unwrap().as_str(), Some("Ab"));
         assert_eq!(json.get("a2").unwrap().kind(), Kind::Bool(true));
-        assert_eq!(json.get("b").unwrap().get("c").unwrap().as_str(), Some("d"), "the last counts");
+        assert_eq!(
+            json.get("b").unwrap().get("c").unwrap().as_str(),
+            Some("d"),
+            "the last counts"
+        );
         assert!(json.get("c").is_none() && list.get("a").is_none());
         assert_eq!(json.members().count(), 4);
         let below = document.clone().at(&["b"]).unwrap();

@@ -157,12 +157,10 @@ fn label(json: Json<'_>, path: &Path<'_>) -> Result<Option<Label>, Refusal> {
         }
     };
     match name.kind() {
-        Kind::Text(name) if !is_blank(name) && is_within(name, MOST_LABEL_CHARACTERS) => {
-            Ok(Some(Label {
-                name: name.to_owned(),
-                color,
-            }))
-        }
+        Kind::Text(name) if !is_blank(name) && is_within(name, MOST_LABEL_CHARACTERS) => Ok(Some(Label {
+            name: name.to_owned(),
+            color,
+        })),
         other => Err(name_path.refuse(
             format!("a label's name of 1 to {MOST_LABEL_CHARACTERS} characters"),
             veiled(other),

@@ -264,9 +264,10 @@ fn kind(fields: &Fields<'_>) -> Result<AttributeType, Refusal> {
         .into_iter()
         .find(|kind| json.as_str() == Some(kind.name()));
     kind.ok_or_else(|| {
-        fields
-            .at("type")
-            .refuse(instead(json.as_str().unwrap_or_default(), &names), found(json.kind()))
+        fields.at("type").refuse(
+            instead(json.as_str().unwrap_or_default(), &names),
+            found(json.kind()),
+        )
     })
 }
 

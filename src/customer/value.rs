@@ -78,7 +78,9 @@ impl AttributeType {
             (Self::Text, Kind::Number(number)) => return Ok(format!("\"{number}\"")),
             (Self::Bool, Kind::Bool(value)) => return Ok(value.to_string()),
             // Writing a text to memory cannot fail.
-            (_, Kind::Text(text)) if self.fits(text) => return Ok(serde_json::to_string(text).unwrap_or_default()),
+            (_, Kind::Text(text)) if self.fits(text) => {
+                return Ok(serde_json::to_string(text).unwrap_or_default());
+            }
             _ => {}
         }
         let found = match value {

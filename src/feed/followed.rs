@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Settings, ahead};
 use super::delivery::{Course, Delivered, Format, Sink};
 use super::file::{Batch, Follower, Life, Look};
+use super::{Settings, ahead};
 use crate::replica::{Freshness, LogError, Replica, StreamId};
 
 /// Bytes of lines of one look behind which there is more, as a rule.

@@ -297,7 +297,9 @@ impl Streamed {
 /// What a refused change said, for a person to look at.
 fn found(change: &Change) -> Vec<u8> {
     match change {
-        Change::Upsert { customer } | Change::Sample { customer } => customer.json().to_value().to_string().into_bytes(),
+        Change::Upsert { customer } | Change::Sample { customer } => {
+            customer.json().to_value().to_string().into_bytes()
+        }
         Change::Schema { attributes } => attributes.to_string().into_bytes(),
         Change::Delete { id } => id.clone().into_bytes(),
         Change::Part { customer_id, part } => part.to_line(customer_id),

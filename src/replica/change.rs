@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::customer::Refusal;
 use crate::customer::document::Limits;
-use crate::customer::json::{Document, Json, Kind};
 use crate::customer::document::{Case, Interaction, is_id, read_case, read_interaction};
+use crate::customer::json::{Document, Json, Kind};
 use crate::customer::{Customer, record};
 
 /// The members that some change may have.

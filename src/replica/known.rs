@@ -125,11 +125,7 @@ impl Replica {
     }
 
     /// The same, of a customer with its JSON only where it is `wanted`.
-    pub(super) fn known_as_far(
-        &self,
-        id: &str,
-        wanted: impl FnOnce(&Record<'_>, &Marks) -> bool,
-    ) -> Known {
+    pub(super) fn known_as_far(&self, id: &str, wanted: impl FnOnce(&Record<'_>, &Marks) -> bool) -> Known {
         self.writer.current(id, |current| match current {
             None => self.state.graves.get(id).map_or(Known::Nothing, |grave| {
                 Known::Deleted(Deleted::of(grave.origin()))

@@ -69,7 +69,10 @@ impl Writing {
             Some((journal, batch, written))
         };
         // A closure that no thread takes is gone with all that is in it: hence what is shared.
-        match std::thread::Builder::new().name("log".into()).spawn(write.clone()) {
+        match std::thread::Builder::new()
+            .name("log".into())
+            .spawn(write.clone())
+        {
             Ok(thread) => Writing::Beside(thread),
             Err(_) => Writing::Done(write().map(Box::new)),
         }
@@ -223,7 +226,11 @@ impl Log {
     fn segments(&self) -> impl Iterator<Item = (u64, u64)> {
         let writing = self.writing.as_ref();
         let present = self.journal.iter().flat_map(Journal::segments);
-        present.chain(writing.into_iter().flat_map(|(_, segments)| segments.iter().copied()))
+        present.chain(
+            writing
+                .into_iter()
+                .flat_map(|(_, segments)| segments.iter().copied()),
+        )
     }
 
     /// Why it takes no more changes; `None` where it does.

@@ -63,7 +63,10 @@ pub(crate) fn measure(pairs: usize, seconds: u64) -> Result<Vec<Row>, Error> {
         "p99.9 {:.0} ns of papaya beside {:.0} ns of dashmap",
         ratio.nanos.0, ratio.nanos.1
     );
-    let name = ("maps", "p99.9 of reads of papaya beside a writer, as a share of dashmap's");
+    let name = (
+        "maps",
+        "p99.9 of reads of papaya beside a writer, as a share of dashmap's",
+    );
     let scale = format!("{KEYS} keys, {RATE} written/s, {BATCH} at once");
     let row = Row::of_measure(name, scale, ratio.median, detail);
     Ok(vec![Row {
@@ -87,7 +90,9 @@ fn tail(map: &dyn Map, seconds: u64) -> Result<f64, Error> {
             pin(1)?;
             let (mut nanos, mut state) = (Vec::with_capacity(50_000_000), 1_u64);
             while !stop.load(Ordering::Relaxed) {
-                state = state.wrapping_mul(0xd6e8_feb8_6659_fd93).wrapping_add(0x9e37_79b9_7f4a_7c15);
+                state = state
+                    .wrapping_mul(0xd6e8_feb8_6659_fd93)
+                    .wrapping_add(0x9e37_79b9_7f4a_7c15);
                 let begun = Instant::now();
                 black_box(map.length((state >> 32) % KEYS));
                 nanos.push(u32::try_from(begun.elapsed().as_nanos()).unwrap_or(u32::MAX));

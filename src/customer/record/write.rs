@@ -1,7 +1,7 @@
 //! Writing a record: the JSON in one pass, noting where things start as it goes.
 
-use rkyv::rancor::Error as RkyvError;
 use rkyv::api::high::to_bytes_in;
+use rkyv::rancor::Error as RkyvError;
 
 use super::{Field, HEADER_LEN, Layout, MOST_BYTES, NO_CASE, SHARED, StoredClaim, WIDE};
 use crate::customer::{Activity, Case, Claim, Customer, Interaction, Label, Phone, Schema};

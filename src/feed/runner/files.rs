@@ -22,8 +22,6 @@ impl Feeds {
             watch.looked_at();
         }
         let now = Instant::now();
-        self.followed
-            .iter_mut()
-            .for_each(|followed| followed.hasten(now));
+        self.followed.iter_mut().for_each(|followed| followed.hasten(now));
     }
 }
