@@ -10,6 +10,7 @@ pub mod document;
 mod fields;
 mod id;
 pub mod identity;
+pub mod json;
 mod moment;
 mod numbers;
 mod parts;
@@ -20,5 +21,6 @@ pub mod value;
 
 pub use document::{Activity, Case, Customer, Flags, Interaction, Label, Phone, Refusal};
 pub use id::id_hash53;
+pub use json::{Document, Json};
 pub use record::{Claim, Record};
 pub use schema::{AttributeDef, AttributeType, Schema};

@@ -3,6 +3,7 @@
 //! All feeds of a contact centre run on one thread, which owns the replica and with it the index's one writer, so that
 //! changes need no lock between them.
 
+mod ahead;
 pub mod copies;
 pub mod debezium;
 pub mod decode;
@@ -26,6 +27,7 @@ mod signals;
 pub mod source;
 pub(crate) mod sources;
 mod streamed;
+mod watch;
 
 use std::path::PathBuf;
 

@@ -115,6 +115,11 @@ impl Intake {
         }
     }
 
+    /// Whether numbers of every feed's customers are read alike, so that it needs not be told which feed's they are.
+    pub fn reads_feeds_alike(&self) -> bool {
+        self.plan.load().feeds.is_empty()
+    }
+
     /// How many parts a customer keeps.
     pub fn limits(&self) -> Limits {
         self.plan.load().limits

@@ -8,16 +8,19 @@
 //! not visible yet; a reader that comes with an older seq than the chain still knows is told so by [`Superseded`]
 //! and reads again with the present one.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+mod keys;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam::utils::CachePadded;
 use papaya::{HashMap, HashMapRef, LocalGuard};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use crate::customer::record::Origin;
 use crate::customer::{Record, id_hash53};
 use crate::number::{Key, SuffixDigits};
+use keys::Keys;
 
 /// The most customers that are remembered for one number, or for one hash of an id: more have it by mistake, and every lookup of it reads them all.
 pub const MOST_HINTS: usize = 256;
@@ -35,14 +38,26 @@ pub enum Entry {
     /// The customer's new record.
     Customer(Arc<[u8]>),
     /// The customer is gone.
-    Tombstone {
-        /// Stream that said so, as in a record's origin.
-        stream: u16,
-        /// Position of the deletion in it.
-        position: Arc<[u8]>,
-        /// Up to where streams had delivered the customer, as the marks of an origin.
-        marks: Arc<[u8]>,
-    },
+    Tombstone(Arc<Tombstone>),
+}
+
+/// Who said that a customer is gone.
+#[derive(Debug)]
+pub struct Tombstone {
+    stream: u16,
+    position: Box<[u8]>,
+    marks: Box<[u8]>,
+}
+
+impl Tombstone {
+    /// The stream that said so and where in it, and up to where streams had delivered the customer.
+    pub fn origin(&self) -> Origin<'_> {
+        Origin {
+            stream: self.stream,
+            position: &self.position,
+            marks: &self.marks,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -51,16 +66,23 @@ struct Version {
     entry: Entry,
 }
 
-/// A customer's versions, newest first.
-#[derive(Debug)]
+/// A customer's versions.
+#[derive(Debug, Clone)]
 struct Chain {
-    versions: Box<[Version]>,
+    id: Arc<str>,
+    newest: Version,
+    /// The others, newest first.
+    older: Box<[Version]>,
     pruned: bool,
 }
 
 impl Chain {
+    fn versions(&self) -> impl Iterator<Item = &Version> {
+        std::iter::once(&self.newest).chain(&self.older)
+    }
+
     fn at(&self, seq: u64) -> Result<Option<&Entry>, Superseded> {
-        match self.versions.iter().find(|version| version.seq <= seq) {
+        match self.versions().find(|version| version.seq <= seq) {
             Some(version) => Ok(Some(&version.entry)),
             None if self.pruned => Err(Superseded),
             None => Ok(None),
@@ -68,22 +90,31 @@ impl Chain {
     }
 }
 
-/// Ids with the same 53-bit hash: nearly always one.
+/// Ids: nearly always one.
 pub type Ids = SmallVec<[Arc<str>; 1]>;
 
-type Map<K, V> = HashMap<K, V, Xxh3DefaultBuilder>;
-type MapRef<'o, K, V> = HashMapRef<'o, K, V, Xxh3DefaultBuilder, LocalGuard<'o>>;
+/// Customers whose ids have the same 53-bit hash: nearly always one.
+type Chains = SmallVec<[Chain; 1]>;
+type Map<V> = HashMap<u64, V, Keys>;
+type MapRef<'o, V> = HashMapRef<'o, u64, V, Keys, LocalGuard<'o>>;
+
+/// What is counted: written with every change, and so on a cache line that no reader of customers needs.
+#[derive(Debug, Default)]
+struct Counts {
+    len: AtomicUsize,
+    bytes: AtomicU64,
+}
 
 /// Changes since a snapshot.
 #[derive(Debug)]
 pub struct Overlay {
-    customers: Map<Arc<str>, Chain>,
-    numbers: Map<u64, Arc<[Arc<str>]>>,
-    hashes: Map<u64, Ids>,
+    /// By the hash of their ids.
+    customers: Map<Chains>,
+    numbers: Map<Ids>,
     suffix_digits: Option<SuffixDigits>,
-    suffixes: Map<u64, Arc<[Key]>>,
-    len: AtomicUsize,
-    bytes: AtomicU64,
+    suffixes: Map<Arc<[Key]>>,
+    is_written: AtomicBool,
+    counts: CachePadded<Counts>,
     /// The newest change that belongs here: `u64::MAX` while it is written.
     closed: AtomicU64,
 }
@@ -93,11 +124,10 @@ impl Default for Overlay {
         Overlay {
             customers: Map::default(),
             numbers: Map::default(),
-            hashes: Map::default(),
             suffix_digits: None,
             suffixes: Map::default(),
-            len: AtomicUsize::new(0),
-            bytes: AtomicU64::new(0),
+            is_written: AtomicBool::new(false),
+            counts: CachePadded::default(),
             closed: AtomicU64::new(u64::MAX),
         }
     }
@@ -124,18 +154,18 @@ impl Overlay {
 
     /// Customers with a version here.
     pub fn len(&self) -> usize {
-        self.len.load(Ordering::Acquire)
+        self.counts.len.load(Ordering::Acquire)
     }
 
     /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        !self.is_written.load(Ordering::Acquire)
     }
 
     /// Bytes of ids, records and tombstones written so far, superseded ones included: what the overlay has cost, not
     /// what it holds.
     pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        self.counts.bytes.load(Ordering::Relaxed)
     }
 
     /// Nothing above `seq` will be written here: called ahead of publishing what is written elsewhere, so that whoever still
@@ -153,66 +183,76 @@ impl Overlay {
     /// record; `visible` is the newest seq that readers may have taken up.
     pub fn put(&self, seq: u64, id: &str, entry: Entry, claims: impl Iterator<Item = u64>, visible: u64) {
         let customers = self.customers.pin();
-        let known = customers.get_key_value(id);
+        let hash53 = id_hash53(id);
+        let alike = customers
+            .get(&hash53)
+            .map(|chains| &chains[..])
+            .unwrap_or_default();
+        let nth = alike.iter().position(|chain| &*chain.id == id);
+        let before = nth.and_then(|nth| alike.get(nth));
         // One copy of the id serves all the maps.
-        let id = known.map_or_else(|| Arc::from(id), |(id, _)| Arc::clone(id));
-        let before = known.map(|(_, chain)| chain);
+        let id = before.map_or_else(|| Arc::from(id), |chain| Arc::clone(&chain.id));
         let numbers = self.numbers.pin();
         let mut cost = 0;
-        if before.is_none() {
-            cost += self.remember_hash(&id);
-        }
         for key in claims {
             let hints = numbers.get(&key).map(|ids| &ids[..]).unwrap_or_default();
             // One more than the most says that there are too many.
             if hints.len() <= MOST_HINTS && !hints.contains(&id) {
-                numbers.insert(key, hints.iter().cloned().chain([Arc::clone(&id)]).collect());
-                cost += size_of::<u64>() + size_of::<Arc<str>>();
+                let mut ids = Ids::from(hints);
+                ids.push(Arc::clone(&id));
+                numbers.insert(key, ids);
+                cost += size_of::<u64>() + size_of::<Ids>();
             }
             cost += self.remember_suffix(Key::from_raw(key));
+        }
+        if before.is_none() {
+            cost += size_of::<u64>() + size_of::<Chains>();
         }
         cost += id.len()
             + match &entry {
                 Entry::Customer(bytes) => bytes.len(),
-                Entry::Tombstone { position, marks, .. } => position.len() + marks.len(),
+                Entry::Tombstone(tombstone) => tombstone.position.len() + tombstone.marks.len(),
             };
-        self.bytes.fetch_add(cost as u64, Ordering::Relaxed);
-        let older = before.map(|chain| &*chain.versions).unwrap_or_default();
-        let still_read = older
-            .iter()
-            .position(|version| version.seq <= visible)
-            .map_or(older.len(), |nth| nth + 1);
+        self.counts.bytes.fetch_add(cost as u64, Ordering::Relaxed);
+        let is_read = |version: &&Version| version.seq > visible;
+        let (mut older, mut forgotten) = (SmallVec::<[Version; 2]>::new(), 0);
+        if let Some(before) = before {
+            let ahead = before.versions().take_while(is_read).count();
+            older.extend(before.versions().take(ahead + 1).cloned());
+            forgotten = before.older.len() + 1 - older.len();
+        }
         let chain = Chain {
-            versions: [Version { seq, entry }]
-                .into_iter()
-                .chain(older[..still_read].iter().cloned())
-                .collect(),
-            pruned: before.is_some_and(|chain| chain.pruned) || still_read < older.len(),
+            id,
+            newest: Version { seq, entry },
+            older: older.into_iter().collect(),
+            pruned: before.is_some_and(|chain| chain.pruned) || forgotten > 0,
         };
-        if before.is_none() {
-            self.len.fetch_add(1, Ordering::Release);
+        let mut chains = Chains::new();
+        match nth {
+            Some(nth) => {
+                chains.extend(alike[..nth].iter().cloned());
+                chains.push(chain);
+                chains.extend(alike[nth + 1..].iter().cloned());
+            }
+            None => {
+                chains.extend(alike.iter().cloned());
+                chains.push(chain);
+                self.counts.len.fetch_add(1, Ordering::Release);
+                self.is_written.store(true, Ordering::Release);
+            }
         }
-        customers.insert(id, chain);
+        customers.insert(hash53, chains);
     }
 
-    /// Remembers `id` by its hash, as a hint that only grows; gives the bytes that this takes.
-    fn remember_hash(&self, id: &Arc<str>) -> usize {
-        let hashes = self.hashes.pin();
-        let hash53 = id_hash53(id);
-        let mut alike = hashes.get(&hash53).cloned().unwrap_or_default();
-        // One more than the most says that there are too many.
-        if alike.len() > MOST_HINTS {
-            return 0;
-        }
-        alike.push(Arc::clone(id));
-        hashes.insert(hash53, alike);
-        size_of::<u64>() + size_of::<Ids>()
-    }
-
-    /// The ids of customers here, deleted ones too, whose [`id_hash53`] is `hash53`; of more than [`MOST_HINTS`] not all.
-    /// Beside [`Overlay::pin`], so that lookups of numbers do not pay for it.
+    /// The ids of customers here, deleted ones too, whose [`id_hash53`] is `hash53`; of more than [`MOST_HINTS`] one more than
+    /// those. Beside [`Overlay::pin`], so that lookups of numbers do not pay for it.
     pub fn alike(&self, hash53: u64) -> Ids {
-        self.hashes.pin().get(&hash53).cloned().unwrap_or_default()
+        let customers = self.customers.pin();
+        let chains = customers.get(&hash53).into_iter().flatten();
+        chains
+            .take(MOST_HINTS + 1)
+            .map(|chain| Arc::clone(&chain.id))
+            .collect()
     }
 
     /// Remembers the number `key` by its last digits, as a hint that only grows; gives the bytes that this takes.
@@ -248,8 +288,8 @@ impl Overlay {
 
 /// An overlay, pinned for reading.
 pub struct Pinned<'o> {
-    customers: MapRef<'o, Arc<str>, Chain>,
-    numbers: MapRef<'o, u64, Arc<[Arc<str>]>>,
+    customers: MapRef<'o, Chains>,
+    numbers: MapRef<'o, Ids>,
 }
 
 impl Pinned<'_> {
@@ -258,7 +298,10 @@ impl Pinned<'_> {
     /// # Errors
     /// [`Superseded`] where the chain has forgotten `seq`.
     pub fn customer(&self, id: &str, seq: u64) -> Result<Option<&Entry>, Superseded> {
-        self.customers.get(id).map_or(Ok(None), |chain| chain.at(seq))
+        let mut alike = self.customers.get(&id_hash53(id)).into_iter().flatten();
+        alike
+            .find(|chain| &*chain.id == id)
+            .map_or(Ok(None), |chain| chain.at(seq))
     }
 
     /// The customers that may claim `key`, in the order in which they first did; of more than [`MOST_HINTS`] not all.
@@ -272,26 +315,27 @@ impl Pinned<'_> {
     /// [`Superseded`] as [`Pinned::customer`].
     pub fn customers(&self, seq: u64) -> impl Iterator<Item = Result<(&str, &Entry), Superseded>> {
         self.customers
-            .iter()
-            .filter_map(move |(id, chain)| chain.at(seq).transpose().map(|entry| Ok((&**id, entry?))))
+            .values()
+            .flatten()
+            .filter_map(move |chain| chain.at(seq).transpose().map(|entry| Ok((&*chain.id, entry?))))
     }
 }
 
 impl Entry {
     /// That a customer is gone, as `origin` says.
     pub fn tombstone(origin: Origin<'_>) -> Entry {
-        Entry::Tombstone {
+        Entry::Tombstone(Arc::new(Tombstone {
             stream: origin.stream,
             position: origin.position.into(),
             marks: origin.marks.into(),
-        }
+        }))
     }
 
     /// The record, where the entry has one that is whole.
     pub fn record(&self) -> Option<Record<'_>> {
         match self {
             Entry::Customer(bytes) => Record::open(bytes).ok(),
-            Entry::Tombstone { .. } => None,
+            Entry::Tombstone(_) => None,
         }
     }
 }
@@ -308,7 +352,7 @@ mod tests {
         let pinned = overlay.pin();
         Ok(pinned.customer("a", seq)?.map(|entry| match entry {
             Entry::Customer(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-            Entry::Tombstone { .. } => "gone".into(),
+            Entry::Tombstone(_) => "gone".into(),
         }))
     }
 
@@ -331,7 +375,11 @@ mod tests {
             overlay.put(seq, "a", entry(&seq.to_string()), std::iter::empty(), seq - 1);
         }
         assert_eq!(
-            overlay.customers.pin().get("a").map(|chain| chain.versions.len()),
+            overlay
+                .customers
+                .pin()
+                .get(&id_hash53("a"))
+                .map(|chains| chains[0].versions().count()),
             Some(2)
         );
         assert_eq!(seen(&overlay, 100), Ok(Some("100".into())));

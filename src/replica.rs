@@ -10,6 +10,7 @@ pub mod freshness;
 pub mod guard;
 
 mod apply;
+mod commit;
 mod counters;
 mod gone;
 mod graves;
@@ -70,8 +71,10 @@ pub struct Replica {
     intake: Intake,
     state: State,
     log: Log,
-    /// What was applied and is not durable.
+    /// What was applied and is not on its way to the disk.
     batch: Batch,
+    /// Up to which change what the log writes goes, and since when it does; `None` while it writes nothing.
+    under_way: Option<(u64, Instant)>,
     /// Parts that are gone and have not been looked for.
     gone: Gone,
     /// Feeds whose deletions and moves are passed over, or let through, until they have caught up.
@@ -101,6 +104,7 @@ impl Replica {
             state,
             log: Log::default(),
             batch: Batch::new(false),
+            under_way: None,
             gone: Gone::default(),
             word: BTreeMap::new(),
             guard: Guard::new(settings.guard),
@@ -247,39 +251,6 @@ impl Replica {
         }
     }
 
-    /// Bytes applied that are not durable yet.
-    pub fn uncommitted_bytes(&self) -> usize {
-        let batch = if self.batch.is_empty() {
-            0
-        } else {
-            self.batch.len()
-        };
-        batch + self.gone.bytes()
-    }
-
-    /// Makes everything applied so far durable, then visible, at once; looks for parts that are gone first, which reads
-    /// every customer once. What fails may be tried again, unless
-    /// [`Replica::failed`] says otherwise; nothing is visible meanwhile.
-    ///
-    /// # Errors
-    /// The log cannot be written.
-    pub fn commit(&mut self) -> Result<(), LogError> {
-        self.take_gone();
-        if !self.batch.is_empty() {
-            let begun = Instant::now();
-            let batch = self.batch.bytes(self.now_ms);
-            self.log
-                .append(batch)
-                .inspect_err(|_| self.counters.log_errors.inc())?;
-            self.counters.committed(self.batch.len(), begun.elapsed());
-            self.batch.clear();
-            self.counters.log(&self.log);
-        }
-        self.counters.remembered(&self.state);
-        self.writer.publish();
-        Ok(())
-    }
-
     /// Why no more changes are taken, for good; `None` where they are.
     pub fn failed(&self) -> Option<&str> {
         self.log.failed()
@@ -340,6 +311,7 @@ impl Replica {
     /// # Errors
     /// Files of the log cannot be removed; they are the next time.
     pub fn trim(&mut self, oldest: u64) -> Result<(), LogError> {
+        self.settle()?;
         self.state.graves.keep_from(oldest);
         self.log.trim(oldest.saturating_add(1))?;
         self.counters.log(&self.log);

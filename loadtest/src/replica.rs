@@ -4,6 +4,7 @@
 
 mod gone;
 mod lines;
+mod maps;
 mod merge;
 mod rates;
 mod tail;
@@ -57,6 +58,8 @@ enum Part {
     Rates,
     /// Parts that are gone without a word whose they were.
     Gone,
+    /// Of which map the overlay should be made.
+    Maps,
     /// Row 18.
     Reads,
 }
@@ -68,6 +71,9 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         options.customers
     };
     let is_in = |part| options.only.is_empty() || options.only.contains(&part);
+    if options.only == [Part::Maps] {
+        return maps::measure(options.pairs, options.seconds);
+    }
     println!("building {customers} typical customers …");
     let (path, _) = customers::snapshot(&options.folder, customers, Profile::Typical)
         .map_err(|error| Error::other(error.to_string()))?;
@@ -94,6 +100,9 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     }
     if is_in(Part::Gone) {
         rows.extend(gone::measure(centre()?, customers, options.pairs)?);
+    }
+    if is_in(Part::Maps) {
+        rows.extend(maps::measure(options.pairs, options.seconds)?);
     }
     if is_in(Part::Reads) {
         rows.push(reads::count(&options.folder, options.reads, 2, 1)?);

@@ -4,7 +4,7 @@ pub use super::color::is_color;
 pub use super::fields::is_id;
 pub use super::numbers::{NumberField, WrittenNumber};
 pub use super::parts::{Limits, read_case, read_interaction};
-pub use super::read::{MOST_PHONES, read};
+pub use super::read::{MOST_PHONES, read, read_json};
 
 /// The most cases that one customer keeps, newest first, where nothing else is configured.
 pub const DEFAULT_CASES: usize = 10;

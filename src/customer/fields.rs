@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Display, Write};
 
-use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 use super::Refusal;
+use super::json::{Json, Kind};
 use super::moment::instant;
 
 /// The most characters of any text that does not state its own limit.
@@ -50,21 +51,21 @@ impl Display for Path<'_> {
 }
 
 /// An object all of whose keys are known.
-#[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
-    object: &'a Map<String, Value>,
+    members: SmallVec<[(&'a str, Json<'a>); 16]>,
     path: &'a Path<'a>,
 }
 
 impl<'a> Fields<'a> {
     /// Opens the object at `path`; a key outside `known` refuses it.
-    pub(super) fn open(value: &'a Value, path: &'a Path<'a>, known: &[&str]) -> Result<Self, Refusal> {
-        let object = value
-            .as_object()
-            .ok_or_else(|| path.refuse("an object", veiled(value)))?;
-        match object.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(Path::Key(path, key).refuse(instead(key, known), "an unknown key")),
-            None => Ok(Self { object, path }),
+    pub(super) fn open(json: Json<'a>, path: &'a Path<'a>, known: &[&str]) -> Result<Self, Refusal> {
+        if json.kind() != Kind::Object {
+            return Err(path.refuse("an object", veiled(json.kind())));
+        }
+        let members: SmallVec<_> = json.members().collect();
+        match members.iter().find(|(key, _)| !known.contains(key)) {
+            Some((key, _)) => Err(Path::Key(path, key).refuse(instead(key, known), "an unknown key")),
+            None => Ok(Self { members, path }),
         }
     }
 
@@ -73,9 +74,11 @@ impl<'a> Fields<'a> {
         Path::Key(self.path, key)
     }
 
-    /// The value of `key`; a null is an absent one.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.object.get(key).filter(|value| !value.is_null())
+    /// The value of `key`, the last of several; a null is an absent one.
+    pub(super) fn get(&self, key: &str) -> Option<Json<'a>> {
+        let mut members = self.members.iter().rev();
+        let (_, value) = members.find(|(found, _)| *found == key)?;
+        (!value.is_null()).then_some(*value)
     }
 
     /// The refusal of an object without `key`.
@@ -88,15 +91,16 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        match value {
-            Value::Number(number) => Ok(Some(number.to_string())),
-            _ => text(value, &self.at(key)),
+        match value.kind() {
+            Kind::Number(number) => Ok(Some(number.to_string())),
+            kind => text(kind, &self.at(key)),
         }
     }
 
     /// A phone number as written: a text, since a JSON number has lost the zeros it began with.
     pub(super) fn written(&self, key: &str) -> Result<Option<String>, Refusal> {
-        self.get(key).map_or(Ok(None), |value| text(value, &self.at(key)))
+        self.get(key)
+            .map_or(Ok(None), |value| text(value.kind(), &self.at(key)))
     }
 
     /// An id: 1–256 bytes that need no escape in JSON, or a whole number, read as its text.
@@ -110,11 +114,11 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        match value {
-            Value::String(id) if id.len() > MOST_ID_BYTES => Err(refuse(format!("{} bytes", id.len()))),
-            Value::String(id) if !is_id(id) => Err(refuse(found(value))),
-            Value::String(id) => Ok((!is_blank(id)).then(|| id.clone())),
-            Value::Number(number) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
+        match value.kind() {
+            Kind::Text(id) if id.len() > MOST_ID_BYTES => Err(refuse(format!("{} bytes", id.len()))),
+            Kind::Text(id) if !is_id(id) => Err(refuse(found(value.kind()))),
+            Kind::Text(id) => Ok((!is_blank(id)).then(|| id.to_owned())),
+            Kind::Number(number) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string())),
             other => Err(refuse(found(other))),
         }
     }
@@ -140,19 +144,19 @@ impl<'a> Fields<'a> {
         expected: &str,
         is_right: impl Fn(&str) -> bool,
     ) -> Result<Option<String>, Refusal> {
-        match self.get(key) {
+        match self.get(key).map(Json::kind) {
             None => Ok(None),
-            Some(Value::String(text)) if is_blank(text) => Ok(None),
-            Some(Value::String(text)) if is_right(text) => Ok(Some(text.clone())),
+            Some(Kind::Text(text)) if is_blank(text) => Ok(None),
+            Some(Kind::Text(text)) if is_right(text) => Ok(Some(text.to_owned())),
             Some(other) => Err(self.at(key).refuse(expected, found(other))),
         }
     }
 
     /// A bool; absent is false.
     pub(super) fn flag(&self, key: &str) -> Result<bool, Refusal> {
-        match self.get(key) {
+        match self.get(key).map(Json::kind) {
             None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Kind::Bool(flag)) => Ok(flag),
             Some(other) => Err(self.at(key).refuse("true or false", found(other))),
         }
     }
@@ -162,8 +166,13 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let refuse = || self.at(key).refuse("whole seconds, 0 or more", found(value));
-        value.as_u64().map(Some).ok_or_else(refuse)
+        let kind = value.kind();
+        let seconds = match kind {
+            Kind::Number(number) => number.as_u64(),
+            _ => None,
+        };
+        let refuse = || self.at(key).refuse("whole seconds, 0 or more", found(kind));
+        seconds.map(Some).ok_or_else(refuse)
     }
 
     /// A list of up to `most` entries, each read by `entry`; null entries are absent, and so are those for
@@ -172,20 +181,21 @@ impl<'a> Fields<'a> {
         &self,
         key: &str,
         most: usize,
-        entry: impl Fn(&'a Value, &Path<'_>) -> Result<Option<T>, Refusal>,
+        entry: impl Fn(Json<'_>, &Path<'_>) -> Result<Option<T>, Refusal>,
     ) -> Result<Option<Vec<T>>, Refusal> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
         let path = self.at(key);
-        let entries = value
-            .as_array()
-            .ok_or_else(|| path.refuse("a list", veiled(value)))?;
-        if entries.len() > most {
-            return Err(path.refuse(format!("at most {most} entries"), entries.len().to_string()));
+        let len = match value.kind() {
+            Kind::List(len) => len,
+            other => return Err(path.refuse("a list", veiled(other))),
+        };
+        if len > most {
+            return Err(path.refuse(format!("at most {most} entries"), len.to_string()));
         }
-        entries
-            .iter()
+        value
+            .entries()
             .enumerate()
             .filter(|(_, value)| !value.is_null())
             .filter_map(|(index, value)| entry(value, &Path::Entry(&path, index)).transpose())
@@ -195,10 +205,10 @@ impl<'a> Fields<'a> {
 }
 
 /// The text at `path`, within [`MOST_CHARACTERS`]; nothing where it is blank.
-pub(super) fn text(value: &Value, path: &Path<'_>) -> Result<Option<String>, Refusal> {
+pub(super) fn text(value: Kind<'_>, path: &Path<'_>) -> Result<Option<String>, Refusal> {
     match value {
-        Value::String(text) if text.chars().count() <= MOST_CHARACTERS => {
-            Ok((!is_blank(text)).then(|| text.clone()))
+        Kind::Text(text) if is_within(text, MOST_CHARACTERS) => {
+            Ok((!is_blank(text)).then(|| text.to_owned()))
         }
         other => Err(path.refuse(
             format!("a text of at most {MOST_CHARACTERS} characters"),
@@ -207,29 +217,37 @@ pub(super) fn text(value: &Value, path: &Path<'_>) -> Result<Option<String>, Ref
     }
 }
 
+/// Whether `text` has at most `most` characters.
+pub(super) fn is_within(text: &str, most: usize) -> bool {
+    // No character is shorter than a byte.
+    text.len() <= most || text.chars().count() <= most
+}
+
 /// Whether a text says nothing.
 pub(super) fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
 /// What a refusal shows of `value`: the beginning of it.
-pub(super) fn found(value: &Value) -> String {
+pub(super) fn found(value: Kind<'_>) -> String {
     match value {
-        Value::String(text) => format!("\"{}\"", shorten(text)),
-        Value::Bool(_) | Value::Number(_) | Value::Null => shorten(&value.to_string()),
-        Value::Array(_) | Value::Object(_) => veiled(value),
+        Kind::Text(text) => format!("\"{}\"", shorten(text)),
+        Kind::Bool(value) => value.to_string(),
+        Kind::Number(number) => shorten(&number.to_string()),
+        Kind::Null => "null".to_owned(),
+        Kind::List(_) | Kind::Object => veiled(value),
     }
 }
 
 /// What a refusal may say of a `value` that must not be seen: its kind and its size.
-pub(super) fn veiled(value: &Value) -> String {
+pub(super) fn veiled(value: Kind<'_>) -> String {
     match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "a bool".to_owned(),
-        Value::Number(_) => "a number".to_owned(),
-        Value::String(text) => format!("a text of {} characters", text.chars().count()),
-        Value::Array(entries) => format!("a list of {}", entries.len()),
-        Value::Object(_) => "an object".to_owned(),
+        Kind::Null => "null".to_owned(),
+        Kind::Bool(_) => "a bool".to_owned(),
+        Kind::Number(_) => "a number".to_owned(),
+        Kind::Text(text) => format!("a text of {} characters", text.chars().count()),
+        Kind::List(entries) => format!("a list of {entries}"),
+        Kind::Object => "an object".to_owned(),
     }
 }
 
@@ -306,9 +324,12 @@ mod tests {
 
     #[test]
     fn what_was_found_is_one_short_line() {
-        assert_eq!(found(&json!("a\nb")), r#""a\nb""#);
-        assert_eq!(found(&json!("x".repeat(41))), format!("\"{}…\"", "x".repeat(40)));
-        assert_eq!(found(&json!([1, 2])), "a list of 2");
-        assert_eq!(veiled(&json!("secret")), "a text of 6 characters");
+        assert_eq!(found(Kind::from(&json!("a\nb"))), r#""a\nb""#);
+        assert_eq!(
+            found(Kind::from(&json!("x".repeat(41)))),
+            format!("\"{}…\"", "x".repeat(40))
+        );
+        assert_eq!(found(Kind::from(&json!([1, 2]))), "a list of 2");
+        assert_eq!(veiled(Kind::from(&json!("secret"))), "a text of 6 characters");
     }
 }

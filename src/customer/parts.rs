@@ -3,9 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use serde_json::Value;
-
 use super::fields::{Fields, Path, found};
+use super::json::{Json, Kind};
 use super::moment::instant;
 use super::{Activity, Case, Customer, Interaction, Refusal};
 
@@ -62,7 +61,7 @@ impl Customer {
 ///
 /// # Errors
 /// The first field that is not as it should be, as `case.…`.
-pub fn read_case(json: &Value) -> Result<Case, Refusal> {
+pub fn read_case(json: Json<'_>) -> Result<Case, Refusal> {
     case(json, &Path::Key(&Path::Document, "case"))
 }
 
@@ -70,7 +69,7 @@ pub fn read_case(json: &Value) -> Result<Case, Refusal> {
 ///
 /// # Errors
 /// The first field that is not as it should be, as `interaction.…`.
-pub fn read_interaction(json: &Value) -> Result<Interaction, Refusal> {
+pub fn read_interaction(json: Json<'_>) -> Result<Interaction, Refusal> {
     interaction(json, &Path::Key(&Path::Document, "interaction"))
 }
 
@@ -124,14 +123,14 @@ impl Part for Interaction {
 fn several<P: Part>(
     document: &Fields<'_>,
     key: &str,
-    read: fn(&Value, &Path<'_>) -> Result<P, Refusal>,
+    read: fn(Json<'_>, &Path<'_>) -> Result<P, Refusal>,
     most: usize,
 ) -> Result<Option<Vec<P>>, Refusal> {
     let parts = document.list(key, usize::MAX, |value, path| read(value, path).map(Some))?;
     let Some(parts) = parts else { return Ok(None) };
     let mut ids = HashSet::with_capacity(parts.len());
     if let Some(twice) = parts.iter().find(|part| !ids.insert(part.id())) {
-        let found = format!("{} twice", found(&Value::from(twice.id())));
+        let found = format!("{} twice", found(Kind::Text(twice.id())));
         return Err(document.at(key).refuse("an id of its own for each", found));
     }
     Ok(Some(kept(parts, most)))
@@ -162,7 +161,7 @@ fn remove<P: Part>(parts: Option<&mut Vec<P>>, id: &str) -> bool {
     })
 }
 
-fn case(json: &Value, path: &Path<'_>) -> Result<Case, Refusal> {
+fn case(json: Json<'_>, path: &Path<'_>) -> Result<Case, Refusal> {
     let fields = Fields::open(
         json,
         path,
@@ -178,7 +177,7 @@ fn case(json: &Value, path: &Path<'_>) -> Result<Case, Refusal> {
     })
 }
 
-fn interaction(json: &Value, path: &Path<'_>) -> Result<Interaction, Refusal> {
+fn interaction(json: Json<'_>, path: &Path<'_>) -> Result<Interaction, Refusal> {
     const KNOWN: [&str; 7] = [
         "id",
         "started_at",
@@ -210,7 +209,7 @@ fn interaction(json: &Value, path: &Path<'_>) -> Result<Interaction, Refusal> {
     })
 }
 
-fn activity(json: &Value, path: &Path<'_>) -> Result<Activity, Refusal> {
+fn activity(json: Json<'_>, path: &Path<'_>) -> Result<Activity, Refusal> {
     const KNOWN: [&str; 8] = [
         "kind",
         "started_at",
@@ -240,7 +239,16 @@ fn activity(json: &Value, path: &Path<'_>) -> Result<Activity, Refusal> {
 mod tests {
 
     use super::*;
-    use serde_json::json;
+    use crate::customer::Document;
+    use serde_json::{Value, json};
+
+    fn read_case(json: &Value) -> Result<Case, Refusal> {
+        super::read_case(Document::from(json).json())
+    }
+
+    fn read_interaction(json: &Value) -> Result<Interaction, Refusal> {
+        super::read_interaction(Document::from(json).json())
+    }
 
     const LIMITS: Limits = Limits {
         cases: 2,

@@ -1,10 +1,11 @@
 //! Reading a customer document: everything that comes in from outside passes here once.
 
+use super::color::is_color;
 use serde_json::Value;
 
-use super::color::is_color;
 use super::document::{Read, Strictness};
-use super::fields::{self, Fields, MOST_CHARACTERS, Path, instead, is_blank, veiled};
+use super::fields::{self, Fields, MOST_CHARACTERS, Path, instead, is_blank, is_within, veiled};
+use super::json::{Document, Json, Kind};
 use super::moment::is_date;
 use super::parts::{self, Limits};
 use super::{AttributeDef, Customer, Flags, Label, Phone, Refusal, Schema};
@@ -43,6 +44,19 @@ const KNOWN: [&str; 15] = [
 /// # Errors
 /// The first field that is not as it should be.
 pub fn read(json: &Value, schema: &Schema, strictness: Strictness, limits: Limits) -> Result<Read, Refusal> {
+    read_json(Document::from(json).json(), schema, strictness, limits)
+}
+
+/// As [`read`], of a document that is no tree.
+///
+/// # Errors
+/// The first field that is not as it should be.
+pub fn read_json(
+    json: Json<'_>,
+    schema: &Schema,
+    strictness: Strictness,
+    limits: Limits,
+) -> Result<Read, Refusal> {
     let fields = Fields::open(json, &Path::Document, &KNOWN)?;
     let id = fields.required_id()?;
     let mut left_out = Vec::new();
@@ -93,12 +107,12 @@ fn composed_name(customer: &Customer) -> String {
     name.chars().take(MOST_CHARACTERS).collect()
 }
 
-fn phone(json: &Value, path: &Path<'_>) -> Result<Option<Phone>, Refusal> {
-    match json {
-        Value::String(_) => {
-            Ok(fields::text(json, path)?.map(|number| Phone { number, ..Phone::default() }))
+fn phone(json: Json<'_>, path: &Path<'_>) -> Result<Option<Phone>, Refusal> {
+    match json.kind() {
+        text @ Kind::Text(_) => {
+            Ok(fields::text(text, path)?.map(|number| Phone { number, ..Phone::default() }))
         }
-        Value::Object(_) => {
+        Kind::Object => {
             let fields = Fields::open(json, path, &["number", "region", "kind", "verified_at", "shared"])?;
             let is_region = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
             Ok(Some(Phone {
@@ -124,10 +138,10 @@ fn phone(json: &Value, path: &Path<'_>) -> Result<Option<Phone>, Refusal> {
     }
 }
 
-fn label(json: &Value, path: &Path<'_>) -> Result<Option<Label>, Refusal> {
-    let (name, name_path, color) = match json {
-        Value::String(_) => (json, *path, None),
-        Value::Object(_) => {
+fn label(json: Json<'_>, path: &Path<'_>) -> Result<Option<Label>, Refusal> {
+    let (name, name_path, color) = match json.kind() {
+        Kind::Text(_) => (json, *path, None),
+        Kind::Object => {
             let fields = Fields::open(json, path, &["name", "color"])?;
             let name = fields
                 .get("name")
@@ -142,13 +156,11 @@ fn label(json: &Value, path: &Path<'_>) -> Result<Option<Label>, Refusal> {
             ));
         }
     };
-    match name {
-        Value::String(name) if !is_blank(name) && name.chars().count() <= MOST_LABEL_CHARACTERS => {
-            Ok(Some(Label {
-                name: name.clone(),
-                color,
-            }))
-        }
+    match name.kind() {
+        Kind::Text(name) if !is_blank(name) && is_within(name, MOST_LABEL_CHARACTERS) => Ok(Some(Label {
+            name: name.to_owned(),
+            color,
+        })),
         other => Err(name_path.refuse(
             format!("a label's name of 1 to {MOST_LABEL_CHARACTERS} characters"),
             veiled(other),
@@ -178,10 +190,10 @@ fn attributes(
     let path = document.at("attributes");
     let mut given = vec![None; schema.attributes.len()];
     if let Some(json) = document.get("attributes") {
-        let object = json
-            .as_object()
-            .ok_or_else(|| path.refuse("an object", veiled(json)))?;
-        for (key, value) in object {
+        if json.kind() != Kind::Object {
+            return Err(path.refuse("an object", veiled(json.kind())));
+        }
+        for (key, value) in json.members() {
             match schema.position(key) {
                 Some(position) => given[position] = Some(value),
                 None => {
@@ -194,7 +206,7 @@ fn attributes(
     let mut attributes = Vec::with_capacity(schema.attributes.len());
     for (position, (attribute, value)) in schema.attributes.iter().zip(given).enumerate() {
         let path = Path::Key(&path, &attribute.key);
-        match value.filter(|value| !is_absent(value)) {
+        match value.map(Json::kind).filter(|value| !is_absent(*value)) {
             Some(value) => match written(attribute, value, &path) {
                 Ok(json) => attributes.push((position, json)),
                 Err(refusal) => leave_out(refusal)?,
@@ -211,13 +223,17 @@ fn attributes(
     Ok(attributes)
 }
 
-fn is_absent(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(is_blank)
+fn is_absent(value: Kind<'_>) -> bool {
+    match value {
+        Kind::Null => true,
+        Kind::Text(text) => is_blank(text),
+        _ => false,
+    }
 }
 
 /// The value as JSON text; what a refusal says of a sensitive one is its kind and size.
-fn written(attribute: &AttributeDef, value: &Value, path: &Path<'_>) -> Result<String, Refusal> {
-    attribute.kind.to_json(value).map_err(|unfit| {
+fn written(attribute: &AttributeDef, value: Kind<'_>, path: &Path<'_>) -> Result<String, Refusal> {
+    attribute.kind.written(value).map_err(|unfit| {
         path.refuse(
             unfit.expected,
             if attribute.sensitive {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Refusal;
 use super::fields::{self, Fields, Path, found, instead, is_blank, shorten};
+use super::json::{Document, Json, Kind};
 
 /// The most custom attributes that a schema may have.
 pub const MOST_ATTRIBUTES: usize = 50;
@@ -147,11 +148,13 @@ impl Schema {
     /// JSON that is no such list, with the place as `schema[3].type`; or what [`new`](Self::new) refuses.
     pub fn from_json(version: u32, json: &Value) -> Result<Self, SchemaError> {
         let path = Path::Key(&Path::Document, "schema");
-        let entries = json
-            .as_array()
-            .ok_or_else(|| path.refuse("a list of attributes", found(json)))?;
-        let attributes = entries
-            .iter()
+        let document = Document::from(json);
+        let json = document.json();
+        let Kind::List(_) = json.kind() else {
+            return Err(path.refuse("a list of attributes", found(json.kind())).into());
+        };
+        let attributes = json
+            .entries()
             .enumerate()
             .map(|(index, entry)| attribute(entry, &Path::Entry(&path, index)))
             .collect::<Result<_, _>>()?;
@@ -229,7 +232,7 @@ fn check(attribute: &AttributeDef, earlier: &[AttributeDef]) -> Result<(), Schem
     Ok(())
 }
 
-fn attribute(json: &Value, path: &Path<'_>) -> Result<AttributeDef, Refusal> {
+fn attribute(json: Json<'_>, path: &Path<'_>) -> Result<AttributeDef, Refusal> {
     let fields = Fields::open(
         json,
         path,
@@ -249,7 +252,7 @@ fn key(fields: &Fields<'_>) -> Result<String, Refusal> {
     let Some(json) = fields.get("key") else {
         return Err(fields.missing("key", "the attribute's key"));
     };
-    fields::text(json, &fields.at("key"))?.ok_or_else(|| fields.missing("key", "the attribute's key"))
+    fields::text(json.kind(), &fields.at("key"))?.ok_or_else(|| fields.missing("key", "the attribute's key"))
 }
 
 fn kind(fields: &Fields<'_>) -> Result<AttributeType, Refusal> {
@@ -261,9 +264,10 @@ fn kind(fields: &Fields<'_>) -> Result<AttributeType, Refusal> {
         .into_iter()
         .find(|kind| json.as_str() == Some(kind.name()));
     kind.ok_or_else(|| {
-        fields
-            .at("type")
-            .refuse(instead(json.as_str().unwrap_or_default(), &names), found(json))
+        fields.at("type").refuse(
+            instead(json.as_str().unwrap_or_default(), &names),
+            found(json.kind()),
+        )
     })
 }
 

@@ -4,7 +4,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::AttributeType;
-use super::fields::{self, MOST_CHARACTERS};
+use super::fields::{self, MOST_CHARACTERS, is_within};
+use super::json::Kind;
 use super::moment::{instant, is_date};
 
 /// The most characters of a value of type Phone.
@@ -68,19 +69,23 @@ impl AttributeType {
     /// # Errors
     /// A value that the type does not allow.
     pub fn to_json(&self, value: &Value) -> Result<String, Unfit> {
-        let fits = match (self, value) {
-            (Self::Text, Value::Number(number)) => return Ok(format!("\"{number}\"")),
-            (Self::Bool, Value::Bool(_)) => true,
-            (Self::Bool, _) => false,
-            (_, Value::String(text)) => self.fits(text),
-            _ => false,
-        };
-        if fits {
-            return Ok(value.to_string());
+        self.written(Kind::from(value))
+    }
+
+    /// As [`AttributeType::to_json`], of a value wherever it is.
+    pub(super) fn written(self, value: Kind<'_>) -> Result<String, Unfit> {
+        match (self, value) {
+            (Self::Text, Kind::Number(number)) => return Ok(format!("\"{number}\"")),
+            (Self::Bool, Kind::Bool(value)) => return Ok(value.to_string()),
+            // Writing a text to memory cannot fail.
+            (_, Kind::Text(text)) if self.fits(text) => {
+                return Ok(serde_json::to_string(text).unwrap_or_default());
+            }
+            _ => {}
         }
         let found = match value {
             // Its length is what is wrong, not how it begins.
-            Value::String(text) if text.chars().count() > MOST_CHARACTERS => fields::veiled(value),
+            Kind::Text(text) if text.chars().count() > MOST_CHARACTERS => fields::veiled(value),
             _ => fields::found(value),
         };
         Err(Unfit {
@@ -108,7 +113,7 @@ impl AttributeType {
 
     /// Whether `text` is a value of this type as a JSON text.
     fn fits(self, text: &str) -> bool {
-        text.chars().count() <= MOST_CHARACTERS
+        is_within(text, MOST_CHARACTERS)
             && match self {
                 Self::Text => true,
                 Self::Phone => is_phone(text),

@@ -65,6 +65,14 @@ pub(crate) fn write_at(file: &File, path: &Path, offset: u64, bytes: &[u8]) -> i
     file.write_all_at(bytes, offset)
 }
 
+/// Whether a test watches what this thread does to a folder; what it is to see must not be done by another one.
+pub(crate) fn is_watching() -> bool {
+    #[cfg(test)]
+    return disk::is_watching();
+    #[cfg(not(test))]
+    false
+}
+
 /// Has `sync` make durable what is in `file`. A watched folder has a disk of its own that was told already: the real one,
 /// which would make tests of thousands of crashes slow, is not asked.
 ///

@@ -3,13 +3,10 @@
 use serde_json::Value;
 
 use super::Settings;
-use super::decode::{Decode, Item, Message, Native};
+use super::decode::{Decode, Item, Native};
 use super::rejects::Rejects;
 use crate::customer::Schema;
 use crate::replica::{Change, Outcome, Replica, StreamId};
-
-/// What some editors put at the start of a file.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How a feed's lines are read.
 #[derive(Debug)]
@@ -73,20 +70,19 @@ pub(super) struct Course {
 }
 
 impl Sink<'_> {
-    /// Delivers a line of the feed `name`, which is the `number`th of `stream` and is read as `format` says.
+    /// Delivers a line of the feed `name`, which is the `number`th of `stream`, is read as `format` says, and says `items`:
+    /// none where it is blank.
     pub(super) fn deliver(
         &mut self,
         name: &str,
         stream: StreamId,
         course: &mut Course,
         number: u64,
-        (format, line): (&Format, &[u8]),
+        (format, line, items): (&Format, &[u8], Vec<Item>),
     ) -> Delivered {
-        let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
-        if line.trim_ascii().is_empty() {
+        if items.is_empty() {
             return Delivered::Blank;
         }
-        let mut items = Vec::new();
         if let Some((attributes, schema)) = &format.attributes
             && schema.attributes != self.replica.schema().attributes
         {
@@ -95,7 +91,6 @@ impl Sink<'_> {
             };
             self.replica.apply(stream, &number.to_be_bytes(), &change);
         }
-        format.decoder.decode(Message::of(line), &mut items);
         let mut delivered = None;
         for item in items {
             match self.item(name, stream, course, number, item) {

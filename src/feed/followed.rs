@@ -1,11 +1,15 @@
 //! One feed of the runner: a file that is followed, and what came of it.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::Settings;
 use super::delivery::{Course, Delivered, Format, Sink};
 use super::file::{Batch, Follower, Life, Look};
-use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica, StreamId};
+use super::{Settings, ahead};
+use crate::replica::{Freshness, LogError, Replica, StreamId};
+
+/// Bytes of lines of one look behind which there is more, as a rule.
+const MUCH: usize = 1 << 19;
 
 /// A file that is followed.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(super) struct Followed {
     /// Changes were dropped: what is served is no longer what the source says, however quiet it is.
     broken: bool,
     missing: bool,
+    /// Something was applied that waits for more to become durable with.
+    deferred: bool,
 }
 
 impl Followed {
@@ -45,6 +51,7 @@ impl Followed {
             rotated: false,
             broken: false,
             missing: false,
+            deferred: false,
         }
     }
 
@@ -63,6 +70,11 @@ impl Followed {
             self.look_at = if more { now } else { now + self.poll };
         }
         Ok(self.look_at)
+    }
+
+    /// Something was written: looks with the next look.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        self.look_at = self.look_at.min(now);
     }
 
     /// Whether a life has ended since the last merge: what came from it should be merged before its file is gone.
@@ -107,6 +119,7 @@ impl Followed {
                         "the file that is to be followed is not there; waiting for it"
                     );
                 }
+                sink.replica.commit()?;
                 freshness.lost(&self.name);
                 false
             }
@@ -115,6 +128,9 @@ impl Followed {
                 self.tell_places(sink.replica);
                 sink.replica.caught_up(&self.name);
                 sink.replica.commit()?;
+                if std::mem::take(&mut self.deferred) {
+                    freshness.told(&self.name, self.course.at_ms, sink.now_ms);
+                }
                 freshness.caught_up(&self.name, self.course.position, Instant::now());
                 false
             }
@@ -140,6 +156,7 @@ impl Followed {
                 if !std::mem::replace(&mut self.missing, true) {
                     tracing::error!(feed = self.name, %error, "the file that is to be followed cannot be read");
                 }
+                sink.replica.commit()?;
                 freshness.lost(&self.name);
                 false
             }
@@ -168,21 +185,40 @@ impl Followed {
         if sink.replica.is_held(&self.name) {
             return Ok(false);
         }
-        while let Some(line) = batch.lines.get(*done) {
-            if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
-                sink.replica.commit()?;
+        let lines: Vec<&[u8]> = batch.lines[*done..].iter().map(|line| &*line.bytes).collect();
+        let mut numbered = batch.lines[*done..].iter();
+        let (mut held, mut written) = (false, Ok(()));
+        ahead::decode(&*self.format.decoder, &lines, &mut |items| {
+            let Some(line) = numbered.next() else {
+                return ControlFlow::Break(());
+            };
+            written = sink.replica.commit_if_large();
+            if written.is_err() {
+                return ControlFlow::Break(());
             }
-            let read_by = (&self.format, &*line.bytes);
-            let delivered = sink.deliver(&self.name, stream, &mut self.course, line.number, read_by);
-            if delivered == Delivered::Held {
-                // Where to resume stays as it was: a start delivers the batch again, and most of it has been seen.
-                sink.replica.commit()?;
-                return Ok(false);
+            let read = (&self.format, &*line.bytes, items);
+            held = sink.deliver(&self.name, stream, &mut self.course, line.number, read) == Delivered::Held;
+            if held {
+                return ControlFlow::Break(());
             }
             *done += 1;
+            ControlFlow::Continue(())
+        });
+        written?;
+        if held {
+            // Where to resume stays as it was: a start delivers the batch again, and most of it has been seen.
+            sink.replica.commit()?;
+            return Ok(false);
         }
+        let more = batch.lines.iter().map(|line| line.bytes.len()).sum::<usize>() >= MUCH;
         self.waiting = None;
         self.tell_places(sink.replica);
+        if more {
+            // Behind a long outage a batch that is not large waits for what comes at once.
+            sink.replica.commit_if_large()?;
+            self.deferred = true;
+            return Ok(true);
+        }
         sink.replica.commit()?;
         freshness.applied(&self.name, self.course.position);
         freshness.told(&self.name, self.course.at_ms, sink.now_ms);

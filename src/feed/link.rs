@@ -8,6 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::source::{Event, Life, Unreadable};
 use crate::replica::Change;
 
+/// Deliveries of one reader that are not durable yet; the source waits then.
+pub(super) const MOST_DELIVERIES: usize = 8;
+
 /// What has been read, on its way to the feeds' thread.
 #[derive(Debug)]
 pub(super) struct Delivery {

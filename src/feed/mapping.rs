@@ -133,7 +133,9 @@ impl Mapping {
                 nobody if is_nobody(&nobody) => Ok(Change::Delete {
                     id: nobody["id"].as_str().unwrap_or_default().to_owned(),
                 }),
-                customer => Ok(Change::Upsert { customer }),
+                customer => Ok(Change::Upsert {
+                    customer: customer.into(),
+                }),
             },
             Entity::Case | Entity::Interaction => {
                 let (customer_id, part) = self.part(entity, document)?;

@@ -1,5 +1,6 @@
 //! The push feed: batches of changes that somebody posts, each answered once it is durable.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::ahead;
 use super::delivery::{Course, Delivered, Format, Sink};
 use super::signals::Signal;
 use crate::replica::{BATCH_BYTES, Replica};
@@ -189,17 +191,25 @@ impl Post {
         };
         let mut pushed = Pushed::default();
         let mut held = None;
-        for (number, line) in (1..).zip(format.decoder.messages(&self.body)) {
+        let mut written = Ok(());
+        let lines = format.decoder.messages(&self.body);
+        let mut numbered = (1..).zip(&lines);
+        ahead::decode(&*format.decoder, &lines, &mut |items| {
+            let Some((number, line)) = numbered.next() else {
+                return ControlFlow::Break(());
+            };
             if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
                 // A short line may make a long record: a post is bounded, and what comes of it is not.
                 if let Some(token) = token(course) {
                     sink.replica.resume_from(stream, token);
                 }
-                let committed = sink.replica.commit();
-                committed.map_err(|error| PushRefused::Log(error.to_string()))?;
+                written = sink.replica.commit_if_large();
+                if written.is_err() {
+                    return ControlFlow::Break(());
+                }
             }
-            match sink.deliver(&self.feed, stream, &mut course, next, (format, line)) {
-                Delivered::Blank => continue,
+            match sink.deliver(&self.feed, stream, &mut course, next, (format, line, items)) {
+                Delivered::Blank => return ControlFlow::Continue(()),
                 Delivered::Done(_) => pushed.accepted += 1,
                 Delivered::Refused(reason) => {
                     pushed.rejected += 1;
@@ -209,11 +219,13 @@ impl Post {
                 }
                 Delivered::Held => {
                     held = Some(number);
-                    break;
+                    return ControlFlow::Break(());
                 }
             }
             next += 1;
-        }
+            ControlFlow::Continue(())
+        });
+        written.map_err(|error| PushRefused::Log(error.to_string()))?;
         if let Some(token) = token(course) {
             sink.replica.resume_from(stream, token);
         }

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::copies::{Copies, Copy, Published};
-use super::link::{Delivery, Known, Left, Question, Word, Words};
+use super::link::{Delivery, Known, Left, MOST_DELIVERIES, Question, Word, Words};
 use super::pilot::{Act, Outcome, Patience, Pilot};
 use super::runner::FeedError;
 use super::signals::Signal;
@@ -21,8 +21,6 @@ use crate::replica::Freshness;
 const MOST_EVENTS: usize = 1024;
 /// About how many bytes of them, one more event at the most.
 const MOST_BYTES: usize = 4 << 20;
-/// Deliveries that are not durable yet; the source waits then.
-const MOST_DELIVERIES: usize = 8;
 /// The longest time that connecting may take; sources have shorter ones of their own.
 const CONNECT_WITHIN: Duration = Duration::from_secs(60);
 /// How often whoever waits for a copy to be accepted looks whether it still waits.

@@ -1,5 +1,6 @@
 //! The thread that runs the feeds, and with them the replica and its compaction.
 
+mod files;
 mod network;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use super::rejects::Rejects;
 use super::signals::{Installer, Places, Running, Signal};
 use super::sources::{self, Reading};
 use super::streamed::Streamed;
+use super::watch::Watch;
 use crate::replica::{BATCH_BYTES, Freshness, LogError, Replica};
 use crate::snapshot::MappedSnapshot;
 use crate::snapshot::folder::Held;
@@ -77,6 +79,8 @@ pub struct Feeds {
     next: Option<Signal>,
     /// The change log could not be written: nothing is applied ahead of this moment.
     blocked_until: Option<Instant>,
+    /// Who watches followed files, once they run.
+    watch: Option<Watch>,
 }
 
 impl Feeds {
@@ -126,6 +130,7 @@ impl Feeds {
             freshness,
             rejects,
             blocked_until: None,
+            watch: None,
         }
     }
 
@@ -187,6 +192,7 @@ impl Feeds {
             };
             readers.extend(read(settings, reading)?);
         }
+        self.watch();
         let thread = std::thread::Builder::new()
             .name("feeds".into())
             .spawn(move || self.run())
@@ -257,6 +263,7 @@ impl Feeds {
             }
         }
         match self.apply_streamed() {
+            Ok(()) if self.has_streamed() => now,
             Ok(()) => next,
             Err(_) => self.blocked_until.unwrap_or(next),
         }
@@ -329,6 +336,7 @@ impl Feeds {
                 let _noted = self.note(committed);
                 let _gone = released.send(was_held);
             }
+            Signal::Grown => self.grown(),
             Signal::Set(bounds) => self.replica.set(bounds),
             Signal::Stop => {}
         }

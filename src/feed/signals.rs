@@ -51,6 +51,8 @@ pub(super) enum Signal {
         word: Word,
         released: Sender<bool>,
     },
+    /// A followed file has been written to.
+    Grown,
     /// The configuration has changed.
     Set(Bounds),
 }

@@ -170,7 +170,7 @@ impl Event {
         const EACH: usize = 128;
         EACH + match self {
             Event::Change { change, .. } => match change {
-                Change::Upsert { customer: json } | Change::Sample { customer: json } => bytes_of(json),
+                Change::Upsert { customer } | Change::Sample { customer } => customer.bytes(),
                 Change::Schema { attributes: json } => bytes_of(json),
                 // What of it is kept is bounded when it is read.
                 Change::Part { .. } => 8 * EACH,

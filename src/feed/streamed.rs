@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::delivery::Sink;
-use super::link::{Delivery, Known, Left, Word};
+use super::link::{Delivery, Known, Left, MOST_DELIVERIES, Word};
 use super::source::{Event, Life, Unreadable};
 use crate::replica::{BATCH_BYTES, Change, Freshness, LogError, Outcome, Replica, StreamId};
 
 /// A change that is applied within so many milliseconds of being made, by either clock, has nothing behind it that waits.
 const CLOSE_MS: u64 = 2000;
+
+/// Deliveries that become durable together: half as many as may be on their way, so that the source is read meanwhile.
+const MOST_AT_ONCE: usize = MOST_DELIVERIES / 2;
 
 /// A feed whose source is read by a thread of its own.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Streamed {
     /// Deliveries that are applied and not durable, and where to go on behind them.
     applied: usize,
     token: Option<String>,
+    /// The replica was not told yet of the newest place: once for many changes is enough.
+    untold: bool,
     /// What a person reads of where it stands.
     position: Option<String>,
     /// When the source made the newest change of what is not durable yet, in milliseconds since 1970.
@@ -45,6 +50,7 @@ impl Streamed {
             stream: None,
             applied: 0,
             token: None,
+            untold: false,
             position: None,
             at_ms: None,
             idle: None,
@@ -82,6 +88,7 @@ impl Streamed {
         self.stream = None;
         self.applied = 0;
         self.token = None;
+        self.untold = false;
         self.at_ms = None;
         self.idle = None;
         self.caught_up = false;
@@ -113,7 +120,9 @@ impl Streamed {
     /// # Errors
     /// What came cannot be made durable; it waits, or is applied and becomes durable with the next commit.
     pub(super) fn apply(&mut self, sink: &mut Sink<'_>) -> Result<(), LogError> {
-        while let Some(mut delivery) = self.waiting.pop_front() {
+        while self.applied < MOST_AT_ONCE
+            && let Some(mut delivery) = self.waiting.pop_front()
+        {
             if sink.replica.is_held(&self.name) {
                 self.waiting.push_front(delivery);
                 return Ok(());
@@ -124,22 +133,34 @@ impl Streamed {
             let events = std::mem::take(&mut delivery.events);
             let mut events = events.into_iter();
             while let Some(event) = events.next() {
-                if sink.replica.uncommitted_bytes() >= BATCH_BYTES
-                    && let Err(error) = sink.replica.commit()
-                {
+                if sink.replica.uncommitted_bytes() >= BATCH_BYTES {
+                    self.tell_place(sink.replica, stream);
+                }
+                if let Err(error) = sink.replica.commit_if_large() {
                     delivery.events = std::iter::once(event).chain(events).collect();
                     self.waiting.push_front(delivery);
                     return Err(error);
                 }
                 if let Some(held) = self.event(sink, stream, event, delivery.at) {
+                    self.tell_place(sink.replica, stream);
                     delivery.events = std::iter::once(held).chain(events).collect();
                     self.waiting.push_front(delivery);
                     return Ok(());
                 }
             }
+            self.tell_place(sink.replica, stream);
             self.applied += 1;
         }
         Ok(())
+    }
+
+    /// Has the newest place become durable with what was applied.
+    fn tell_place(&mut self, replica: &mut Replica, stream: StreamId) {
+        if std::mem::take(&mut self.untold)
+            && let Some(token) = &self.token
+        {
+            replica.resume_from(stream, token.clone());
+        }
     }
 
     /// Everything applied is durable: tells the reader, and says how fresh what is served is.
@@ -230,8 +251,8 @@ impl Streamed {
                 sink.replica.gap(&self.name);
             }
             Event::Place { token, position } => {
-                sink.replica.resume_from(stream, token.clone());
                 self.token = Some(token);
+                self.untold = true;
                 self.position = Some(position);
                 self.idle = None;
             }
@@ -276,7 +297,9 @@ impl Streamed {
 /// What a refused change said, for a person to look at.
 fn found(change: &Change) -> Vec<u8> {
     match change {
-        Change::Upsert { customer } | Change::Sample { customer } => customer.to_string().into_bytes(),
+        Change::Upsert { customer } | Change::Sample { customer } => {
+            customer.json().to_value().to_string().into_bytes()
+        }
         Change::Schema { attributes } => attributes.to_string().into_bytes(),
         Change::Delete { id } => id.clone().into_bytes(),
         Change::Part { customer_id, part } => part.to_line(customer_id),

@@ -123,7 +123,7 @@ impl<'v> View<'v> {
                         Some(_) => {}
                         None => found.partial = true,
                     },
-                    Some(Entry::Tombstone { .. }) | None => {}
+                    Some(Entry::Tombstone(_)) | None => {}
                 }
             }
         }

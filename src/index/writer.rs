@@ -47,15 +47,7 @@ impl Writer {
             if let Ok(Some(entry)) = pinned.customer(id, u64::MAX) {
                 return read(match entry {
                     Entry::Customer(bytes) => Record::open(bytes).ok().map(Known::Customer),
-                    Entry::Tombstone {
-                        stream,
-                        position,
-                        marks,
-                    } => Some(Known::Deleted(Origin {
-                        stream: *stream,
-                        position,
-                        marks,
-                    })),
+                    Entry::Tombstone(tombstone) => Some(Known::Deleted(tombstone.origin())),
                 });
             }
         }
@@ -66,6 +58,11 @@ impl Writer {
     pub fn upsert(&mut self, seq: u64, record: &Record<'_>) {
         let entry = Entry::Customer(record.bytes().into());
         self.put(seq, record.id(), entry, record.claims().map(|claim| claim.key));
+    }
+
+    /// The same of `bytes`, a record that was just made of the customer `id` with `claims`: nothing has to be verified.
+    pub fn write(&mut self, seq: u64, id: &str, bytes: &[u8], claims: impl Iterator<Item = u64>) {
+        self.put(seq, id, Entry::Customer(bytes.into()), claims);
     }
 
     /// Writes the deletion of `id`, of which `origin` tells, as the change `seq`, which is greater than every one before.
@@ -139,7 +136,12 @@ impl Writer {
 
     /// Makes everything written so far visible, at once.
     pub fn publish(&mut self) {
-        self.index.visible.store(self.seq, Ordering::Release);
+        self.publish_up_to(self.seq);
+    }
+
+    /// Makes everything written up to `seq` visible, at once; what is visible already stays.
+    pub fn publish_up_to(&mut self, seq: u64) {
+        self.index.visible.fetch_max(seq.min(self.seq), Ordering::Release);
         self.drop_replaced();
     }
 

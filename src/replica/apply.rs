@@ -12,9 +12,9 @@ use super::parts;
 use super::state::{SchemaFrom, json};
 use super::{ChangeError, Mark, Replica, StreamId, Word};
 use crate::customer::document::{self, Strictness};
-use crate::customer::record::{Claim, MOST_POSITION, Marks, Origin, TooLarge};
+use crate::customer::record::{Claim, Field, MOST_POSITION, Marks, Origin, TooLarge};
 use crate::customer::schema::SchemaError;
-use crate::customer::{Customer, Record, Refusal, Schema};
+use crate::customer::{Customer, Document, Json, Record, Refusal, Schema};
 use crate::index::Found;
 use crate::intake::{Intake, Recorded};
 use crate::number::Key;
@@ -131,14 +131,21 @@ impl Replica {
         Ok(Outcome::Applied(seq))
     }
 
-    fn upsert(&mut self, origin: Origin<'_>, json: &Value) -> Result<Outcome, Refused> {
+    fn upsert(&mut self, origin: Origin<'_>, json: &Document) -> Result<Outcome, Refused> {
         let limits = self.intake.limits();
-        let read = document::read(json, &self.state.schema, Strictness::Feed, limits)?;
+        let read = document::read_json(json.json(), &self.state.schema, Strictness::Feed, limits)?;
         let mut customer = read.customer;
         if self.gone.is_of_another(&customer, origin) {
             self.take_gone();
         }
-        let (before, claims, mut marks) = match self.known(&customer.id) {
+        // Reading what is stored costs as much as all the rest: of a customer of which nothing came by itself, nothing is taken
+        // over but the lists that the document does not speak of.
+        let takes_over = |record: &Record<'_>, marks: &Marks| {
+            marks.has_parts()
+                || (customer.cases.is_none() && record.field(Field::Cases).is_some())
+                || (customer.interactions.is_none() && record.field(Field::Interactions).is_some())
+        };
+        let (before, claims, mut marks) = match self.known_as_far(&customer.id, takes_over) {
             Known::Nothing => (None, Vec::new(), Marks::default()),
             Known::Deleted(deleted) => {
                 if deleted.covers(origin) {
@@ -150,10 +157,7 @@ impl Replica {
                 if before.covers(origin) {
                     return Ok(Outcome::Seen);
                 }
-                // Reading what is stored costs as much as all the rest: a document that has everything, of which nothing came
-                // by itself, takes nothing over from it.
-                let is_whole = customer.cases.is_some() && customer.interactions.is_some();
-                let stored = if is_whole && !before.marks.has_parts() {
+                let stored = if before.json.is_empty() {
                     None
                 } else {
                     Some(self.read_stored(&before.json)?)
@@ -273,7 +277,7 @@ impl Replica {
         {
             return Ok(outcome);
         }
-        self.store(&recorded)
+        self.store(&customer.id, &recorded)
     }
 
     /// The record that the next change makes of `customer`, which had the claims `before`.
@@ -294,14 +298,16 @@ impl Replica {
         Ok(intake.record(customer, &self.state.schema, origin, since)?)
     }
 
-    /// Writes `recorded` as the next change.
-    pub(super) fn store(&mut self, recorded: &Recorded) -> Result<Outcome, Refused> {
+    /// Writes `recorded`, of the customer `id`, as the next change.
+    pub(super) fn store(&mut self, id: &str, recorded: &Recorded) -> Result<Outcome, Refused> {
         let seq = self.writer.seq() + 1;
         self.counters.numbers_unclaimed(recorded.unclaimed.len());
-        let record = Record::open(&recorded.bytes).map_err(|_| Refused::Damaged)?;
-        self.batch.push(seq, Entry::Customer(record.bytes()));
-        self.writer.upsert(seq, &record);
-        self.state.graves.fill(record.id());
+        // What was encoded a moment ago is not read to see whether it can be: whoever reads it does that.
+        debug_assert!(Record::open(&recorded.bytes).is_ok_and(|record| record.id() == id));
+        self.batch.push(seq, Entry::Customer(&recorded.bytes));
+        let keys = recorded.claims.iter().map(|claim| claim.key);
+        self.writer.write(seq, id, &recorded.bytes, keys);
+        self.state.graves.fill(id);
         Ok(Outcome::Applied(seq))
     }
 
@@ -357,20 +363,23 @@ impl Replica {
 
     /// What takes in customers that came from `origin`.
     fn intake_of(&self, origin: Origin<'_>) -> Intake {
+        if self.intake.reads_feeds_alike() {
+            return self.intake.clone();
+        }
         let feed = self.state.streams.get(usize::from(origin.stream));
         self.intake
             .of_feed(feed.map_or("", |stream| stream.stream.as_str()))
     }
 
     /// Compares what the source, of which `origin` is, says it has of a customer with what is served.
-    fn compare(&mut self, origin: Origin<'_>, json: &Value) -> Result<Outcome, Refused> {
-        let members = json.as_object();
-        let is_absence = members.is_some_and(|members| members.len() == 1 && members.contains_key("id"));
+    fn compare(&mut self, origin: Origin<'_>, json: &Document) -> Result<Outcome, Refused> {
+        let json = json.json();
+        let is_absence = json.members().count() == 1 && json.get("id").is_some();
         let mut expected = if is_absence {
             None
         } else {
             let limits = self.intake.limits();
-            let read = document::read(json, &self.state.schema, Strictness::Feed, limits)?;
+            let read = document::read_json(json, &self.state.schema, Strictness::Feed, limits)?;
             Some(
                 self.intake_of(origin)
                     .with_phones_apart(&read.customer)
@@ -379,9 +388,9 @@ impl Replica {
         };
         let id = match &expected {
             Some(customer) => customer.id.clone(),
-            None => members
-                .and_then(|members| members.get("id"))
-                .and_then(Value::as_str)
+            None => json
+                .get("id")
+                .and_then(Json::as_str)
                 .unwrap_or_default()
                 .to_owned(),
         };
@@ -416,8 +425,9 @@ impl Replica {
     }
 
     pub(super) fn read_stored(&self, json: &[u8]) -> Result<Customer, Refused> {
-        let json: Value = serde_json::from_slice(json).map_err(|_| Refused::Damaged)?;
+        let text = std::str::from_utf8(json).map_err(|_| Refused::Damaged)?;
+        let document = Document::parse(text).map_err(|_| Refused::Damaged)?;
         let limits = self.intake.limits();
-        Ok(document::read(&json, &self.state.schema, Strictness::Feed, limits)?.customer)
+        Ok(document::read_json(document.json(), &self.state.schema, Strictness::Feed, limits)?.customer)
     }
 }

@@ -2,11 +2,12 @@
 
 mod written;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::customer::Refusal;
 use crate::customer::document::Limits;
 use crate::customer::document::{Case, Interaction, is_id, read_case, read_interaction};
+use crate::customer::json::{Document, Json, Kind};
 use crate::customer::{Customer, record};
 
 /// The members that some change may have.
@@ -40,7 +41,7 @@ pub enum Change {
     /// A customer is new, or is now as its document says.
     Upsert {
         /// The document, not yet read: that takes the schema of the moment at which the change is applied.
-        customer: Value,
+        customer: Document,
     },
     /// A customer is gone.
     Delete {
@@ -66,7 +67,7 @@ pub enum Change {
     /// What the source has of a customer here, to be compared with what is served.
     Sample {
         /// The document; a source that knows no such customer sends its id alone.
-        customer: Value,
+        customer: Document,
     },
 }
 
@@ -191,9 +192,9 @@ impl Change {
     /// # Errors
     /// What is not as it should be.
     pub fn decode(line: &[u8]) -> Result<Decoded, ChangeError> {
-        let json: Value =
-            serde_json::from_slice(line).map_err(|error| ChangeError::Json(format!("{error}")))?;
-        Change::decode_value(json)
+        let text = std::str::from_utf8(line).map_err(|error| ChangeError::Json(format!("{error}")))?;
+        let json = Document::parse(text).map_err(|error| ChangeError::Json(format!("{error}")))?;
+        Change::decode_document(json)
     }
 
     /// Decodes what a line says.
@@ -201,47 +202,52 @@ impl Change {
     /// # Errors
     /// What is not as it should be.
     pub fn decode_value(json: Value) -> Result<Decoded, ChangeError> {
-        let Value::Object(mut members) = json else {
+        Change::decode_document(json.into())
+    }
+
+    fn decode_document(document: Document) -> Result<Decoded, ChangeError> {
+        let json = document.json();
+        if json.kind() != Kind::Object {
             return Err(ChangeError::Json("another JSON value".to_owned()));
-        };
-        if let Some(unknown) = members.keys().find(|key| !MEMBERS.contains(&key.as_str())) {
+        }
+        if let Some((unknown, _)) = json.members().find(|(key, _)| !MEMBERS.contains(key)) {
             let expected = format!("one of the members {}", MEMBERS.join(", "));
             return Err(refusal(&shorten(unknown), &expected, "an unknown member"));
         }
-        members.retain(|_, value| !value.is_null());
-        let position = members
-            .remove("position")
-            .map(|value| position(&value))
-            .transpose()?;
+        let position = get(json, "position").map(position).transpose()?;
         // Told for the sake of freshness alone: a strange one is no reason to go without the change.
-        let at_ms = members.remove("at").as_ref().and_then(moment);
-        let change = match members.get("op").and_then(Value::as_str) {
-            Some("upsert") => Change::Upsert {
-                customer: member(&mut members, "customer", "a customer")?,
-            },
-            Some("delete") => Change::Delete {
-                id: text(&mut members, "id")?,
-            },
-            Some("case") if names_nobody(&members) => {
-                Change::Gone(PartGone::Case(text(&mut members, "delete")?))
+        let at_ms = get(json, "at").and_then(moment);
+        let change = match get(json, "op").and_then(Json::as_str) {
+            Some("upsert") => {
+                member(json, "customer", "a customer")?;
+                Change::Upsert {
+                    customer: below(document, "customer"),
+                }
             }
-            Some("interaction") if names_nobody(&members) => {
-                Change::Gone(PartGone::Interaction(text(&mut members, "delete")?))
+            Some("delete") => Change::Delete {
+                id: text(json, "id")?,
+            },
+            Some("case") if names_nobody(json) => Change::Gone(PartGone::Case(text(json, "delete")?)),
+            Some("interaction") if names_nobody(json) => {
+                Change::Gone(PartGone::Interaction(text(json, "delete")?))
             }
             Some("case") => Change::Part {
-                customer_id: text(&mut members, "customer_id")?,
-                part: PartChange::Case(part(&mut members, "case", read_case)?),
+                customer_id: text(json, "customer_id")?,
+                part: PartChange::Case(part(json, "case", read_case)?),
             },
             Some("interaction") => Change::Part {
-                customer_id: text(&mut members, "customer_id")?,
-                part: PartChange::Interaction(part(&mut members, "interaction", read_interaction)?),
+                customer_id: text(json, "customer_id")?,
+                part: PartChange::Interaction(part(json, "interaction", read_interaction)?),
             },
             Some("heartbeat") => Change::Heartbeat,
-            Some("sample") => Change::Sample {
-                customer: member(&mut members, "customer", "a customer, or its id alone")?,
-            },
+            Some("sample") => {
+                member(json, "customer", "a customer, or its id alone")?;
+                Change::Sample {
+                    customer: below(document, "customer"),
+                }
+            }
             Some("schema") => Change::Schema {
-                attributes: member(&mut members, "schema", "an array of attributes")?,
+                attributes: member(json, "schema", "an array of attributes")?.to_value(),
             },
             Some(other) => return Err(refusal("op", OPS, &shorten(other))),
             None => return Err(refusal("op", OPS, "nothing, or no text")),
@@ -254,44 +260,54 @@ impl Change {
     }
 }
 
+/// The value of the member `key`; a null is an absent one.
+fn get<'d>(json: Json<'d>, key: &str) -> Option<Json<'d>> {
+    json.get(key).filter(|value| !value.is_null())
+}
+
 /// Whether a part is gone of which the source does not say whose it was.
-fn names_nobody(members: &Map<String, Value>) -> bool {
-    let has = |key: &str| members.contains_key(key);
+fn names_nobody(json: Json<'_>) -> bool {
+    let has = |key: &str| get(json, key).is_some();
     has("delete") && !["customer_id", "case", "interaction"].into_iter().any(has)
 }
 
-fn position(value: &Value) -> Result<u64, ChangeError> {
-    let found = match value {
-        Value::String(text) => text.parse().ok(),
-        value => value.as_u64(),
+fn position(value: Json<'_>) -> Result<u64, ChangeError> {
+    let found = match value.kind() {
+        Kind::Text(text) => text.parse().ok(),
+        Kind::Number(number) => number.as_u64(),
+        _ => None,
     };
     found.ok_or_else(|| {
         refusal(
             "position",
             "a decimal whole number from 0 to 18446744073709551615",
-            &shorten(&value.to_string()),
+            &shorten(&value.to_value().to_string()),
         )
     })
 }
 
 /// RFC 3339, or milliseconds since 1970.
-fn moment(value: &Value) -> Option<i64> {
-    match value {
-        Value::String(text) => Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()),
-        value => value.as_i64(),
+fn moment(value: Json<'_>) -> Option<i64> {
+    match value.kind() {
+        Kind::Text(text) => Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()),
+        Kind::Number(number) => number.as_i64(),
+        _ => None,
     }
 }
 
-fn member(members: &mut Map<String, Value>, key: &str, expected: &str) -> Result<Value, ChangeError> {
-    members
-        .remove(key)
-        .ok_or_else(|| refusal(key, expected, "nothing"))
+fn member<'d>(json: Json<'d>, key: &str, expected: &str) -> Result<Json<'d>, ChangeError> {
+    get(json, key).ok_or_else(|| refusal(key, expected, "nothing"))
 }
 
-fn text(members: &mut Map<String, Value>, key: &str) -> Result<String, ChangeError> {
-    match member(members, key, "an id")? {
-        Value::String(text) if !text.trim().is_empty() && is_id(&text) => Ok(text),
-        Value::Number(number) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
+/// What `document` has at `key`, which is there.
+fn below(document: Document, key: &str) -> Document {
+    document.at(&[key]).unwrap_or_default()
+}
+
+fn text(json: Json<'_>, key: &str) -> Result<String, ChangeError> {
+    match member(json, key, "an id")?.kind() {
+        Kind::Text(text) if !text.trim().is_empty() && is_id(text) => Ok(text.to_owned()),
+        Kind::Number(number) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
         _ => Err(refusal(
             key,
             "an id of 1 to 256 bytes without control characters, quotation marks or backslashes",
@@ -301,12 +317,12 @@ fn text(members: &mut Map<String, Value>, key: &str) -> Result<String, ChangeErr
 }
 
 fn part<T>(
-    members: &mut Map<String, Value>,
+    json: Json<'_>,
     key: &str,
-    read: impl FnOnce(&Value) -> Result<T, Refusal>,
+    read: impl FnOnce(Json<'_>) -> Result<T, Refusal>,
 ) -> Result<Part<T>, ChangeError> {
-    match (members.contains_key("delete"), members.get(key)) {
-        (true, None) => Ok(Part::Delete(text(members, "delete")?)),
+    match (get(json, "delete").is_some(), get(json, key)) {
+        (true, None) => Ok(Part::Delete(text(json, "delete")?)),
         (false, Some(json)) => Ok(Part::Put(read(json)?)),
         (both, _) => Err(refusal(
             key,

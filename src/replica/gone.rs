@@ -228,7 +228,7 @@ impl Replica {
         change.change(&mut customer, self.intake.limits());
         // Nobody's number is lost by it, so that it needs nobody's word.
         let recorded = self.recorded(before.origin(&marks.to_bytes()), &customer, &before.claims)?;
-        self.store(&recorded)?;
+        self.store(&customer.id, &recorded)?;
         self.counters.gone("taken", 1);
         Ok(true)
     }

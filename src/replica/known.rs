@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::Replica;
 use super::parked::Orphan;
-use crate::customer::record::{Claim, Marks, Origin, Part};
+use crate::customer::record::{Claim, Marks, Origin, Part, Record};
 use crate::index::Known as Stored;
 
 /// What is known of a customer ahead of a change.
@@ -27,6 +27,7 @@ pub(super) struct Before {
     position: SmallVec<[u8; 16]>,
     pub(super) marks: Marks,
     pub(super) claims: Vec<Claim>,
+    /// Its JSON; empty where it was not wanted.
     pub(super) json: Vec<u8>,
 }
 
@@ -120,6 +121,11 @@ impl Known {
 impl Replica {
     /// What is known of the customer `id`, changes that are not visible yet included.
     pub(super) fn known(&self, id: &str) -> Known {
+        self.known_as_far(id, |_, _| true)
+    }
+
+    /// The same, of a customer with its JSON only where it is `wanted`.
+    pub(super) fn known_as_far(&self, id: &str, wanted: impl FnOnce(&Record<'_>, &Marks) -> bool) -> Known {
         self.writer.current(id, |current| match current {
             None => self.state.graves.get(id).map_or(Known::Nothing, |grave| {
                 Known::Deleted(Deleted::of(grave.origin()))
@@ -127,12 +133,18 @@ impl Replica {
             Some(Stored::Deleted(origin)) => Known::Deleted(Deleted::of(origin)),
             Some(Stored::Customer(record)) => {
                 let origin = record.origin();
+                let marks = Marks::from_bytes(origin.marks);
+                let json = if wanted(&record, &marks) {
+                    record.json().to_vec()
+                } else {
+                    Vec::new()
+                };
                 Known::Customer(Before {
                     stream: origin.stream,
                     position: SmallVec::from_slice(origin.position),
-                    marks: Marks::from_bytes(origin.marks),
+                    marks,
                     claims: record.claims().collect(),
-                    json: record.json().to_vec(),
+                    json,
                 })
             }
         })

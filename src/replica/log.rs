@@ -6,8 +6,10 @@
 mod entry;
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
-use crate::durable::{Damaged, Journal, JournalError};
+use crate::durable::{Damaged, Journal, JournalError, fault};
 
 pub(super) use entry::{Batch, Entry, Kept};
 
@@ -40,10 +42,57 @@ pub enum LogError {
     Failed(String),
 }
 
+/// The journal, a batch that was written, and what became of it.
+type Written = (Journal, Batch, Result<(), JournalError>);
+
+/// A batch on its way to the disk.
+#[derive(Debug)]
+enum Writing {
+    Beside(JoinHandle<Option<Written>>),
+    Done(Option<Box<Written>>),
+}
+
+impl Writing {
+    /// Begins to append `batch` to `journal` on a thread of its own; where there is none to be had, here.
+    fn begin(journal: Journal, mut batch: Batch, now_ms: i64) -> Writing {
+        // The steps of a disk that a test watches are this thread's.
+        if fault::is_watching() {
+            let mut journal = journal;
+            let written = journal.append(batch.bytes(now_ms));
+            return Writing::Done(Some(Box::new((journal, batch, written))));
+        }
+        let shared = Arc::new(Mutex::new(Some((journal, batch))));
+        let taken = Arc::clone(&shared);
+        let write = move || {
+            let (mut journal, mut batch) = take(&taken)?;
+            let written = journal.append(batch.bytes(now_ms));
+            Some((journal, batch, written))
+        };
+        // A closure that no thread takes is gone with all that is in it: hence what is shared.
+        match std::thread::Builder::new()
+            .name("log".into())
+            .spawn(write.clone())
+        {
+            Ok(thread) => Writing::Beside(thread),
+            Err(_) => Writing::Done(write().map(Box::new)),
+        }
+    }
+
+    /// `None` where writing ended in a panic.
+    fn wait(self) -> Option<Written> {
+        match self {
+            Writing::Beside(thread) => thread.join().ok().flatten(),
+            Writing::Done(written) => written.map(|written| *written),
+        }
+    }
+}
+
 /// The log of one tenant's changes; or none, for an index that nobody has to find again.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     journal: Option<Journal>,
+    /// The thread that has the journal while it writes a batch, and the segments as they were.
+    writing: Option<(Writing, Vec<(u64, u64)>)>,
     failed: Option<String>,
     /// Which segment goes on over changes that are not right ahead of it, and over which.
     begun: Option<(u64, u64)>,
@@ -64,6 +113,7 @@ impl Log {
         }
         let log = Log {
             journal: Some(journal),
+            writing: None,
             failed: None,
             begun: None,
         };
@@ -85,6 +135,38 @@ impl Log {
     /// Makes `batch` durable.
     pub(super) fn append(&mut self, batch: &[u8]) -> Result<(), LogError> {
         self.writing(|journal| journal.append(batch))
+    }
+
+    /// Begins to make `batch` durable, written at `now_ms`; [`Log::settle`] says what became of it, and has to be called ahead
+    /// of everything else that is written or read. Gives the batch back where it cannot be begun with.
+    pub(super) fn begin_append(&mut self, batch: Batch, now_ms: i64) -> Result<(), Batch> {
+        if self.failed.is_some() {
+            return Err(batch);
+        }
+        let Some(journal) = self.journal.take() else {
+            return Err(batch);
+        };
+        let segments = journal.segments().collect();
+        self.writing = Some((Writing::begin(journal, batch, now_ms), segments));
+        Ok(())
+    }
+
+    /// Waits for the batch that was begun with, and says what became of it.
+    pub(super) fn settle(&mut self) -> (Batch, Result<(), LogError>) {
+        let written = self.writing.take().and_then(|(writing, _)| writing.wait());
+        let Some((journal, batch, written)) = written else {
+            // A thread that panicked has the journal no more: nobody knows what is in it.
+            let why = "writing a batch ended in a panic".to_owned();
+            self.failed = Some(why.clone());
+            return (Batch::new(false), Err(LogError::Failed(why)));
+        };
+        let journal = self.journal.insert(journal);
+        if let Err(error) = &written
+            && journal.is_failed()
+        {
+            self.failed = Some(error.to_string());
+        }
+        (batch, written.map_err(LogError::from))
     }
 
     /// Says that the oldest segment goes on right over the change `ahead`, whatever it is called.
@@ -113,9 +195,7 @@ impl Log {
 
     /// Whether there is nothing in it, and no segment to append to.
     pub(super) fn is_new(&self) -> bool {
-        self.journal
-            .as_ref()
-            .is_some_and(|journal| journal.segments().len() == 0)
+        (self.journal.is_some() || self.writing.is_some()) && self.segments().next().is_none()
     }
 
     /// The newest change ahead of those that it holds; `None` where it holds none.
@@ -129,19 +209,28 @@ impl Log {
 
     /// What the newest segment is called by.
     pub(super) fn last(&self) -> Option<u64> {
-        let segments = self.journal.as_ref()?.segments();
-        segments.last().map(|(last, _)| last)
+        self.segments().last().map(|(last, _)| last)
     }
 
     /// What the oldest segment is called by.
     fn first(&self) -> Option<u64> {
-        let mut segments = self.journal.as_ref()?.segments();
-        segments.next().map(|(first, _)| first)
+        self.segments().next().map(|(first, _)| first)
     }
 
-    /// Bytes on disk.
+    /// Bytes on disk, without what is being written.
     pub(super) fn bytes(&self) -> u64 {
-        self.journal.as_ref().map_or(0, Journal::bytes)
+        self.segments().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// What each segment is called by, and its bytes.
+    fn segments(&self) -> impl Iterator<Item = (u64, u64)> {
+        let writing = self.writing.as_ref();
+        let present = self.journal.iter().flat_map(Journal::segments);
+        present.chain(
+            writing
+                .into_iter()
+                .flat_map(|(_, segments)| segments.iter().copied()),
+        )
     }
 
     /// Why it takes no more changes; `None` where it does.
@@ -156,6 +245,7 @@ impl Log {
         if let Some(failed) = &self.failed {
             return Err(LogError::Failed(failed.clone()));
         }
+        debug_assert!(self.writing.is_none(), "what was begun is settled first");
         let Some(journal) = &mut self.journal else {
             return Ok(());
         };
@@ -167,5 +257,19 @@ impl Log {
             self.failed = Some(error.to_string());
         }
         Ok(written?)
+    }
+}
+
+/// What is in `shared`, for the first who takes it.
+fn take<T>(shared: &Mutex<Option<T>>) -> Option<T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+impl Drop for Log {
+    /// Whoever opens the folder next must not find it written to.
+    fn drop(&mut self) {
+        if let Some((writing, _)) = self.writing.take() {
+            let _written = writing.wait();
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::Row;
 use crate::pairs;
 
 /// Between two looks at how far Ringside is.
-const BETWEEN: Duration = Duration::from_millis(20);
+const BETWEEN: Duration = Duration::from_millis(50);
 /// Longer than all changes take.
 const PATIENCE: Duration = Duration::from_secs(600);
 

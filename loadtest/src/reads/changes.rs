@@ -178,7 +178,9 @@ impl<'a> Changes<'a> {
         let tag = self.centre.position + 1;
         let phones: Vec<String> = numbers.iter().map(|nth| format!("+{}", number(*nth))).collect();
         let customer = json!({"id": id(person), "name": format!("v{tag}"), "phones": phones});
-        let seq = self.centre.apply(Change::Upsert { customer })?;
+        let seq = self.centre.apply(Change::Upsert {
+            customer: customer.into(),
+        })?;
         self.truth.put(person, numbers, tag, seq);
         self.done.changes = seq;
         Ok(())

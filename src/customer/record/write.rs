@@ -1,10 +1,7 @@
 //! Writing a record: the JSON in one pass, noting where things start as it goes.
 
-use std::io::Write;
-
+use rkyv::api::high::to_bytes_in;
 use rkyv::rancor::Error as RkyvError;
-use rkyv::to_bytes;
-use serde_json::Value;
 
 use super::{Field, HEADER_LEN, Layout, MOST_BYTES, NO_CASE, SHARED, StoredClaim, WIDE};
 use crate::customer::{Activity, Case, Claim, Customer, Interaction, Label, Phone, Schema};
@@ -30,6 +27,9 @@ pub struct TooLarge {
     pub found: usize,
 }
 
+/// Bytes that most records have room in.
+const ROOM: usize = 1024;
+
 /// Encodes `customer`, whose attributes are in the order of `schema`.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ pub fn encode(
     origin: Origin<'_>,
 ) -> Result<Vec<u8>, TooLarge> {
     let mut writer = JsonWriter {
-        out: vec![0; HEADER_LEN],
+        out: begun(),
         ..JsonWriter::default()
     };
     writer.customer(customer, schema);
@@ -90,13 +90,14 @@ pub fn encode(
         };
     }
     let wide = json_len > usize::from(u16::MAX);
-    let archive = if wide {
-        to_bytes::<RkyvError>(&layout!(u32))
+    // Apart from the JSON: its places are numbers of 16 bits, counted from its beginning.
+    let archive = Vec::with_capacity(ROOM / 4);
+    let written = if wide {
+        to_bytes_in::<_, RkyvError>(&layout!(u32), archive)
     } else {
-        to_bytes::<RkyvError>(&layout!(u16))
+        to_bytes_in::<_, RkyvError>(&layout!(u16), archive)
     };
-    let archive = archive.map_err(|_| too_large)?;
-    out.extend_from_slice(&archive);
+    out.extend_from_slice(&written.map_err(|_| too_large)?);
     let (Ok(len), Ok(json_len)) = (u32::try_from(out.len()), u32::try_from(json_len)) else {
         return Err(too_large);
     };
@@ -154,8 +155,8 @@ impl JsonWriter {
         if customer.flags.do_not_call || customer.flags.do_not_sms {
             self.field(Field::Flags, |w| {
                 w.object(&[
-                    ("do_not_call", Some(Value::Bool(customer.flags.do_not_call))),
-                    ("do_not_sms", Some(Value::Bool(customer.flags.do_not_sms))),
+                    ("do_not_call", Some(Scalar::Bool(customer.flags.do_not_call))),
+                    ("do_not_sms", Some(Scalar::Bool(customer.flags.do_not_sms))),
                 ]);
             });
         }
@@ -198,12 +199,14 @@ impl JsonWriter {
     }
 
     fn phone(&mut self, phone: &Phone) {
-        if *phone
-            == (Phone {
-                number: phone.number.clone(),
-                ..Phone::default()
-            })
-        {
+        let Phone {
+            region,
+            kind,
+            verified_at,
+            shared,
+            ..
+        } = phone;
+        if region.is_none() && kind.is_none() && verified_at.is_none() && !shared {
             return self.string(&phone.number);
         }
         self.object(&[
@@ -211,7 +214,7 @@ impl JsonWriter {
             ("region", phone.region.as_deref().and_then(text)),
             ("kind", phone.kind.as_deref().and_then(text)),
             ("verified_at", phone.verified_at.as_deref().and_then(text)),
-            ("shared", phone.shared.then_some(Value::Bool(true))),
+            ("shared", shared.then_some(Scalar::Bool(true))),
         ]);
     }
 
@@ -240,7 +243,7 @@ impl JsonWriter {
             ("direction", interaction.direction.as_deref().and_then(text)),
             ("type", interaction.kind.as_deref().and_then(text)),
             ("ani", interaction.ani.as_deref().and_then(text)),
-            ("duration_s", interaction.duration_s.map(Value::from)),
+            ("duration_s", interaction.duration_s.map(Scalar::Number)),
         ]);
         if !interaction.activities.is_empty() {
             self.out.pop();
@@ -258,7 +261,7 @@ impl JsonWriter {
             ("team", activity.team.as_deref().and_then(text)),
             ("extension", activity.extension.as_deref().and_then(text)),
             ("started_at", activity.started_at.as_deref().and_then(text)),
-            ("duration_s", activity.duration_s.map(Value::from)),
+            ("duration_s", activity.duration_s.map(Scalar::Number)),
             ("wrap_up", activity.wrap_up.as_deref().and_then(text)),
         ]);
     }
@@ -273,8 +276,7 @@ impl JsonWriter {
         if self.at() > 1 {
             self.raw(",");
         }
-        self.string(field.key());
-        self.raw(":");
+        self.key(field.key());
         self.fields |= field.bit();
         self.starts.push(self.at());
         value(self);
@@ -291,20 +293,30 @@ impl JsonWriter {
         self.raw("]");
     }
 
-    fn object(&mut self, members: &[(&str, Option<Value>)]) {
+    fn object(&mut self, members: &[(&str, Option<Scalar<'_>>)]) {
         self.raw("{");
         let present = members
             .iter()
-            .filter_map(|(key, value)| value.as_ref().map(|value| (key, value)));
+            .filter_map(|(key, value)| value.map(|value| (key, value)));
         for (nth, (key, value)) in present.enumerate() {
             if nth > 0 {
                 self.raw(",");
             }
-            self.string(key);
-            self.raw(":");
-            self.json(value);
+            self.key(key);
+            match value {
+                Scalar::Text(text) => self.string(text),
+                Scalar::Number(number) => self.json(&number),
+                Scalar::Bool(flag) => self.raw(if flag { "true" } else { "false" }),
+            }
         }
         self.raw("}");
+    }
+
+    /// A key of ours, which needs no escape, and its colon.
+    fn key(&mut self, key: &str) {
+        self.raw("\"");
+        self.raw(key);
+        self.raw("\":");
     }
 
     fn string(&mut self, value: &str) {
@@ -312,12 +324,12 @@ impl JsonWriter {
     }
 
     fn json<T: serde::Serialize + ?Sized>(&mut self, value: &T) {
-        // Writing strings, numbers and booleans to memory cannot fail; nothing else is passed here.
+        // Writing strings and numbers to memory cannot fail; nothing else is passed here.
         let _infallible = serde_json::to_writer(&mut self.out, value);
     }
 
     fn raw(&mut self, text: &str) {
-        let _infallible = self.out.write_all(text.as_bytes());
+        self.out.extend_from_slice(text.as_bytes());
     }
 
     /// Where the next byte of the JSON goes.
@@ -326,6 +338,21 @@ impl JsonWriter {
     }
 }
 
-fn text(value: &str) -> Option<Value> {
-    Some(Value::from(value))
+/// A value that has nothing in it.
+#[derive(Clone, Copy)]
+enum Scalar<'a> {
+    Text(&'a str),
+    Number(u64),
+    Bool(bool),
+}
+
+fn text(value: &str) -> Option<Scalar<'_>> {
+    Some(Scalar::Text(value))
+}
+
+/// A record's beginning, with room for most.
+fn begun() -> Vec<u8> {
+    let mut out = Vec::with_capacity(ROOM);
+    out.resize(HEADER_LEN, 0);
+    out
 }

@@ -79,7 +79,7 @@ fn told(item: &Item) -> String {
         Item::Truncated(what) => format!("truncated: {what}"),
         Item::Refused(refused) => format!("refused: {}", refused.reason),
         Item::Change { change, .. } => match change {
-            Change::Upsert { customer } => format!("upsert {customer}"),
+            Change::Upsert { customer } => format!("upsert {}", customer.json().to_value()),
             Change::Delete { id } => format!("delete {id}"),
             Change::Heartbeat => "heartbeat".into(),
             Change::Part { customer_id, part } => match part {

@@ -12,6 +12,9 @@ use crate::feed::source::{Event, SourceError};
 /// A relay that has said nothing of its source for so long may have lost it; it says something every second.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// Messages between two places, where more wait.
+const PLACES_APART: u64 = 64;
+
 /// Where one is in a stream.
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -110,7 +113,9 @@ impl Follower {
         self.last = message.place;
         self.is_relayed |= stamp.is_some();
         self.is_open = stamp.is_some_and(|stamp| stamp.more);
-        if !self.is_open {
+        // Of many that wait not each needs a place to go on behind it: what lies behind the last is read again.
+        let is_between = message.pending > 0 && !message.place.sequence.is_multiple_of(PLACES_APART);
+        if !self.is_open && !is_between {
             out.push_back(Event::Place {
                 token: message.place.to_string(),
                 position: message.place.sequence.to_string(),

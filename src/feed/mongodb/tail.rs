@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 use mongodb::bson::RawDocumentBuf;
 use mongodb::change_stream::ChangeStream;
+use mongodb::change_stream::event::ResumeToken;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -16,6 +17,8 @@ use crate::feed::source::{Event, SourceError};
 
 /// What has been read and waits to be taken.
 const QUEUE: usize = 1024;
+/// The most events between two places, where more wait.
+const PLACES_APART: usize = 64;
 /// How often the primary is asked how far a majority is.
 const PULSE: Duration = Duration::from_secs(1);
 
@@ -29,6 +32,8 @@ pub(super) struct Tail {
     tasks: [JoinHandle<()>; 2],
     silence: Duration,
     ready: VecDeque<Event>,
+    /// Events since the last place.
+    since_place: usize,
     /// The schema has changed at this position, ahead of this place, and has not been read: kept here, since whoever waits
     /// may stop.
     changed: Option<(Vec<u8>, String)>,
@@ -36,7 +41,7 @@ pub(super) struct Tail {
 
 /// What came.
 enum Arrived {
-    Event(RawDocumentBuf, String),
+    Event(RawDocumentBuf, ResumeToken),
     /// Nothing, up to this place, at this moment: it may wait for long until somebody takes it.
     Nothing(String, Instant),
 }
@@ -72,6 +77,7 @@ impl Tail {
             tasks,
             silence,
             ready: VecDeque::new(),
+            since_place: 0,
             changed: None,
         }
     }
@@ -98,8 +104,12 @@ impl Tail {
             };
             match arrived {
                 Arrived::Event(event, token) => match self.reader.read(&event, &mut self.ready)? {
-                    Read::Done => self.place(token),
-                    Read::Schema(position) => self.changed = Some((position, token)),
+                    // Of many that wait not each needs a place to go on behind it: what lies behind the last is read again.
+                    Read::Done if !self.read.is_empty() && self.since_place < PLACES_APART => {
+                        self.since_place += 1;
+                    }
+                    Read::Done => self.place(written(&token)?),
+                    Read::Schema(position) => self.changed = Some((position, written(&token)?)),
                 },
                 Arrived::Nothing(token, at) => {
                     self.place(token);
@@ -113,6 +123,7 @@ impl Tail {
     }
 
     fn place(&mut self, token: String) {
+        self.since_place = 0;
         let position = position_of(&token);
         self.ready.push_back(Event::Place { token, position });
     }
@@ -141,18 +152,13 @@ impl Drop for Tail {
 
 /// Reads `stream` until nobody wants more.
 async fn follow(mut stream: ChangeStream<RawDocumentBuf>, to: mpsc::Sender<Result<Arrived, SourceError>>) {
-    let mut last = String::new();
     loop {
         let arrived = stream.next_if_any().await.map_err(|error| told(&error));
-        let token = stream.resume_token().map(|token| written(&token));
-        let arrived = match (arrived, token) {
-            (Err(error), _) | (_, Some(Err(error))) => Err(error),
+        let arrived = match (arrived, stream.resume_token()) {
+            (Err(error), _) => Err(error),
             (Ok(_), None) => Err(SourceError::Away("the change stream tells no place".into())),
-            (Ok(Some(event)), Some(Ok(token))) => {
-                last.clone_from(&token);
-                Ok(Arrived::Event(event, token))
-            }
-            (Ok(None), Some(Ok(token))) => Ok(Arrived::Nothing(token, Instant::now())),
+            (Ok(Some(event)), Some(token)) => Ok(Arrived::Event(event, token)),
+            (Ok(None), Some(token)) => written(&token).map(|token| Arrived::Nothing(token, Instant::now())),
         };
         let is_end = arrived.is_err() || !stream.is_alive();
         let closed = std::pin::pin!(to.closed());

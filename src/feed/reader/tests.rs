@@ -112,7 +112,7 @@ fn large() -> Event {
         position: vec![1],
         at_ms: None,
         change: Change::Upsert {
-            customer: "x".repeat(MOST_BYTES / 2).into(),
+            customer: serde_json::Value::from("x".repeat(MOST_BYTES / 2)).into(),
         },
     }
 }

@@ -31,6 +31,12 @@ impl Feeds {
         Ok(())
     }
 
+    /// Whether readers have delivered what may be applied at once.
+    pub(super) fn has_streamed(&self) -> bool {
+        let may = |streamed: &Streamed| streamed.has_work() && !self.replica.is_held(&streamed.name);
+        self.streamed.iter().any(may)
+    }
+
     /// Takes `delivery` and those that wait behind it; they are applied with the next look.
     pub(super) fn deliver(&mut self, delivery: Delivery) {
         let mut next = Some(delivery);

@@ -80,7 +80,7 @@ fn upsert(position: u8, id: &str) -> Event {
         position: vec![position],
         at_ms: Some(NOW_MS - 5000),
         change: Change::Upsert {
-            customer: json!({"id": id, "name": id}),
+            customer: json!({"id": id, "name": id}).into(),
         },
     }
 }

@@ -21,12 +21,12 @@ impl Change {
 
     fn to_value(&self) -> Value {
         match self {
-            Change::Upsert { customer } => json!({"op": "upsert", "customer": customer}),
+            Change::Upsert { customer } => json!({"op": "upsert", "customer": customer.json().to_value()}),
             Change::Delete { id } => json!({"op": "delete", "id": id}),
             Change::Gone(PartGone::Case(id)) => json!({"op": "case", "delete": id}),
             Change::Gone(PartGone::Interaction(id)) => json!({"op": "interaction", "delete": id}),
             Change::Schema { attributes } => json!({"op": "schema", "schema": attributes}),
-            Change::Sample { customer } => json!({"op": "sample", "customer": customer}),
+            Change::Sample { customer } => json!({"op": "sample", "customer": customer.json().to_value()}),
             Change::Heartbeat | Change::Part { .. } => json!({"op": "heartbeat"}),
         }
     }

@@ -87,6 +87,14 @@ impl Batch {
         self.bytes.shrink_to(1 << 20);
     }
 
+    /// Puts the entries of `earlier` ahead of those that are here.
+    pub(crate) fn put_ahead(&mut self, mut earlier: Batch) {
+        earlier
+            .bytes
+            .extend_from_slice(self.bytes.get(HEAD..).unwrap_or_default());
+        *self = earlier;
+    }
+
     /// The batch as it is kept, written at `now_ms`.
     pub(crate) fn bytes(&mut self, now_ms: i64) -> &[u8] {
         self.bytes[2..HEAD].copy_from_slice(&now_ms.to_le_bytes());

@@ -47,7 +47,7 @@ fn put(event: &str) -> Vec<Value> {
         Item::Change {
             change: Change::Upsert { customer },
             ..
-        } => Some(customer),
+        } => Some(customer.json().to_value()),
         _ => None,
     };
     items(event).into_iter().filter_map(customer).collect()

@@ -111,7 +111,7 @@ fn ticket(owner: &str) -> Document {
 
 fn upserted(name: &str) -> Change {
     Change::Upsert {
-        customer: json!({"id": "c1", "name": name, "phones": ["+14806754110"]}),
+        customer: json!({"id": "c1", "name": name, "phones": ["+14806754110"]}).into(),
     }
 }
 
@@ -201,7 +201,7 @@ fn a_customer_who_is_known_by_another_id_is_gone_by_the_one_before() {
         })
         .collect();
     let put = Change::Upsert {
-        customer: json!({"id": "b", "name": "Ada"}),
+        customer: json!({"id": "b", "name": "Ada"}).into(),
     };
     assert_eq!(said, [Change::Delete { id: "a".into() }, put]);
 }

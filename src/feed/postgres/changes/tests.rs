@@ -106,7 +106,9 @@ fn position(ordinal: u64) -> Vec<u8> {
 }
 
 fn upsert(customer: Value) -> Change {
-    Change::Upsert { customer }
+    Change::Upsert {
+        customer: customer.into(),
+    }
 }
 
 #[test]

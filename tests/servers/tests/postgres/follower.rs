@@ -71,7 +71,7 @@ impl Replica {
     fn change(&mut self, change: Change) {
         self.changes += 1;
         match change {
-            Change::Upsert { customer } => self.customer(&customer),
+            Change::Upsert { customer } => self.customer(&customer.json().to_value()),
             Change::Delete { id } => {
                 self.state.customers.remove(&id);
             }

@@ -87,7 +87,9 @@ impl Edge {
             Event::Change {
                 change: Change::Upsert { customer },
                 ..
-            } => self.changes.push(customer["name"].as_str().unwrap().to_owned()),
+            } => self
+                .changes
+                .push(customer.json().to_value()["name"].as_str().unwrap().to_owned()),
             Event::Place { token, .. } => {
                 if let Some(life) = &mut self.life {
                     life.token = token;

@@ -121,7 +121,9 @@ impl Source for Made {
                 return Ok(Event::Change {
                     position: self.next.to_be_bytes().to_vec(),
                     at_ms: None,
-                    change: Change::Upsert { customer },
+                    change: Change::Upsert {
+                        customer: customer.into(),
+                    },
                 });
             }
         }
