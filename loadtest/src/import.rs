@@ -87,7 +87,9 @@ struct Importing {
 
 impl Importing {
     fn rows(&self, pairs: usize) -> Result<Vec<Row>, Error> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(MOST_THREADS);
         println!("row 10b: {pairs} pairs, {threads} threads …");
         let (mut taken, mut peak) = (Vec::new(), 0);
         for pair in 0..=pairs {

@@ -49,6 +49,11 @@ impl Staged {
             .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
+    /// Where it is until then.
+    pub fn path(&self) -> &Path {
+        &self.staged
+    }
+
     /// The file that will appear.
     pub fn target(&self) -> &Path {
         &self.target

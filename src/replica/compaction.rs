@@ -161,11 +161,23 @@ pub fn compact(
             SnapshotError::Io(source) => DurableError::new("write", staged_at, source).into(),
             other => CompactionError::Snapshot(other),
         })?;
-    let path = folder.settle(staged)?;
-    let snapshot = Snapshot::map(&path)?;
-    if let Err(error) = snapshot.populate(0, u64::MAX) {
-        tracing::debug!(%error, "the new generation is read from disk as it is asked for");
-    }
+    // Finished, it changes no more, whatever its name is; so its pages are mapped while the disk takes them.
+    let snapshot = Snapshot::map(staged.path())?;
+    std::thread::scope(|scope| -> Result<(), CompactionError> {
+        let populate = || {
+            if let Err(error) = snapshot.populate(0, u64::MAX) {
+                tracing::debug!(%error, "the new generation is read from disk as it is asked for");
+            }
+        };
+        let populating = std::thread::Builder::new()
+            .name("populate".into())
+            .spawn_scoped(scope, populate);
+        if let Err(error) = populating {
+            tracing::debug!(%error, "the new generation is mapped as it is asked for");
+        }
+        folder.settle(staged)?;
+        Ok(())
+    })?;
     // Last, so that a merge that cannot be served is not the present generation either.
     if let Err(error) = folder.point_to(generation, merge.base()) {
         if matches!(error, FolderError::Conflict { .. }) {
