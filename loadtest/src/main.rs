@@ -17,9 +17,11 @@ mod cpu;
 mod customers;
 mod dialects;
 mod feeds;
+mod import;
 mod load;
 mod lookup;
 mod machine;
+mod memory;
 mod normalize;
 mod outcome;
 mod overload;
@@ -80,6 +82,8 @@ enum Command {
     Reads(reads::Options),
     /// Rows 7, 8, 10a, 11, 14 in process and 18: what changes, merges and swaps cost.
     Replica(replica::Options),
+    /// Row 10b, and row 11 of it: an import of NDJSON beside one pass of `serde_json`.
+    Import(import::Options),
     /// Rows 13 and 14: each kind of feed beside a bare receiver of the same stream, over real servers. Needs
     /// `cargo build --release` and the servers of `tests/servers/install` first.
     Feeds(feeds::Options),
@@ -113,6 +117,7 @@ fn main() -> ExitCode {
         Command::Normalize(options) => normalize::measure(options),
         Command::Reads(options) => reads::measure(options),
         Command::Replica(options) => replica::measure(options),
+        Command::Import(options) => import::measure(options),
         Command::Feeds(options) => feeds::measure(options),
         Command::Load(options) => return load::command(options, json, html),
         Command::Rivals(options) => load::rows::measure(options),

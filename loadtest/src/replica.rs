@@ -17,39 +17,39 @@ use clap::{Args, ValueEnum};
 use crate::Row;
 use crate::centre::Centre;
 use crate::customers::{self, Profile};
+use crate::memory::anonymous;
 use crate::reads;
-use crate::server::anonymous_of;
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Customers, with one number each.
     #[arg(long, default_value_t = 1_000_000)]
-    customers: u64,
+    pub(crate) customers: u64,
     /// Ten million customers, which takes 10 GB of memory and 30 GB of disk.
     #[arg(long)]
-    full: bool,
+    pub(crate) full: bool,
     /// Interleaved pairs.
     #[arg(long, default_value_t = 10)]
-    pairs: usize,
+    pub(crate) pairs: usize,
     /// Seconds of one half of a pair of row 7, and between two swaps of row 8.
     #[arg(long, default_value_t = 2)]
-    seconds: u64,
+    pub(crate) seconds: u64,
     /// Changes that are brought back from the log.
     #[arg(long, default_value_t = 1_000_000)]
-    changes: u64,
+    pub(crate) changes: u64,
     /// Lookups that are checked by the oracle.
     #[arg(long, default_value_t = 10_000_000)]
-    reads: u64,
+    pub(crate) reads: u64,
     /// Only these parts.
     #[arg(long, value_delimiter = ',')]
-    only: Vec<Part>,
+    pub(crate) only: Vec<Part>,
     /// Where snapshots are kept between runs, and logs for a while: on the disk that is to be measured.
     #[arg(long, default_value = "target/loadtest")]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
+pub(crate) enum Part {
     /// Rows 7 and 8.
     Tail,
     /// Rows 10a and 11.
@@ -108,9 +108,4 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
         rows.push(reads::count(&options.folder, options.reads, 2, 1)?);
     }
     Ok(rows)
-}
-
-/// Bytes of this process's memory that is no file's.
-fn anonymous() -> Result<u64, Error> {
-    anonymous_of("self")
 }

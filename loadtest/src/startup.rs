@@ -15,13 +15,13 @@ use crate::server::Server;
 pub(crate) struct Options {
     /// Interleaved pairs.
     #[arg(long, default_value_t = 10)]
-    pairs: usize,
+    pub(crate) pairs: usize,
     /// Customers of the large snapshot.
     #[arg(long, default_value_t = 10_000_000)]
-    customers: u64,
+    pub(crate) customers: u64,
     /// Where the snapshots are kept between runs.
     #[arg(long, default_value = "target/loadtest")]
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 const FEW: u64 = 10_000;

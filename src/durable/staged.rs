@@ -49,6 +49,22 @@ impl Staged {
             .ok_or_else(|| io::ErrorKind::BrokenPipe.into())
     }
 
+    /// The file itself, for whoever has the disk take it while it is written.
+    ///
+    /// # Errors
+    /// There can be no more files.
+    pub fn file(&self) -> io::Result<File> {
+        match &self.writer {
+            Some(writer) => writer.get_ref().try_clone(),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Where it is until then.
+    pub fn path(&self) -> &Path {
+        &self.staged
+    }
+
     /// The file that will appear.
     pub fn target(&self) -> &Path {
         &self.target

@@ -1,8 +1,15 @@
 //! Merging: a snapshot and the sealed overlay over it become the next snapshot.
+//!
+//! One thread verifies and notes what is kept of the old one, the caller's writes it.
+
+mod unchanged;
 
 use std::io::{Read, Seek, Write};
 use std::sync::Arc;
 
+use crossbeam::channel::bounded;
+
+use self::unchanged::{Marks, opened};
 use crate::customer::{Record, Schema};
 use crate::intake::Intake;
 use crate::number::SuffixDigits;
@@ -11,6 +18,9 @@ use crate::snapshot::layout::{Header, LogPlace};
 use crate::snapshot::sort::Room;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, SnapshotError, Stream};
+
+/// Batches that were verified and wait to be written.
+const QUEUE: usize = 4;
 
 /// What [`super::Writer::seal`] gives for merging; holds no lock, so that reads and changes go on meanwhile.
 #[derive(Debug, Clone)]
@@ -65,19 +75,33 @@ impl Merge {
         let seed = self.snapshot.header().seed;
         let mut writer = SnapshotWriter::within(room, out, seed)?.by_suffix(self.suffix_digits);
         let sealed = self.sealed.pin();
-        for record in self.snapshot.records() {
-            let record = record?;
-            if let Ok(None) = sealed.customer(record.id(), self.seq) {
-                self.add(&mut writer, &record, streams)?;
+        let changed = self.changed(&sealed)?;
+        let marks = &Marks::of(changed.iter().map(|(id, _)| *id));
+        std::thread::scope(|scope| {
+            let (verified, batches) = bounded(QUEUE);
+            let verifying = std::thread::Builder::new()
+                .name("verify".into())
+                .spawn_scoped(scope, move || self.unchanged(marks, streams, &verified))?;
+            let mut written = Ok(());
+            for batch in &batches {
+                written = writer.add_noted(batch.pieces.iter().map(AsRef::as_ref), &batch.noted);
+                if written.is_err() {
+                    break;
+                }
             }
-        }
-        let mut changed: Vec<(&str, &Entry)> = sealed.customers(self.seq).flatten().collect();
-        changed.sort_unstable_by_key(|(id, _)| *id);
+            drop(batches);
+            let unchanged = verifying
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            written.and(unchanged)
+        })?;
         for (_, entry) in changed {
             if let Entry::Customer(bytes) = entry {
-                let record =
-                    Record::open(bytes).map_err(|source| SnapshotError::Record { offset: 0, source })?;
-                self.add(&mut writer, &record, streams)?;
+                let record = opened(bytes)?;
+                match self.rewritten(&record, streams) {
+                    Some(rewritten) => writer.add(&opened(&rewritten)?)?,
+                    None => writer.add(&record)?,
+                }
             }
         }
         let facts = Facts {
@@ -94,25 +118,17 @@ impl Merge {
         writer.finish(&facts)
     }
 
-    fn add<W: Read + Write + Seek>(
-        &self,
-        writer: &mut SnapshotWriter<W>,
-        record: &Record<'_>,
-        streams: &[Stream],
-    ) -> Result<(), SnapshotError> {
-        let intake = self.intake.as_ref();
-        let rewritten = intake
-            .filter(|_| record.schema_version() != self.schema.version)
-            .and_then(|intake| {
-                let feed = streams.get(usize::from(record.origin().stream));
-                let feed = feed.map_or("", |stream| stream.stream.as_str());
-                intake.of_feed(feed).under(record, &self.schema, self.seq)
-            });
-        match rewritten.as_deref().map(Record::open) {
-            Some(Ok(rewritten)) => writer.add(&rewritten),
-            // One that the new schema does not take stays readable under the old one.
-            _ => writer.add(record),
+    /// `record` under the present schema, where it was written under an earlier one. One that the new schema does not take
+    /// stays readable under the old one.
+    fn rewritten(&self, record: &Record<'_>, streams: &[Stream]) -> Option<Vec<u8>> {
+        let intake = self.intake.as_ref()?;
+        if record.schema_version() == self.schema.version {
+            return None;
         }
+        let feed = streams.get(usize::from(record.origin().stream));
+        let feed = feed.map_or("", |stream| stream.stream.as_str());
+        let rewritten = intake.of_feed(feed).under(record, &self.schema, self.seq)?;
+        Record::open(&rewritten).is_ok().then_some(rewritten)
     }
 
     /// The newest change that the merge holds.

@@ -3,6 +3,7 @@
 mod bounds;
 mod by_attribute;
 mod by_hash;
+mod merging;
 mod replace;
 mod seq;
 mod suffix;

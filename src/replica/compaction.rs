@@ -1,5 +1,6 @@
 //! Compaction: when to merge overlay and snapshot, and doing it beside the traffic.
 
+mod ahead;
 mod erasure;
 
 use std::io::ErrorKind;
@@ -154,18 +155,34 @@ pub fn compact(
     let mut staged = folder.stage(generation)?;
     let staged_at = &folder.folder().snapshot(generation);
     let room = Room::new(folder.folder().dir(), memory_bytes);
+    let file = staged.file().map_err(SnapshotError::Io)?;
     let writer = staged.writer().map_err(SnapshotError::Io)?;
-    merge
-        .write(ReadBack(writer), &room, generation, created_at_ms, streams)
-        .map_err(|error| match error {
-            SnapshotError::Io(source) => DurableError::new("write", staged_at, source).into(),
-            other => CompactionError::Snapshot(other),
-        })?;
-    let path = folder.settle(staged)?;
-    let snapshot = Snapshot::map(&path)?;
-    if let Err(error) = snapshot.populate(0, u64::MAX) {
-        tracing::debug!(%error, "the new generation is read from disk as it is asked for");
-    }
+    ahead::writing(&file, ReadBack(writer), |out| {
+        merge.write(out, &room, generation, created_at_ms, streams)?;
+        Ok(())
+    })
+    .map_err(|error| match error {
+        SnapshotError::Io(source) => DurableError::new("write", staged_at, source).into(),
+        other => CompactionError::Snapshot(other),
+    })?;
+    drop(file);
+    // Finished, it changes no more, whatever its name is; so its pages are mapped while the disk takes them.
+    let snapshot = Snapshot::map(staged.path())?;
+    std::thread::scope(|scope| -> Result<(), CompactionError> {
+        let populate = || {
+            if let Err(error) = snapshot.populate(0, u64::MAX) {
+                tracing::debug!(%error, "the new generation is read from disk as it is asked for");
+            }
+        };
+        let populating = std::thread::Builder::new()
+            .name("populate".into())
+            .spawn_scoped(scope, populate);
+        if let Err(error) = populating {
+            tracing::debug!(%error, "the new generation is mapped as it is asked for");
+        }
+        folder.settle(staged)?;
+        Ok(())
+    })?;
     // Last, so that a merge that cannot be served is not the present generation either.
     if let Err(error) = folder.point_to(generation, merge.base()) {
         if matches!(error, FolderError::Conflict { .. }) {

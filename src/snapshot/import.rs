@@ -16,6 +16,7 @@ mod checkpoint;
 mod columns;
 mod csv;
 mod detect;
+mod encoder;
 mod error;
 mod input;
 mod lines;
@@ -41,9 +42,10 @@ use serde::Serialize;
 use self::assembly::Assembly;
 use self::columns::Columns;
 use self::csv::CsvRows;
+use self::encoder::Encoder;
 use self::manifest::{Counts, Key, Manifest, Mark, Place};
 use self::ndjson::{JsonDocuments, NdjsonRows};
-use self::pipeline::{Documents, Encoder, Rows};
+use self::pipeline::{Documents, Rows};
 use super::folder::{Folder, Held};
 use super::{MappedSnapshot, Snapshot};
 use crate::customer::Schema;
@@ -356,7 +358,7 @@ impl<'a> Building<'a> {
     ) -> Result<Schema, ImportError>
     where
         R: Rows,
-        D: Documents<Content = R::Content>,
+        D: Documents<Block = R::Block>,
     {
         let encoder = Encoder {
             intake: self.intake,
@@ -365,6 +367,7 @@ impl<'a> Building<'a> {
             base: self.target.base.as_deref(),
             behind: self.target.begins_behind(),
             copy_of: self.target.copy_of,
+            seed: assembly.manifest().seed,
         };
         let schema = pipeline::run(rows, workers, encoder, |batch| {
             assembly.batch(batch)?;

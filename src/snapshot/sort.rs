@@ -70,6 +70,8 @@ pub(crate) struct Sorter<T> {
     runs: Vec<Run>,
     /// A full buffer on its way to the file, and empty back.
     writing: Option<Writing<T>>,
+    /// What was in memory, while it is sorted ahead of being asked for.
+    sorting: Option<JoinHandle<Vec<T>>>,
 }
 
 type Writing<T> = JoinHandle<io::Result<(Vec<T>, Run)>>;
@@ -92,6 +94,7 @@ impl<T: Item> Sorter<T> {
             file: None,
             runs: Vec::new(),
             writing: None,
+            sorting: None,
         }
     }
 
@@ -114,12 +117,41 @@ impl<T: Item> Sorter<T> {
         Ok(())
     }
 
+    /// Sorts what is in memory on a thread of its own, so that [`Sorter::merge`] finds it done.
+    ///
+    /// # Errors
+    /// There can be no more threads.
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
+        self.sorted();
+        let mut items = std::mem::take(&mut self.items);
+        let sort = move || {
+            items.sort_unstable();
+            items
+        };
+        self.sorting = Some(std::thread::Builder::new().name("sort".into()).spawn(sort)?);
+        Ok(())
+    }
+
+    /// Waits for what is sorted beside the caller.
+    fn sorted(&mut self) {
+        match self.sorting.take().map(JoinHandle::join) {
+            Some(Ok(sorted)) => {
+                let later = std::mem::replace(&mut self.items, sorted);
+                self.items.extend(later);
+            }
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => {}
+        }
+    }
+
     /// Every item in order; as often as wanted.
     ///
     /// # Errors
     /// The folder cannot be written, or what is in it not be read.
     pub(crate) fn merge(&mut self) -> io::Result<Merge<'_, T>> {
         self.written()?;
+        self.sorted();
+        // One pass where they are in order already.
         self.items.sort_unstable();
         let mut merge = Merge {
             memory: self.items.iter(),
@@ -152,6 +184,7 @@ impl<T: Item> Sorter<T> {
     }
 
     fn spill(&mut self) -> io::Result<()> {
+        self.sorted();
         let empty = self.written()?;
         let Some(room) = &self.room else { return Ok(()) };
         let file = match &self.file {
@@ -190,6 +223,9 @@ impl<T> Drop for Sorter<T> {
         if let Some(writing) = self.writing.take() {
             // Whoever drops an unfinished sort has an error of its own to tell.
             let _ = writing.join();
+        }
+        if let Some(sorting) = self.sorting.take() {
+            let _ = sorting.join();
         }
     }
 }
@@ -318,12 +354,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn runs_merge_to_what_memory_sorts(pairs in prop::collection::vec((0_u64..50, 0_u64..9), 0..300), most in 1_u64..40) {
+        fn runs_merge_to_what_memory_sorts(
+            pairs in prop::collection::vec((0_u64..50, 0_u64..9), 0..300),
+            most in 1_u64..40,
+            begun_at in 0_usize..300,
+        ) {
             let dir = tempfile::tempdir().unwrap();
             let room = Room::new(dir.path(), PARTS * 16 * most);
             let mut sorter = Sorter::new(Some(&room));
             let mut expected = entries(&pairs);
-            for entry in &expected {
+            for (nth, entry) in expected.iter().enumerate() {
+                if nth == begun_at {
+                    sorter.begin().unwrap();
+                }
                 sorter.push(*entry).unwrap();
             }
             expected.sort_unstable();

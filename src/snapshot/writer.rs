@@ -1,6 +1,7 @@
 //! Writing a snapshot: records as they come, then the tables over them, then the header.
 
 mod contested;
+mod noted;
 mod suffixes;
 
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -8,6 +9,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use self::contested::{Crowds, Gathered};
+pub(crate) use self::noted::Noted;
 use super::layout::{
     HEADER_LEN, Header, LogPlace, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash, id_hash53, number_hash,
 };
@@ -17,6 +19,9 @@ use super::{SnapshotError, Stream};
 use crate::customer::record::HEADER_LEN as RECORD_HEADER;
 use crate::customer::{Record, Schema};
 use crate::number::SuffixDigits;
+
+/// Bytes of a table that are written at a time.
+const TABLE_BYTES: usize = 1 << 16;
 
 /// What a snapshot says of itself beside its customers.
 #[derive(Debug, Clone)]
@@ -158,6 +163,7 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         mut each: impl FnMut(&Record<'_>, &Record<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut ids = std::mem::replace(&mut self.ids, Sorter::new(None));
+        self.numbers.begin().map_err(SnapshotError::Io)?;
         let mut crowd: Option<Entry> = None;
         // The first record of each id that has the present hash: more than one where ids collide.
         let mut firsts: Vec<Vec<u8>> = Vec::new();
@@ -196,6 +202,7 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
     /// Where `out` cannot be written or read back.
     pub fn finish(mut self, facts: &Facts<'_>) -> Result<(W, Header), SnapshotError> {
         self.end(SectionKind::Records);
+        self.ids.begin()?;
         let (customers, claims) = (self.ids.len(), self.numbers.len());
 
         self.begin(SectionKind::Claimants)?;
@@ -263,10 +270,29 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         kind: SectionKind,
         entries: &mut Sorter<Entry>,
     ) -> Result<(), SnapshotError> {
-        self.begin(kind)?;
         let count = entries.len();
         let sorted = entries.merge()?.map(|entry| entry.map_err(SnapshotError::Io));
-        table::build::<SLOT, SnapshotError>(count, sorted, |bucket| self.put(bucket))?;
+        self.table_of::<SLOT>(kind, count, sorted)
+    }
+
+    /// Writes the section `kind`: the table of `count` entries that come in order.
+    fn table_of<const SLOT: usize>(
+        &mut self,
+        kind: SectionKind,
+        count: u64,
+        sorted: impl Iterator<Item = Result<Entry, SnapshotError>>,
+    ) -> Result<(), SnapshotError> {
+        self.begin(kind)?;
+        let mut gathered = Vec::with_capacity(TABLE_BYTES);
+        table::build::<SLOT, SnapshotError>(count, sorted, |bucket| {
+            gathered.extend_from_slice(bucket);
+            if gathered.len() >= TABLE_BYTES {
+                self.put(&gathered)?;
+                gathered.clear();
+            }
+            Ok(())
+        })?;
+        self.put(&gathered)?;
         self.end(kind);
         Ok(())
     }

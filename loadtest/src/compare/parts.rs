@@ -140,7 +140,15 @@ pub(super) const PARTS: &[Part] = &[
             ("replica @folder --only merge --full", 600),
         ],
     ),
-    missing(&["10b"], "import", "the row of imports is being built"),
+    part(
+        &["10b", "11"],
+        "import",
+        [
+            ("import @folder --customers 100000 --pairs 10", 10),
+            ("import @folder", 60),
+            ("import @folder --full --pairs 3", 600),
+        ],
+    ),
     feed!("MongoDB", "mongodb", LEFT_OUT),
     feed!("PostgreSQL", "postgres", LEFT_OUT),
     feed!("NATS JetStream", "jetstream", LEFT_OUT),

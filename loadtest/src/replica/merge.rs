@@ -1,20 +1,13 @@
-//! Rows 10a and 11: a compaction beside copying as many bytes, and the memory that it and a build take.
+//! Rows 10a and 11: a compaction beside copying as many bytes, and the memory that it takes.
 
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Error, Read, Write};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::io::{Error, Read, Write};
 use std::time::{Duration, Instant};
 
-use ringside::customer::document::Limits;
-use ringside::intake::Intake;
-use ringside::number::{Numbering, Settings};
-use ringside::snapshot::export;
-use ringside::snapshot::import::{self, Format, Input, Mapping, Target};
-
-use super::{anonymous, lines};
+use super::lines;
 use crate::Row;
-use crate::centre::{Centre, MEMORY, other};
+use crate::centre::{Centre, other};
+use crate::memory::{bound, watched};
 use crate::pairs;
 
 /// Bytes read and written at once where a file is copied.
@@ -64,26 +57,11 @@ pub(crate) fn measure(mut centre: Centre, customers: u64, pairs: usize) -> Resul
         ratio.nanos.1 / 1e9,
         bytes as f64 / 1e9
     );
-    println!("row 11: a build …");
-    let built = build(&centre)?;
-    let bound = (256 << 20) + 4 * customers;
-    let row = |name, scale, peak: u64| {
-        let detail = format!("{} MiB of {} MiB", peak >> 20, bound >> 20);
-        Row::of_figure(("11", name), scale, peak as f64 / bound as f64, 1.0, detail)
-    };
-    Ok(vec![
-        compaction,
-        row(
-            "peak anonymous memory of a compaction beside the overlay, as a share of the bound",
-            scale,
-            peak,
-        ),
-        row(
-            "peak anonymous memory of a build, as a share of the bound",
-            format!("{customers} customers"),
-            built,
-        ),
-    ])
+    let bound = bound(customers);
+    let name = "peak anonymous memory of a compaction beside the overlay, as a share of the bound";
+    let detail = format!("{} MiB of {} MiB", peak >> 20, bound >> 20);
+    let memory = Row::of_figure(("11", name), scale, peak as f64 / bound as f64, 1.0, detail);
+    Ok(vec![compaction, memory])
 }
 
 /// Copies the present snapshot; how long that and its fsync took.
@@ -105,59 +83,4 @@ fn copy(centre: &Centre) -> Result<Duration, Error> {
     let took = begun.elapsed();
     fs::remove_file(&copy)?;
     Ok(took)
-}
-
-/// Builds a snapshot of the present customers, from NDJSON and in this process; how much memory that took.
-fn build(centre: &Centre) -> Result<u64, Error> {
-    let snapshot = centre.index.snapshot();
-    let input = centre.dir().join("customers.ndjson");
-    export::export(&snapshot, &mut BufWriter::new(File::create(&input)?), |_| ()).map_err(other)?;
-    let mapping = Mapping::parse(&export::mapping(snapshot.schema()).map_err(other)?).map_err(other)?;
-    let intake = Intake::new(
-        Numbering::new(&Settings::builtin()).map_err(other)?,
-        Limits::default(),
-    );
-    let expected = snapshot.header().customers;
-    drop(snapshot);
-    let target = Target::new(centre.dir().join("build"), 1, 0, MEMORY);
-    let (built, peak) = watched(|| {
-        let input = Input::stream(BufReader::new(File::open(&input)?), Format::Ndjson);
-        import::build(input, &mapping, &intake, target, |_| ()).map_err(other)
-    })?;
-    let summary = built?.summary().clone();
-    clean(&input)?;
-    if summary.customers == expected {
-        Ok(peak)
-    } else {
-        Err(Error::other(format!(
-            "expected {expected} customers, built {}",
-            summary.customers
-        )))
-    }
-}
-
-fn clean(path: &Path) -> Result<(), Error> {
-    fs::remove_file(path)
-}
-
-/// Does `work`; what came of it, and how many bytes of anonymous memory there were more than before at the worst moment.
-fn watched<T>(work: impl FnOnce() -> T) -> Result<(T, u64), Error> {
-    let before = anonymous()?;
-    let (peak, stop) = (AtomicU64::new(before), AtomicBool::new(false));
-    let done = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| -> Result<(), Error> {
-            while !stop.load(Ordering::Relaxed) {
-                peak.fetch_max(anonymous()?, Ordering::Relaxed);
-                std::thread::park_timeout(Duration::from_millis(5));
-            }
-            Ok(())
-        });
-        let done = work();
-        stop.store(true, Ordering::Relaxed);
-        watcher
-            .join()
-            .map_err(|_| Error::other("the watcher panicked"))??;
-        Ok::<T, Error>(done)
-    })?;
-    Ok((done, peak.into_inner() - before))
 }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::ImportError;
 use super::checkpoint::Checkpoints;
+use super::encoder::Made;
 use super::manifest::{self, Counts, Manifest, Mark, Place};
-use super::notes::{self, About, Notes};
-use super::pipeline::{Batch, Outcome};
+use super::notes::{self, Notes};
+use super::pipeline::Batch;
 use super::records::Records;
-use super::rejects::Reject;
 use super::repeats::{Passing, Repeat, row_of};
 use super::target::Target;
-use crate::customer::{Record, Schema};
+use crate::customer::Schema;
 use crate::durable;
 use crate::snapshot::folder::{Held, ReadBack};
 use crate::snapshot::layout::{Header, LogPlace};
@@ -131,41 +131,29 @@ impl<'a> Assembly<'a> {
     }
 
     /// Adds what became of the next rows.
-    pub(super) fn batch(&mut self, batch: Batch<Outcome>) -> Result<(), ImportError> {
-        for (row, outcome) in batch.rows {
-            self.manifest.counts.rows += 1;
-            self.manifest.counts.last = row;
-            match outcome {
-                Outcome::Refused(reject) => {
-                    self.manifest.counts.refused += 1;
-                    self.notes.add(&reject, About::Refused)?;
-                }
-                Outcome::Customer {
-                    record,
-                    left_out,
-                    phones,
-                } => {
-                    let record = Record::open(&record)
-                        .map_err(|source| SnapshotError::Record { offset: 0, source })?;
-                    self.writer.add(&record)?;
-                    self.manifest.counts.kept_phones += phones.len() as u64;
-                    self.note(&left_out, About::LeftOut)?;
-                    self.note(&phones, About::Phone)?;
-                }
-            }
+    pub(super) fn batch(&mut self, batch: Batch) -> Result<(), ImportError> {
+        let Made {
+            records,
+            noted,
+            notes,
+            counts,
+        } = batch.made;
+        self.writer.add_noted([&records[..]], &noted)?;
+        for (about, reject) in &notes {
+            self.notes.add(reject, *about)?;
         }
+        if counts.rows > 0 {
+            self.manifest.counts.last = counts.last;
+        }
+        self.manifest.counts.rows += counts.rows;
+        self.manifest.counts.refused += counts.refused;
+        self.manifest.counts.kept_phones += counts.kept_phones;
         self.manifest.place = batch.place;
         if batch.schema.is_some() {
             self.manifest.schema = batch.schema;
         }
         self.checkpoint(batch.place)?;
         self.target.go_on()
-    }
-
-    fn note(&mut self, rejects: &[Reject], about: About) -> Result<(), ImportError> {
-        rejects
-            .iter()
-            .try_for_each(|reject| self.notes.add(reject, about))
     }
 
     fn checkpoint(&mut self, place: Place) -> Result<(), ImportError> {

@@ -11,7 +11,7 @@ use memchr::{memchr, memchr3};
 use super::ImportError;
 use super::lines::Lines;
 use super::manifest::Place;
-use super::pipeline::{Row, Rows};
+use super::pipeline::{BLOCK_BYTES, BLOCK_ROWS, Rows};
 
 /// The cells of one row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -145,10 +145,19 @@ impl<R: BufRead> CsvRows<R> {
     }
 }
 
-impl<R: BufRead + Send> Rows for CsvRows<R> {
-    type Content = Cells;
+/// One row as it was read.
+pub(super) struct Row {
+    /// Line of the input on which it begins, from 1.
+    pub(super) number: u64,
+    /// Its size in the input.
+    bytes: usize,
+    /// What is in it, or why it is refused.
+    pub(super) content: Result<Cells, String>,
+}
 
-    fn next(&mut self) -> Result<Option<Row<Cells>>, ImportError> {
+impl<R: BufRead> CsvRows<R> {
+    /// The next row; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Row>, ImportError> {
         loop {
             let number = self.lines.number() + 1;
             self.raw.clear();
@@ -166,6 +175,20 @@ impl<R: BufRead + Send> Rows for CsvRows<R> {
                 content,
             }));
         }
+    }
+}
+
+impl<R: BufRead + Send> Rows for CsvRows<R> {
+    type Block = Vec<Row>;
+
+    fn block(&mut self) -> Result<Option<Vec<Row>>, ImportError> {
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while rows.len() < BLOCK_ROWS && bytes < BLOCK_BYTES {
+            let Some(row) = self.next()? else { break };
+            bytes += row.bytes;
+            rows.push(row);
+        }
+        Ok((!rows.is_empty()).then_some(rows))
     }
 
     fn place(&self) -> Place {

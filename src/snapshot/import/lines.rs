@@ -35,16 +35,25 @@ impl<R: BufRead> Lines<R> {
 
     /// Appends the next line with its line feed to `row`, which begins on line `start`; `false` at the end.
     pub(super) fn append(&mut self, row: &mut Vec<u8>, start: u64) -> Result<bool, ImportError> {
-        let before = row.len();
+        self.append_behind(0, row, start)
+    }
+
+    /// As [`Lines::append`], where the row begins at byte `begin` of `rows`.
+    pub(super) fn append_behind(
+        &mut self,
+        begin: usize,
+        rows: &mut Vec<u8>,
+        start: u64,
+    ) -> Result<bool, ImportError> {
         // One byte more than allowed tells a row of the greatest length from a longer one.
-        let room = (MOST_ROW_BYTES + 1).saturating_sub(before) as u64;
+        let room = (begin + MOST_ROW_BYTES + 1).saturating_sub(rows.len()) as u64;
         let read = self
             .input
             .by_ref()
             .take(room)
-            .read_until(b'\n', row)
+            .read_until(b'\n', rows)
             .map_err(|source| ImportError::Read { row: start, source })?;
-        if row.len() > MOST_ROW_BYTES {
+        if rows.len() - begin > MOST_ROW_BYTES {
             return Err(ImportError::RowTooLong { row: start });
         }
         if read == 0 {
@@ -53,7 +62,7 @@ impl<R: BufRead> Lines<R> {
         self.place.bytes += read as u64;
         self.place.line += 1;
         if self.place.line == 1 {
-            strip_byte_order_mark(row)?;
+            strip_byte_order_mark(rows)?;
         }
         Ok(true)
     }

@@ -10,40 +10,44 @@ use serde_json::Value;
 use super::ImportError;
 use super::lines::Lines;
 use super::manifest::Place;
-use super::pipeline::{Document, Documents, Row, Rows, not_utf8};
+use super::pipeline::{BLOCK_BYTES, BLOCK_ROWS, Document, Documents, Rows, not_utf8};
 use super::rejects::Reject;
 use super::turns::Turns;
 use crate::customer::Schema;
 use crate::customer::schema::SchemaError;
 
-/// Reads lines that hold something.
-pub(super) struct NdjsonRows<R>(Lines<R>);
+/// Reads lines, and knows how many bytes the last block of them had.
+pub(super) struct NdjsonRows<R>(Lines<R>, usize);
 
 impl<R: BufRead> NdjsonRows<R> {
     /// Reads `input`, which begins at `place` of the whole.
     pub(super) fn new(input: R, place: Place) -> NdjsonRows<R> {
-        NdjsonRows(Lines::new(input, place))
+        NdjsonRows(Lines::new(input, place), 0)
     }
 }
 
-impl<R: BufRead + Send> Rows for NdjsonRows<R> {
-    type Content = Vec<u8>;
+/// Lines one behind the other.
+pub(super) struct Block {
+    /// Number of the first, from 1.
+    first: u64,
+    bytes: Vec<u8>,
+}
 
-    fn next(&mut self) -> Result<Option<Row<Vec<u8>>>, ImportError> {
-        loop {
-            let number = self.0.number() + 1;
-            let mut line = Vec::new();
-            if !self.0.append(&mut line, number)? {
-                return Ok(None);
-            }
-            if !line.trim_ascii().is_empty() {
-                return Ok(Some(Row {
-                    number,
-                    bytes: line.len(),
-                    content: Ok(line),
-                }));
+impl<R: BufRead + Send> Rows for NdjsonRows<R> {
+    type Block = Block;
+
+    fn block(&mut self) -> Result<Option<Block>, ImportError> {
+        let first = self.0.number() + 1;
+        let mut bytes = Vec::with_capacity(self.1);
+        for number in (first..).take(BLOCK_ROWS) {
+            let begin = bytes.len();
+            if begin >= BLOCK_BYTES || !self.0.append_behind(begin, &mut bytes, number)? {
+                break;
             }
         }
+        // The next one is about as long.
+        self.1 = bytes.len();
+        Ok((!bytes.is_empty()).then_some(Block { first, bytes }))
     }
 
     fn place(&self) -> Place {
@@ -71,57 +75,58 @@ impl JsonDocuments {
         JsonDocuments { schema, turns: None }
     }
 
-    /// Adds the attributes of `line` that the schema does not have yet, in the order in which the line writes them.
-    fn infer(&mut self, line: &str, attributes: &serde_json::Map<String, Value>) -> Result<(), SchemaError> {
-        let Ok(written) = serde_json::from_str::<Written>(line) else {
-            return Ok(());
-        };
-        for key in &written.attributes.0 {
-            if let Some(value) = attributes.get(key) {
-                self.schema.infer(key, value)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Documents for JsonDocuments {
-    type Content = Vec<u8>;
-
-    fn take_turn(&mut self, batch: u64) -> bool {
-        let turns = self.turns.as_ref();
-        turns.is_none_or(|turns| turns.take(batch, &mut self.schema))
-    }
-
-    fn pass_turn(&mut self) {
-        if let Some(turns) = &self.turns {
-            turns.pass(&self.schema);
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(turns) = &mut self.turns {
-            turns.end();
-        }
-    }
-
-    fn document(&mut self, row: u64, line: Vec<u8>) -> Result<Result<Document, Reject>, ImportError> {
-        let text = match std::str::from_utf8(&line) {
-            Ok(text) => text,
-            Err(error) => {
-                let reason = not_utf8(&line, error, "write the file in UTF-8, as JSON requires");
-                return Ok(Err(Reject::row(row, reason)));
-            }
-        };
-        let mut json: Value = match serde_json::from_str(text) {
-            Ok(json) => json,
-            Err(error) => return Ok(Err(Reject::row(row, not_json(&error)))),
-        };
+    /// The document on the line `line` of the input.
+    fn document(&self, row: u64, line: &[u8]) -> Result<Document, Reject> {
+        let text = std::str::from_utf8(line).map_err(|error| {
+            let reason = not_utf8(line, error, "write the file in UTF-8, as JSON requires");
+            Reject::row(row, reason)
+        })?;
+        let mut json: Value =
+            serde_json::from_str(text).map_err(|error| Reject::row(row, not_json(&error)))?;
+        let mut unknown = None;
         if let Some(Value::Object(attributes)) = json.get_mut("attributes")
             && attributes.keys().any(|key| self.schema.position(key).is_none())
         {
             if self.turns.is_some() {
-                match self.infer(text, attributes) {
+                let written = serde_json::from_str::<Written>(text);
+                unknown = Some(written.map_or_else(|_| Vec::new(), |written| written.attributes.0));
+            } else {
+                attributes.retain(|key, _| self.schema.position(key).is_some());
+            }
+        }
+        Ok(Document {
+            json,
+            phones: Vec::new(),
+            left_out: Vec::new(),
+            unknown,
+        })
+    }
+}
+
+impl Documents for JsonDocuments {
+    type Block = Block;
+
+    fn read(&self, block: Block, mut each: impl FnMut(u64, Result<Document, Reject>)) {
+        let lines = block.bytes.split_inclusive(|byte| *byte == b'\n');
+        for (row, line) in (block.first..).zip(lines) {
+            if !line.trim_ascii().is_empty() {
+                each(row, self.document(row, line));
+            }
+        }
+    }
+
+    fn take_turn(&mut self, block: u64) -> bool {
+        let turns = self.turns.as_ref();
+        turns.is_none_or(|turns| turns.take(block, &mut self.schema))
+    }
+
+    fn learn(&mut self, row: u64, document: &mut Document) -> Result<Result<(), Reject>, ImportError> {
+        let Some(written) = document.unknown.take() else {
+            return Ok(Ok(()));
+        };
+        if let Some(Value::Object(attributes)) = document.json.get_mut("attributes") {
+            for (key, value) in written.iter().filter_map(|key| Some((key, attributes.get(key)?))) {
+                match self.schema.infer(key, value) {
                     Ok(()) => {}
                     Err(source @ SchemaError::TooMany { .. }) => {
                         return Err(ImportError::TooManyKeys { row, source });
@@ -129,14 +134,22 @@ impl Documents for JsonDocuments {
                     Err(error) => return Ok(Err(Reject::row(row, error.to_string()))),
                 }
             }
-            // With inference, these are nulls and blanks: they say nothing, and nothing of their type.
+            // What is left are nulls and blanks: they say nothing, and nothing of their type.
             attributes.retain(|key, _| self.schema.position(key).is_some());
         }
-        Ok(Ok(Document {
-            json,
-            phones: Vec::new(),
-            left_out: Vec::new(),
-        }))
+        Ok(Ok(()))
+    }
+
+    fn pass_turn(&mut self, block: u64) {
+        if let Some(turns) = &self.turns {
+            turns.pass(block, &self.schema);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(turns) = &mut self.turns {
+            turns.end();
+        }
     }
 
     fn schema(&self) -> &Schema {

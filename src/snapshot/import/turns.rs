@@ -1,5 +1,6 @@
 //! A schema that grows with the rows, while batches of rows are read on several cores: each batch adds to it in its turn.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::customer::Schema;
@@ -9,6 +10,8 @@ use crate::customer::Schema;
 struct State {
     /// The batch whose turn it is, from 0.
     batch: u64,
+    /// Batches behind it that have nothing to add; as many as workers have at a time.
+    passed: BTreeSet<u64>,
     schema: Schema,
     /// A worker has ended ahead of its time, so that a turn may never come.
     broken: bool,
@@ -34,6 +37,7 @@ impl Turns {
     pub(super) fn new(schema: Schema) -> Turns {
         let state = State {
             batch: 0,
+            passed: BTreeSet::new(),
             schema,
             broken: false,
         };
@@ -59,13 +63,27 @@ impl Turns {
         true
     }
 
-    /// Ends the turn, in which attributes may have been added to `schema`.
-    pub(super) fn pass(&self, schema: &Schema) {
+    /// Ends the turn of `batch`, in which attributes may have been added to `schema`; one that has nothing to add need not
+    /// have taken it.
+    pub(super) fn pass(&self, batch: u64, schema: &Schema) {
         let mut state = self.state();
-        if state.schema.attributes.len() != schema.attributes.len() {
+        if state.batch != batch {
+            state.passed.insert(batch);
+            return;
+        }
+        if state.schema.attributes.len() < schema.attributes.len() {
             state.schema.clone_from(schema);
         }
         state.batch += 1;
+        while let Some(first) = state
+            .passed
+            .first()
+            .copied()
+            .filter(|first| *first == state.batch)
+        {
+            state.passed.remove(&first);
+            state.batch += 1;
+        }
         self.state.1.notify_all();
     }
 
@@ -104,13 +122,13 @@ mod tests {
             let mut schema = Schema::default();
             assert!(second.take(1, &mut schema));
             schema.infer("b", &json!("x")).unwrap();
-            second.pass(&schema);
+            second.pass(1, &schema);
             schema
         });
         let mut schema = Schema::default();
         assert!(first.take(0, &mut schema));
         schema.infer("a", &json!(true)).unwrap();
-        first.pass(&schema);
+        first.pass(0, &schema);
         let keys: Vec<String> = last
             .join()
             .unwrap()
@@ -119,6 +137,21 @@ mod tests {
             .map(|attribute| attribute.key)
             .collect();
         assert_eq!(keys, ["a", "b"]);
+    }
+
+    #[test]
+    fn batches_with_nothing_to_add_take_no_turn() {
+        let turns = Turns::new(Schema::default());
+        let mut schema = Schema::default();
+        for batch in [1, 3, 2] {
+            turns.pass(batch, &Schema::default());
+        }
+        assert!(turns.take(0, &mut schema));
+        schema.infer("a", &json!(true)).unwrap();
+        turns.pass(0, &schema);
+        let mut later = Schema::default();
+        assert!(turns.take(4, &mut later));
+        assert_eq!(later, schema);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::number::{Key, SuffixDigits};
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::{SEVERAL, SectionKind, number_hash, number_of_hash};
 use crate::snapshot::sort::Sorter;
-use crate::snapshot::table::{self, Entry, NUMBER_SLOT};
+use crate::snapshot::table::{Entry, NUMBER_SLOT};
 
 impl<W: Read + Write + Seek> SnapshotWriter<W> {
     /// Of `numbers`, one entry a number, one entry for each that has `digits` digits: its suffix's hash, and where the
@@ -37,10 +37,8 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
             entry?;
             count += 1;
         }
-        self.begin(SectionKind::Suffixes)?;
         let distinct = Distinct::of(suffixes.merge()?).map(|entry| entry.map_err(SnapshotError::Io));
-        table::build::<NUMBER_SLOT, SnapshotError>(count, distinct, |bucket| self.put(bucket))?;
-        self.end(SectionKind::Suffixes);
+        self.table_of::<NUMBER_SLOT>(SectionKind::Suffixes, count, distinct)?;
         Ok(count)
     }
 }

@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Columns, LATIN1_REMEDY, Named, Target};
 use crate::customer::{AttributeType, Schema};
-use crate::snapshot::import::ImportError;
-use crate::snapshot::import::csv::Cells;
+use crate::snapshot::import::csv::{Cells, Row};
 use crate::snapshot::import::mapping::{Encoding, PhoneColumn};
 use crate::snapshot::import::pipeline::{Document, Documents, not_utf8};
 use crate::snapshot::import::rejects::Reject;
@@ -93,14 +92,11 @@ impl Columns {
             json: Value::from(document),
             phones: phone_columns,
             left_out,
+            unknown: None,
         }
     }
-}
 
-impl Documents for Columns {
-    type Content = Cells;
-
-    fn document(&mut self, row: u64, cells: Cells) -> Result<Result<Document, Reject>, ImportError> {
+    fn document(&self, row: u64, cells: &Cells) -> Result<Document, Reject> {
         if cells.len() != self.headers.len() {
             let reason = format!(
                 "expected {} cells, as many as there are headers, found {}; put cells that hold a delimiter in \
@@ -108,19 +104,33 @@ impl Documents for Columns {
                 self.headers.len(),
                 cells.len()
             );
-            return Ok(Err(Reject::row(row, reason)));
+            return Err(Reject::row(row, reason));
         }
         if memchr::memchr(0, cells.bytes()).is_some() {
             let reason =
                 "expected text, found a NUL byte; the file is damaged, or in UTF-16: write it in UTF-8";
-            return Ok(Err(Reject::row(row, reason)));
+            return Err(Reject::row(row, reason));
         }
         let texts: Result<Vec<Cow<'_, str>>, Reject> = cells
             .iter()
             .enumerate()
             .map(|(column, cell)| self.decode(row, cell, column))
             .collect();
-        Ok(texts.map(|texts| self.build(row, &texts)))
+        texts.map(|texts| self.build(row, &texts))
+    }
+}
+
+impl Documents for Columns {
+    type Block = Vec<Row>;
+
+    fn read(&self, rows: Vec<Row>, mut each: impl FnMut(u64, Result<Document, Reject>)) {
+        for Row { number, content, .. } in rows {
+            let document = match content {
+                Ok(cells) => self.document(number, &cells),
+                Err(reason) => Err(Reject::row(number, reason)),
+            };
+            each(number, document);
+        }
     }
 
     fn schema(&self) -> &Schema {
