@@ -67,7 +67,7 @@ macro_rules! feed {
                         $kind,
                         " --pairs 4 --singles 1000 --rate 400 --changes 60000"
                     ),
-                    75,
+                    70,
                 ),
                 (concat!("feeds --only ", $kind, " --pairs 10"), 900),
             ],
@@ -99,7 +99,7 @@ pub(super) const PARTS: &[Part] = &[
         &["4a", "4b"],
         "server CPU",
         [
-            ("cpu @folder --pairs 10 --seconds 0.4", 30),
+            ("cpu @folder --pairs 10 --seconds 0.4", 25),
             ("cpu @folder", 70),
             ("cpu @folder --seconds 2", 140),
         ],
@@ -108,9 +108,9 @@ pub(super) const PARTS: &[Part] = &[
         &["5", "6a", "6b"],
         "lookups from outside",
         [
-            ("rivals @folder --quick", 40),
-            ("rivals @folder --seconds 1", 130),
-            ("rivals @folder --seconds 5", 600),
+            ("rivals @folder --quick", 25),
+            ("rivals @folder", 130),
+            ("rivals @folder --seconds 2", 400),
         ],
     ),
     part(

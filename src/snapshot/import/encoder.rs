@@ -14,6 +14,7 @@ use crate::snapshot::MappedSnapshot;
 use crate::snapshot::layout;
 use crate::snapshot::writer::Noted;
 
+#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
 const UNIT: usize = layout::UNIT as usize;
 
 /// What became of some rows.
