@@ -38,6 +38,7 @@ pub(super) fn integer(out: &mut BytesMut, value: u64) {
 }
 
 /// Writes `true` or `false`.
+#[inline(always)]
 pub(super) fn boolean(out: &mut BytesMut, value: bool) {
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }

@@ -104,8 +104,9 @@ impl Source {
         let reading = &heard.reading;
         let freshness = self.tenant.freshness.now(begun);
         let (outcome, how, is_named) = self.tenant.index.read(|view| {
-            let found = self.matched(view, heard)?;
-            let Judged { decision, disclosure } = self.judge(view, &found, heard);
+            let matched = self.matched(view, heard);
+            let found = matched.as_ref().map_err(|superseded| *superseded)?;
+            let Judged { decision, disclosure } = self.judge(view, found, heard);
             let (who, key, how) = (found.who.as_whom(), found.key, found.how);
             let answer = Answer {
                 view,
@@ -289,12 +290,17 @@ impl Source {
         let Some(key) = reading.key() else {
             return Ok(Who::Nobody);
         };
-        let found = view.find(key.raw())?;
         let Some(user) = reading.sip_user() else {
-            return Ok(Who::from(found));
+            // Taken apart where it stands: whole, it is a copy of room for several.
+            return match view.find(key.raw()) {
+                Ok(Found::One(record)) => Ok(Who::One(record)),
+                Ok(Found::Nobody) => Ok(Who::Nobody),
+                Ok(Found::Several(records)) => Ok(Who::Several(records)),
+                Err(superseded) => Err(superseded),
+            };
         };
         // The key of a SIP user is a hash, so the user itself has the last word.
-        Ok(match found {
+        Ok(match view.find(key.raw())? {
             Found::Nobody => Who::Nobody,
             Found::One(record) if self.lists(&record, user) => Who::One(record),
             Found::One(_) => Who::Nobody,

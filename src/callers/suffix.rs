@@ -42,17 +42,23 @@ impl Source {
     /// Who has the number that `heard` is of, as of `view`: as a whole, or else by its last digits.
     #[inline]
     pub(super) fn matched<'v>(&self, view: &'v View<'_>, heard: &Heard<'_>) -> Result<Match<'v>, Superseded> {
-        let exact = Match {
-            who: self.who(view, &heard.reading)?,
-            key: heard.reading.key(),
-            how: How::Exact,
+        let (key, how) = (heard.reading.key(), How::Exact);
+        // Taken apart where it stands, as by `who`.
+        let who = match self.who(view, &heard.reading) {
+            Ok(Who::One(record)) => {
+                return Ok(Match {
+                    who: Who::One(record),
+                    key,
+                    how,
+                });
+            }
+            Ok(Who::Nobody) => Who::Nobody,
+            Ok(who) => return Ok(Match { who, key, how }),
+            Err(superseded) => return Err(superseded),
         };
-        if !matches!(exact.who, Who::Nobody) {
-            return Ok(exact);
-        }
         match view.suffixes() {
-            Suffixes::Ready(digits) => self.by_suffix(view, heard, digits, exact),
-            Suffixes::Off | Suffixes::Waiting(_) => Ok(exact),
+            Suffixes::Ready(digits) => self.by_suffix(view, heard, digits, Match { who, key, how }),
+            Suffixes::Off | Suffixes::Waiting(_) => Ok(Match { who, key, how }),
         }
     }
 
