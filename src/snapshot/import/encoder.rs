@@ -11,11 +11,8 @@ use crate::customer::{Phone, Refusal, id_hash53};
 use crate::intake::Intake;
 use crate::number::{Cell, Invalid, Region, Unstorable};
 use crate::snapshot::MappedSnapshot;
-use crate::snapshot::layout;
+use crate::snapshot::layout::UNIT;
 use crate::snapshot::writer::Noted;
-
-#[expect(clippy::cast_possible_truncation, reason = "a small constant")]
-const UNIT: usize = layout::UNIT as usize;
 
 /// What became of some rows.
 #[derive(Debug)]
@@ -153,7 +150,8 @@ impl Encoder<'_> {
         made.noted
             .note(id_hash53(&customer.id), keys, recorded.bytes.len());
         made.records.extend_from_slice(&recorded.bytes);
-        made.records.resize(made.records.len().next_multiple_of(UNIT), 0);
+        let unit = usize::try_from(UNIT).unwrap_or(1);
+        made.records.resize(made.records.len().next_multiple_of(unit), 0);
         made.counts.kept_phones += phones.len() as u64;
         let left_out = document.left_out.into_iter();
         made.notes.extend(left_out.map(|reject| (About::LeftOut, reject)));
