@@ -34,7 +34,7 @@ const GOLDEN: &str = "benches/instructions.toml";
 const COUNTED: &str = "--counted";
 
 fn main() -> ExitCode {
-    let wants = |argument: &str| env::args().any(|given| given == argument);
+    let wants = |argument: &str| env::args_os().any(|given| given == argument);
     if wants(COUNTED) {
         let mut all = scenarios::all();
         all.iter_mut().for_each(|scenario| (scenario.round)());
