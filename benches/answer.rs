@@ -6,6 +6,7 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a benchmark that cannot set up should stop"
 )]
