@@ -22,6 +22,7 @@ mod error;
 mod held;
 mod pins;
 mod read_back;
+mod releasing;
 
 use std::fs;
 use std::io;

@@ -36,6 +36,8 @@ pub(crate) fn measure(mut centre: Centre, customers: u64, pairs: usize) -> Resul
         let (merged, more) = watched(|| centre.compact())?;
         merged?;
         let compacted = begun.elapsed();
+        // The space of a generation that is no longer kept is given back beside what comes next; not beside the copy.
+        centre.held.wait_for_space();
         let copied = match ahead {
             Some(copied) => copied,
             None => copied(&centre)?,

@@ -1,9 +1,10 @@
 //! The one writer of a folder: publishes by compare-and-swap on the present generation, and removes old ones.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::releasing::Releasing;
 use super::{Folder, FolderError, remove};
 use crate::durable::{self, Current, FolderLock, Staged};
 
@@ -14,6 +15,7 @@ pub struct Held {
     kept: usize,
     /// Held while a publication checks its base and becomes the present one, which makes these one step.
     line: Mutex<Line>,
+    releasing: Releasing,
     _lock: FolderLock,
 }
 
@@ -36,6 +38,7 @@ impl Held {
             folder,
             kept: super::KEPT_GENERATIONS,
             line: Mutex::new(Line { present, reserved: 0 }),
+            releasing: Releasing::default(),
             _lock: lock,
         }
     }
@@ -211,6 +214,11 @@ impl Held {
         Ok(())
     }
 
+    /// Waits until the space of generations that were removed is there again.
+    pub fn wait_for_space(&self) {
+        self.releasing.wait();
+    }
+
     /// Removes the folder with all that is in it, and frees it.
     pub fn remove(self) {
         if let Err(error) = fs::remove_dir_all(&self.folder.dir) {
@@ -236,14 +244,18 @@ impl Held {
         // Pinned ones are kept beside those that are kept anyway, not instead of them.
         let unpinned: Vec<u64> = generations.into_iter().filter(|g| !pins.contains(g)).collect();
         let old = unpinned.len().saturating_sub(self.kept);
+        let mut removed = Vec::new();
         for &generation in &unpinned[..old] {
             let snapshot = self.folder.snapshot(generation);
             let is_kept = generation == before && self.kept > 1;
             if current.as_ref() != Some(&snapshot) && !is_kept {
+                // Its name goes now, and its space beside what comes next.
+                removed.extend(File::open(&snapshot));
                 remove(&snapshot);
                 remove(&self.folder.rejects(generation));
             }
         }
+        self.releasing.close(removed);
     }
 }
 
