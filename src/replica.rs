@@ -74,7 +74,7 @@ pub struct Replica {
     /// What was applied and is not on its way to the disk.
     batch: Batch,
     /// Up to which change what the log writes goes, and since when it does; `None` while it writes nothing.
-    under_way: Option<(u64, Instant)>,
+    under_way: Option<u64>,
     /// Parts that are gone and have not been looked for.
     gone: Gone,
     /// Feeds whose deletions and moves are passed over, or let through, until they have caught up.

@@ -97,7 +97,11 @@ fn compared(options: &Options, json: Option<&Path>, html: Option<&Path>) -> Resu
         told("invalid"),
         told("not_run")
     );
-    Ok(wrong(&came, &outcomes))
+    let wrong = wrong(&came, &outcomes);
+    if wrong.is_empty() && told("invalid") > 0 && told("met") + told("missed") == 0 {
+        return Err(Error::other("nothing could be measured"));
+    }
+    Ok(wrong)
 }
 
 /// Runs `parts` one after the other, and tells on stderr how far it is.

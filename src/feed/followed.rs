@@ -10,6 +10,8 @@ use crate::replica::{Freshness, LogError, Replica, StreamId};
 
 /// Bytes of lines of one look behind which there is more, as a rule.
 const MUCH: usize = 1 << 19;
+/// From when something was written to the look at it.
+const SOON: Duration = Duration::from_millis(1);
 
 /// A file that is followed.
 #[derive(Debug)]
@@ -72,9 +74,9 @@ impl Followed {
         Ok(self.look_at)
     }
 
-    /// Something was written: looks with the next look.
+    /// Something was written: looks soon. Not at once, so that a writer of single lines does not cost an `fsync` each.
     pub(super) fn hasten(&mut self, now: Instant) {
-        self.look_at = self.look_at.min(now);
+        self.look_at = self.look_at.min(now + SOON);
     }
 
     /// Whether a life has ended since the last merge: what came from it should be merged before its file is gone.
@@ -173,6 +175,8 @@ impl Followed {
             Err(error) => {
                 tracing::error!(feed = self.name, %error, "changes cannot be applied");
                 self.broken = true;
+                // What came before it was left to be made durable with it.
+                sink.replica.commit()?;
                 return Ok(false);
             }
         };
@@ -217,6 +221,9 @@ impl Followed {
             // Behind a long outage a batch that is not large waits for what comes at once.
             sink.replica.commit_if_large()?;
             self.deferred = true;
+            // Connected; how far is told with what is durable.
+            freshness.applied(&self.name, None::<u64>);
+            freshness.told(&self.name, self.course.at_ms, sink.now_ms);
             return Ok(true);
         }
         sink.replica.commit()?;

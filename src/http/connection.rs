@@ -69,7 +69,7 @@ pub(super) async fn serve<I, S>(
     S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + AtOnce,
     S::Future: Unpin,
 {
-    let rest = match lane::serve(&mut stream, &mut service, &watch, &mut stop).await {
+    let rest = match lane::serve(&mut stream, &mut service, &watch, heads.max_bytes, &mut stop).await {
         Left::Gone => return,
         Left::Rest(rest) => Bytes::from(rest),
     };

@@ -14,8 +14,8 @@ mod token;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -85,6 +85,8 @@ pub struct Keys {
     ring: ArcSwap<Keyring>,
     /// As of `ring`, for every request that needs to know nothing more.
     is_empty: AtomicBool,
+    /// Held by whoever reads the file again: what was read first must not be put in place last.
+    reloading: Mutex<()>,
 }
 
 impl Key {
@@ -262,6 +264,7 @@ impl Keys {
             file: None,
             ring: ArcSwap::default(),
             is_empty: AtomicBool::new(true),
+            reloading: Mutex::default(),
         })
     }
 
@@ -274,6 +277,7 @@ impl Keys {
         Ok(Arc::new(Keys {
             file: Some(file.to_owned()),
             is_empty: AtomicBool::new(ring.is_empty()),
+            reloading: Mutex::default(),
             ring: ArcSwap::from_pointee(ring),
         }))
     }
@@ -302,6 +306,7 @@ impl Keys {
         let Some(file) = &self.file else {
             return Ok(0);
         };
+        let _one_by_one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = match file::read(file)? {
             Some(ring) => ring,
             None if self.ring.load().is_empty() => Keyring::default(),

@@ -8,8 +8,9 @@
 //! something, the server's end. What hyper then says is what callers are told: the lane refuses nothing by itself.
 //!
 //! Invariants: requests of one connection are answered in their order; nothing is read while an answer waits to be
-//! written, so that what a connection holds is bounded by one head and one answer; buffers are the worker's, and a
-//! connection has memory of its own only while it holds half a head or half an answer.
+//! written, so that what a connection holds is bounded by one answer and what one look has read; buffers are the worker's,
+//! and a connection has memory of its own only while it holds half a head or half an answer; after sixteen answers in a row
+//! it is another connection's turn.
 
 mod desk;
 mod parse;
@@ -35,6 +36,8 @@ use parse::{Parsed, parse};
 
 /// The most bytes of half a head; who needs more for it is hyper's.
 const HELD_MAX: usize = 8 << 10;
+/// Answers and looks of one connection until it is another's turn.
+const TURN: usize = 16;
 
 /// Answers requests that need no waiting.
 pub(super) trait AtOnce {
@@ -65,6 +68,10 @@ struct Lane<'c, I, S> {
     unsent: BytesMut,
     is_flushed: bool,
     is_stopping: bool,
+    /// Bytes of the longest head.
+    head_max: usize,
+    /// Answers and looks that are left of this turn.
+    turn: usize,
 }
 
 /// Serves requests on `stream` until one is not for the lane, or `stop` says so.
@@ -72,6 +79,7 @@ pub(super) async fn serve<I, S>(
     stream: &mut I,
     service: &mut S,
     watch: &Watch,
+    head_max: usize,
     stop: &mut watch::Receiver<bool>,
 ) -> Left
 where
@@ -87,6 +95,8 @@ where
         unsent: BytesMut::new(),
         is_flushed: true,
         is_stopping: *stop.borrow(),
+        head_max,
+        turn: TURN,
     };
     let seen = stop.clone();
     let mut stopping = pin!(stopped(stop));
@@ -113,6 +123,7 @@ where
     S: AtOnce,
 {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Left> {
+        self.turn = TURN;
         desk::with(|Desk { input, pen }| {
             loop {
                 if ready!(self.poll_sent(context)).is_err() {
@@ -121,6 +132,11 @@ where
                 if self.is_stopping {
                     return Poll::Ready(Left::Rest(mem::take(&mut self.held)));
                 }
+                if self.turn == 0 {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                self.turn -= 1;
                 let is_hypers = if self.is_untried {
                     let held = mem::take(&mut self.held);
                     self.answer(&held, pen, context)
@@ -156,9 +172,10 @@ where
                 return false;
             }
             let (head, length) = match parse(rest) {
-                Parsed::Whole(head, length) => (head, length),
-                Parsed::Part if rest.len() < HELD_MAX => break false,
-                Parsed::Part | Parsed::Other => break true,
+                Parsed::Whole(head, length) if length <= self.head_max => (head, length),
+                Parsed::Part if rest.len() < self.head_max.min(HELD_MAX) => break false,
+                // What is too long, hyper says.
+                Parsed::Whole(..) | Parsed::Part | Parsed::Other => break true,
             };
             let service = &*self.service;
             let answered = pen.write(self.watch.clock_ms(), |out| service.answer_at_once(head, out));
@@ -178,6 +195,11 @@ where
                 self.is_untried = !rest.is_empty();
                 break false;
             }
+            self.turn = self.turn.saturating_sub(1);
+            if self.turn == 0 {
+                self.is_untried = !rest.is_empty();
+                break false;
+            }
         };
         self.held.extend_from_slice(rest);
         if !rest.is_empty() && !self.is_untried && self.watch.phase() == Phase::Idle {
@@ -194,6 +216,10 @@ where
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unsent.advance(written);
+        }
+        if self.unsent.capacity() > 0 {
+            // A large answer that was read slowly would stay for as long as the connection does.
+            self.unsent = BytesMut::new();
         }
         if !self.is_flushed {
             ready!(Pin::new(&mut *self.stream).poll_flush(context))?;

@@ -53,13 +53,17 @@ impl Replica {
         self.begin_commit()
     }
 
-    pub(super) fn begin_commit(&mut self) -> Result<(), LogError> {
+    /// As [`Replica::commit_if_large`], whatever was applied.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_commit(&mut self) -> Result<(), LogError> {
         self.settle()?;
         self.take_gone();
         let batch = std::mem::replace(&mut self.batch, Batch::new(false));
         match self.log.begin_append(batch, self.now_ms) {
             Ok(()) => {
-                self.under_way = Some((self.writer.seq(), Instant::now()));
+                self.under_way = Some(self.writer.seq());
                 Ok(())
             }
             Err(batch) => {
@@ -71,16 +75,19 @@ impl Replica {
 
     /// Waits for the batch that is on its way to the disk, and makes it visible.
     pub(super) fn settle(&mut self) -> Result<(), LogError> {
-        let Some((seq, begun)) = self.under_way.take() else {
+        let Some(seq) = self.under_way.take() else {
             return Ok(());
         };
         let (batch, written) = self.log.settle();
-        if let Err(error) = written {
-            self.counters.log_errors.inc();
-            self.batch.put_ahead(batch);
-            return Err(error);
-        }
-        self.counters.committed(batch.len(), begun.elapsed());
+        let took = match written {
+            Ok(took) => took,
+            Err(error) => {
+                self.counters.log_errors.inc();
+                self.batch.put_ahead(batch);
+                return Err(error);
+            }
+        };
+        self.counters.committed(batch.len(), took);
         self.counters.log(&self.log);
         self.writer.publish_up_to(seq);
         Ok(())

@@ -8,6 +8,7 @@ mod entry;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::durable::{Damaged, Journal, JournalError, fault};
 
@@ -37,13 +38,16 @@ pub enum LogError {
         /// What the batch says.
         found: u8,
     },
+    /// What was begun is settled first: else what is appended now would be lost without a word.
+    #[error("the change log is asked to write while a batch is on its way; settle that first")]
+    UnderWay,
     /// The log is closed to changes for good.
     #[error("the change log takes no more changes since {0}; look at the disk, and start again")]
     Failed(String),
 }
 
-/// The journal, a batch that was written, and what became of it.
-type Written = (Journal, Batch, Result<(), JournalError>);
+/// The journal, a batch that was written, how long that took, and what became of it.
+type Written = (Journal, Batch, Duration, Result<(), JournalError>);
 
 /// A batch on its way to the disk.
 #[derive(Debug)]
@@ -58,15 +62,15 @@ impl Writing {
         // The steps of a disk that a test watches are this thread's.
         if fault::is_watching() {
             let mut journal = journal;
-            let written = journal.append(batch.bytes(now_ms));
-            return Writing::Done(Some(Box::new((journal, batch, written))));
+            let (took, written) = timed(|| journal.append(batch.bytes(now_ms)));
+            return Writing::Done(Some(Box::new((journal, batch, took, written))));
         }
         let shared = Arc::new(Mutex::new(Some((journal, batch))));
         let taken = Arc::clone(&shared);
         let write = move || {
             let (mut journal, mut batch) = take(&taken)?;
-            let written = journal.append(batch.bytes(now_ms));
-            Some((journal, batch, written))
+            let (took, written) = timed(|| journal.append(batch.bytes(now_ms)));
+            Some((journal, batch, took, written))
         };
         // A closure that no thread takes is gone with all that is in it: hence what is shared.
         match std::thread::Builder::new()
@@ -85,6 +89,12 @@ impl Writing {
             Writing::Done(written) => written.map(|written| *written),
         }
     }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+    let begun = Instant::now();
+    let done = work();
+    (begun.elapsed(), done)
 }
 
 /// The log of one tenant's changes; or none, for an index that nobody has to find again.
@@ -152,9 +162,9 @@ impl Log {
     }
 
     /// Waits for the batch that was begun with, and says what became of it.
-    pub(super) fn settle(&mut self) -> (Batch, Result<(), LogError>) {
+    pub(super) fn settle(&mut self) -> (Batch, Result<Duration, LogError>) {
         let written = self.writing.take().and_then(|(writing, _)| writing.wait());
-        let Some((journal, batch, written)) = written else {
+        let Some((journal, batch, took, written)) = written else {
             // A thread that panicked has the journal no more: nobody knows what is in it.
             let why = "writing a batch ended in a panic".to_owned();
             self.failed = Some(why.clone());
@@ -166,7 +176,7 @@ impl Log {
         {
             self.failed = Some(error.to_string());
         }
-        (batch, written.map_err(LogError::from))
+        (batch, written.map(|()| took).map_err(LogError::from))
     }
 
     /// Says that the oldest segment goes on right over the change `ahead`, whatever it is called.
@@ -245,7 +255,9 @@ impl Log {
         if let Some(failed) = &self.failed {
             return Err(LogError::Failed(failed.clone()));
         }
-        debug_assert!(self.writing.is_none(), "what was begun is settled first");
+        if self.writing.is_some() {
+            return Err(LogError::UnderWay);
+        }
         let Some(journal) = &mut self.journal else {
             return Ok(());
         };

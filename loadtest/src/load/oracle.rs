@@ -265,7 +265,16 @@ fn document(index: &Index, key: Key) -> Result<Vec<u8>, Error> {
             Found::Nobody | Found::Several(_) => None,
         })
     });
-    found.ok_or_else(|| Error::target("the snapshot", format!("has no customer {}", key.nth)))
+    // The index is what is checked: whom it finds has to be whom the number was made for.
+    let id = format!("{{\"id\":\"c-{}\",", key.nth);
+    found
+        .filter(|json| json.starts_with(id.as_bytes()))
+        .ok_or_else(|| {
+            Error::target(
+                "the snapshot",
+                format!("leads to another than customer {}", key.nth),
+            )
+        })
 }
 
 fn miss(key: Key) -> Vec<u8> {

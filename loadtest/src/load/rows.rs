@@ -65,6 +65,8 @@ const LATE: f64 = 0.25;
 const APART: f64 = 0.1;
 /// A row is invalid where more requests than this share of the answers were refused, failed or timed out.
 const LOST: f64 = 0.001;
+/// Rows 6 are invalid where the generator had nothing to do for less than this share of the time: it is measured itself then.
+const IDLE: f64 = 0.03;
 /// Time for an answer.
 const TIMEOUT_NS: u64 = 1000 * MILLISECOND;
 /// One answer of so many is compared byte for byte.
@@ -261,6 +263,11 @@ fn beside_a_rival(
         row.status = "measured";
     } else if p99.median > 1.0 {
         row.status = "missed";
+    }
+    let idle = median(&of_ring, |half| half.idle).min(median(&of_rival, |half| half.idle));
+    if idle < IDLE && target.is_some() {
+        row.status = "invalid";
+        row.detail = format!("the generator had too much to do; {}", row.detail);
     }
     Ok(checked(row, &of_ring, &of_rival))
 }

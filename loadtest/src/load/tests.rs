@@ -125,8 +125,8 @@ fn what_nobody_answers_stands_at_its_timeout_and_what_waits_behind_it_too() {
     let phase = driven(&target, manner(2, 50), 1000.0).tally.phase("x", 0.1, 0.0);
     assert!(phase.timed_out > 50 && phase.answered == 0, "{phase:?}");
     assert!(
-        phase.sent < phase.timed_out,
-        "two connections cannot have sent all: {phase:?}"
+        phase.sent <= phase.timed_out && phase.lateness.p50_ns >= 20 * MILLISECOND,
+        "two connections cannot have sent all in time: {phase:?}"
     );
     assert!(phase.latency.p50_ns >= 50 * MILLISECOND * 99 / 100, "{phase:?}");
 }

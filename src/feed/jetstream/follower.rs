@@ -20,6 +20,8 @@ const PLACES_APART: u64 = 64;
 pub(super) struct Follower {
     era: Era,
     last: Place,
+    /// Messages since a place was told.
+    since_place: u64,
     /// A group of changes has begun that is not complete yet.
     is_open: bool,
     /// A relay fills the stream.
@@ -37,6 +39,7 @@ impl Follower {
         Follower {
             era,
             last,
+            since_place: 0,
             is_open: false,
             is_relayed: false,
             told,
@@ -114,8 +117,10 @@ impl Follower {
         self.is_relayed |= stamp.is_some();
         self.is_open = stamp.is_some_and(|stamp| stamp.more);
         // Of many that wait not each needs a place to go on behind it: what lies behind the last is read again.
-        let is_between = message.pending > 0 && !message.place.sequence.is_multiple_of(PLACES_APART);
+        self.since_place += 1;
+        let is_between = message.pending > 0 && self.since_place < PLACES_APART;
         if !self.is_open && !is_between {
+            self.since_place = 0;
             out.push_back(Event::Place {
                 token: message.place.to_string(),
                 position: message.place.sequence.to_string(),

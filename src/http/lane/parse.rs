@@ -62,7 +62,7 @@ fn head<'b>(request: &Request<'_, 'b>) -> Option<Head<'b>> {
         offered: Offered::default(),
         fields: request.headers.len(),
     };
-    let mut has_host = false;
+    let (mut has_host, mut has_type) = (false, false);
     for field in request.headers.iter() {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
         // By length first: most fields are none of these.
@@ -78,7 +78,8 @@ fn head<'b>(request: &Request<'_, 'b>) -> Option<Head<'b>> {
                 head.diversion = Some(str::from_utf8(field.value).ok()?.into());
             }
             9 if is("x-api-key") => head.offered.has_api_key = true,
-            12 if is("content-type") && head.content_type.is_none() => {
+            12 if is("content-type") && !has_type => {
+                has_type = true;
                 head.content_type = visible(field.value);
             }
             13 if is("authorization") => {

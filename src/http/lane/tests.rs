@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +99,16 @@ impl Service<Request<Incoming>> for Echo {
     }
 }
 
+fn watches() -> Arc<Watches> {
+    let timeouts = Timeouts {
+        head: Duration::from_secs(600),
+        idle: Duration::from_secs(600),
+        write: Duration::from_secs(600),
+    };
+    let meters = Arc::new(Meters::register(&Metrics::new().unwrap()).unwrap());
+    Watches::new(timeouts, &meters)
+}
+
 /// What a server says to `pieces`, sent one by one, until it has said all; headers in order of their names and without
 /// the date, so that what is left is what callers go by. `room` is how many bytes are under way to it and back at the most.
 fn told(echo: Echo, pieces: &[&[u8]], room: (usize, usize)) -> Vec<String> {
@@ -110,13 +120,7 @@ fn told(echo: Echo, pieces: &[&[u8]], room: (usize, usize)) -> Vec<String> {
         let (mut writing, asked) = tokio::io::duplex(room.0);
         let (mut reading, answered) = tokio::io::duplex(room.1);
         let near = tokio::io::join(asked, answered);
-        let timeouts = Timeouts {
-            head: Duration::from_secs(600),
-            idle: Duration::from_secs(600),
-            write: Duration::from_secs(600),
-        };
-        let meters = Arc::new(Meters::register(&Metrics::new().unwrap()).unwrap());
-        let watch = Watches::new(timeouts, &meters).watch();
+        let watch = watches().watch();
         let (_running, stop) = watch::channel(false);
         let serving = connection::serve(near, echo, watch, HEADS, stop);
         let talking = async move {
@@ -211,6 +215,41 @@ fn requests_behind_each_other_are_answered_in_order_by_whoever_can() {
     assert_eq!(both(&bytes, 0, (64, ROOM)).len(), requests.len());
 }
 
+/// What one poll of a connection answers of a hundred requests that have come together.
+#[test]
+fn after_some_answers_it_is_anothers_turn() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let (mut far, mut near) = tokio::io::duplex(ROOM);
+        let requests = "GET /1 HTTP/1.1\r\n\r\n".repeat(100);
+        far.write_all(requests.as_bytes()).await.unwrap();
+        let mut echo = Echo {
+            has_lane: true,
+            more: 0,
+        };
+        let watch = watches().watch();
+        let (_running, mut stop) = watch::channel(false);
+        let mut serving = pin!(serve(&mut near, &mut echo, &watch, HEADS.max_bytes, &mut stop));
+        let mut answered = 0;
+        let mut polls = 0;
+        while answered < 100 {
+            poll_fn(|context| {
+                assert!(serving.as_mut().poll(context).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            let mut raw = vec![0; ROOM];
+            let read = far.read(&mut raw).await.unwrap();
+            let text = String::from_utf8_lossy(&raw[..read]);
+            let now = text.matches("HTTP/1.1 200 OK").count();
+            assert!((1..=TURN).contains(&now), "{now} answers in one turn");
+            answered += now;
+            polls += 1;
+        }
+        assert!(polls >= 100 / TURN);
+    });
+}
+
 #[test]
 fn targets_that_no_url_has_are_answered_as_ever() {
     let answers = both(&[b"GET /3?q=\"x\" HTTP/1.1\r\n\r\n"], 0, (ROOM, ROOM));
@@ -225,6 +264,10 @@ fn a_long_head_and_a_long_target_are_hypers() {
     assert_eq!(both(&pieces, 0, (ROOM, ROOM)).len(), 2);
     let too_long = format!("GET /1 HTTP/1.1\r\nx-long: {long}{long}\r\n\r\n");
     assert!(both(&[too_long.as_bytes()], 0, (ROOM, ROOM))[0].starts_with("HTTP/1.1 431"));
+    // In two pieces of which each would have room.
+    let twenty = format!("GET /1 HTTP/1.1\r\nx-long: {}\r\n\r\n", "x".repeat(20 << 10));
+    let (one, other) = twenty.as_bytes().split_at(8000);
+    assert!(both(&[one, other], 0, (ROOM, ROOM))[0].starts_with("HTTP/1.1 431"));
     let location = format!("GET /elsewhere?{} HTTP/1.1\r\n\r\n", "x".repeat(2000));
     assert_eq!(both(&[location.as_bytes()], 0, (ROOM, ROOM)).len(), 1);
 }
