@@ -49,6 +49,7 @@ impl Centre {
     pub(crate) fn new(within: &Path, path: Option<&Path>) -> Result<Centre, Error> {
         fs::create_dir_all(within)?;
         let dir = tempfile::tempdir_in(within)?;
+        crate::processes::remove_with_us(dir.path());
         let tenant = dir.path().join("main");
         let held = Arc::new(Folder::hold(&tenant).map_err(other)?);
         if let Some(path) = path {

@@ -42,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) folder: PathBuf,
 }
 
+/// Why a part was not run, where somebody wanted no more.
+const INTERRUPTED: &str = "interrupted";
 /// Twice what a part is expected to take, and this, before it is ended.
 const GRACE: Duration = Duration::from_secs(120);
 
@@ -98,6 +100,16 @@ fn compared(options: &Options, json: Option<&Path>, html: Option<&Path>) -> Resu
         told("not_run")
     );
     let wrong = wrong(&came, &outcomes);
+    let is_interrupted = |(_, done): &Came<'_>| {
+        done.as_ref()
+            .is_err_and(|failure| failure.reason() == INTERRUPTED)
+    };
+    if wrong.is_empty() && came.iter().any(is_interrupted) {
+        return Err(Error::new(
+            ErrorKind::Interrupted,
+            "interrupted; what had been measured is above, and in the files that were asked for",
+        ));
+    }
     if wrong.is_empty() && told("invalid") > 0 && told("met") + told("missed") == 0 {
         return Err(Error::other("nothing could be measured"));
     }
@@ -114,6 +126,10 @@ fn measured<'a>(
     let begun = Instant::now();
     let (mut came, mut outcomes) = (Vec::new(), Vec::new());
     for (nth, part) in parts.iter().enumerate() {
+        if runner.is_interrupted() {
+            came.push((*part, Err(Failure::NotRun(INTERRUPTED.to_owned()))));
+            continue;
+        }
         let arguments = match part.arguments(size, &options.folder) {
             Ok(arguments) => arguments,
             Err(reason) => {
@@ -139,10 +155,8 @@ fn measured<'a>(
             report.rows
         });
         if runner.is_interrupted() {
-            return Err(Error::new(
-                ErrorKind::Interrupted,
-                "interrupted; nothing was written",
-            ));
+            came.push((*part, Err(Failure::NotRun(INTERRUPTED.to_owned()))));
+            continue;
         }
         if let Err(failure) = &done {
             eprintln!("  {}", failure.reason());

@@ -56,6 +56,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     let (_, snapshot) = customers::snapshot(&options.folder, customers, Profile::Typical)
         .map_err(|error| Error::other(error.to_string()))?;
     let dir = tempfile::tempdir_in(&options.folder)?;
+    crate::processes::remove_with_us(dir.path());
     let input = dir.path().join("customers.ndjson");
     export::export(&snapshot, &mut BufWriter::new(File::create(&input)?), |_| ()).map_err(other)?;
     File::open(&input)?.sync_all()?;

@@ -67,6 +67,7 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     /// Customers that the server holds.
     #[arg(long, default_value_t = 1_000_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) customers: u64,
     /// Where the snapshots are kept between runs.
     #[arg(long, default_value = "target/loadtest")]
@@ -133,6 +134,17 @@ pub(crate) fn outcome(options: &Options) -> Result<Outcome, Error> {
         phase.seconds = options.seconds.unwrap_or(phase.seconds);
     }
     scenario.check(&options.scenario)?;
+    let has = |act| scenario.phase.iter().any(|phase| phase.act == act);
+    let act = [
+        (Act::Churn, "churn"),
+        (Act::Swap, "swap"),
+        (Act::Kill, "failover"),
+    ];
+    if let Some((_, act)) = act.into_iter().find(|(act, _)| has(*act))
+        && !options.target.is_ringside()
+    {
+        return Err(Error::NotOfTarget { act });
+    }
     server::pin_self(server::CLIENT_CORE)?;
     println!("{} customers, {} …", options.customers, options.target.name());
     let stock = Stock::new(&options.folder, options.customers)?;

@@ -17,7 +17,8 @@ pub(crate) fn facts() -> serde_json::Value {
         .unwrap_or_default();
     serde_json::json!({
         "cpu": model.trim_start_matches([' ', '\t', ':']),
-        "cores": std::thread::available_parallelism().map_or(0, usize::from),
+        // Not those that this process is pinned to.
+        "cores": cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
         "memory_kib": memory.parse::<u64>().ok(),
         "kernel": fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
         "taken_at": jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),

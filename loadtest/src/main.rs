@@ -26,6 +26,7 @@ mod normalize;
 mod outcome;
 mod overload;
 mod pairs;
+mod processes;
 mod reads;
 mod replica;
 mod report;
@@ -35,7 +36,7 @@ mod server;
 mod startup;
 
 use std::io::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -103,6 +104,21 @@ const WRONG: u8 = 3;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let (json, html) = (arguments.json.as_deref(), arguments.html.as_deref());
+    for path in [json, html].into_iter().flatten() {
+        // Ahead of minutes of measuring.
+        if let Err(error) = writable(path) {
+            println!("loadtest: {} cannot be written: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    // The comparison's parts clean up behind themselves where they are ended, and the bare server has nothing to.
+    let _temporary = match &arguments.command {
+        Command::Compare(_) | Command::Baseline(_) => None,
+        _ => match processes::end_with_us() {
+            Ok(folder) => Some(folder),
+            Err(error) => return told(Err(error)),
+        },
+    };
     let rows = match &arguments.command {
         Command::Compare(options) => return compare::run(options, json, html),
         Command::Scale(options) => return told(scale::run(options, json)),
@@ -130,6 +146,18 @@ fn main() -> ExitCode {
         return ExitCode::from(WRONG);
     }
     told(done)
+}
+
+/// Makes the folder of `path` where it is missing, and sees whether a file can be there.
+fn writable(path: &Path) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map(drop)
 }
 
 /// Tells an error where there is one.

@@ -24,7 +24,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command`, and waits until it prints the address after `marker`.
     pub(crate) fn start(mut command: Command, marker: &str) -> Result<Server, Error> {
-        let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null())
+            .spawn()
+            .map_err(|error| {
+                let program = command.get_program().to_string_lossy();
+                Error::new(error.kind(), format!("{program} cannot be started: {error}"))
+            })?;
         let output = process.stdout.take().ok_or_else(|| Error::other("no output"))?;
         let mut lines = BufReader::new(output).lines();
         let found = lines.by_ref().map_while(Result::ok).find_map(|line| {

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::WRONG;
+use crate::processes::{NOBODY, end};
 use crate::row::Report;
 
 /// Between two looks whether it has ended; seldom, so that looking takes nothing from what is measured.
@@ -22,8 +22,6 @@ const BETWEEN: Duration = Duration::from_millis(250);
 const KEPT: usize = 40;
 /// What is said of a server that is missing names the script that installs it.
 const INSTALL: &str = "tests/servers/install/";
-/// Where nothing runs.
-const NOBODY: u32 = 0;
 
 /// Why a part gave nothing.
 #[derive(Debug, Clone)]
@@ -199,59 +197,12 @@ impl Kept {
     }
 }
 
-/// Ends the process `of` and all that it started, in groups of their own too.
-fn end(of: u32) {
-    if of == NOBODY {
-        return;
-    }
-    for process in with_descendants(of, &parents()) {
-        if let Some(process) = i32::try_from(process).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself meanwhile.
-            let _gone = kill_process(process, Signal::KILL);
-        }
-    }
-}
-
-/// Every process of this machine and its parent.
-fn parents() -> Vec<(u32, u32)> {
-    let of = |entry: fs::DirEntry| {
-        let process = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        // A name may hold blanks and brackets, so that one reads on behind the last bracket.
-        let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-        Some((process, parent))
-    };
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    all.filter_map(of).collect()
-}
-
-/// `of`, its children, theirs, and so on.
-fn with_descendants(of: u32, parents: &[(u32, u32)]) -> Vec<u32> {
-    let mut found = vec![of];
-    let mut next = 0;
-    while let Some(&parent) = found.get(next) {
-        next += 1;
-        let children = parents.iter().filter(|(_, of)| *of == parent);
-        let new: Vec<u32> = children
-            .map(|(process, _)| *process)
-            .filter(|process| !found.contains(process))
-            .collect();
-        found.extend(new);
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn descendants_are_found_and_nobody_else() {
-        let parents = [(1, 0), (10, 1), (11, 10), (12, 11), (13, 10), (20, 1), (21, 20)];
-        let mut found = with_descendants(10, &parents);
-        found.sort_unstable();
-        assert_eq!(found, [10, 11, 12, 13]);
-    }
+    use super::*;
+    use crate::processes::{parents, with_descendants};
 
     #[test]
     fn a_process_and_what_it_started_end_together() {

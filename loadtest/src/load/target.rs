@@ -84,6 +84,11 @@ pub(crate) struct Stock {
 }
 
 impl Kind {
+    /// Whether it is Ringside, by whatever way.
+    pub(crate) fn is_ringside(self) -> bool {
+        matches!(self, Kind::RingsideTcp | Kind::RingsideUnix | Kind::RingsideTls)
+    }
+
     /// What it is called.
     pub(crate) fn name(self) -> &'static str {
         match self {

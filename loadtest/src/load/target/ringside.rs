@@ -44,6 +44,7 @@ impl Ringside {
     /// Serves the snapshot at `path` from a folder below `folder`.
     pub(super) fn start(folder: &Path, path: &Path, is_secret: bool, over: &Over) -> Result<Ringside, Error> {
         let folder = tempfile::Builder::new().prefix("run-").tempdir_in(folder)?;
+        crate::processes::remove_with_us(folder.path());
         let tenant = folder.path().join("data").join(TENANT);
         fs::create_dir_all(&tenant)?;
         let from = path.parent().unwrap_or(Path::new("."));
