@@ -9,16 +9,32 @@ use tokio::io::ReadBuf;
 /// The first line of requests, as it passes.
 #[derive(Debug, Default)]
 pub(super) struct Target {
-    /// Whether what is read next belongs to a first line.
-    is_open: bool,
+    place: Place,
     /// What has been rewritten and not been taken yet.
     held: BytesMut,
+}
+
+/// Where in a request what is read next stands.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Where nothing is changed.
+    #[default]
+    Elsewhere,
+    /// At its beginning. Of requests behind each other what is read may begin anywhere in the second one, for hyper has the
+    /// beginning already: what does not begin like a first line is none.
+    Begin,
+    /// Within the method.
+    Method,
+    /// Behind the method's blank.
+    Blank,
+    /// In the target, or behind it.
+    Line,
 }
 
 impl Target {
     /// What is read from here on begins a request.
     pub(super) fn begin(&mut self) {
-        self.is_open = true;
+        self.place = Place::Begin;
     }
 
     /// Puts what is held into `buffer`; whether there was anything.
@@ -33,12 +49,30 @@ impl Target {
     /// else is changed: the lengths that headers tell are those of bodies.
     #[inline]
     pub(super) fn pass(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
-        if !self.is_open {
+        if self.place == Place::Elsewhere {
             return;
         }
         let read = &buffer.filled()[before..];
+        let mut bytes = read.iter();
+        while self.place != Place::Line {
+            let Some(byte) = bytes.next() else {
+                return;
+            };
+            self.place = match (self.place, byte) {
+                (Place::Begin | Place::Method, b'A'..=b'Z') => Place::Method,
+                (Place::Method, b' ') => Place::Blank,
+                // A path, or an absolute target.
+                (Place::Blank, b'/' | b'h') => Place::Line,
+                _ => {
+                    self.place = Place::Elsewhere;
+                    return;
+                }
+            };
+        }
         let end = memchr::memchr(b'\n', read);
-        self.is_open = end.is_none();
+        if end.is_some() {
+            self.place = Place::Elsewhere;
+        }
         let line = &read[..end.unwrap_or(read.len())];
         if memchr::memchr3(b'"', b'<', b'>', line).is_some() {
             self.rewrite(buffer, before, line.len());
@@ -103,9 +137,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_begins_within_a_head_is_left() {
+        for rest in [
+            "ontent-Type: \"<>\"\r\n\r\n",
+            ": \"x\"\r\n",
+            "Type: \"<>\"\r\n",
+            "\r\n\"",
+            "9 \"\r\n",
+        ] {
+            for room in [1, 3, 1000] {
+                assert_eq!(
+                    passed(&[rest.as_bytes()], room),
+                    rest.as_bytes(),
+                    "{rest:?} {room}"
+                );
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_is_lost_and_what_is_no_line_is_left(bytes: Vec<u8>, cut in 0_usize..40, room in 1_usize..50) {
+            let bytes = [b"GET /".as_slice(), &bytes].concat();
             let (one, other) = bytes.split_at(cut.min(bytes.len()));
             let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
             let line = String::from_utf8_lossy(&bytes[..end]).replace('"', "%22").replace('<', "%3C").replace('>', "%3E");

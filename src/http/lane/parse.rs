@@ -62,7 +62,7 @@ fn head<'b>(request: &Request<'_, 'b>) -> Option<Head<'b>> {
         offered: Offered::default(),
         fields: request.headers.len(),
     };
-    let (mut has_host, mut has_type) = (false, false);
+    let (mut has_host, mut has_type, mut has_length) = (false, false, false);
     for field in request.headers.iter() {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
         // By length first: most fields are none of these.
@@ -86,7 +86,13 @@ fn head<'b>(request: &Request<'_, 'b>) -> Option<Head<'b>> {
                 head.offered.authorization.get_or_insert(field.value);
             }
             10 if is("connection") && !field.value.eq_ignore_ascii_case(b"keep-alive") => return None,
-            14 if is("content-length") && field.value != b"0" => return None,
+            14 if is("content-length") => {
+                // Of several hyper makes one, or an error.
+                if has_length || field.value != b"0" {
+                    return None;
+                }
+                has_length = true;
+            }
             2 | 6 | 7 | 17
                 if ["te", "expect", "upgrade", "trailer", "transfer-encoding"]
                     .into_iter()
