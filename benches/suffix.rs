@@ -126,14 +126,9 @@ fn lookups(criterion: &mut Criterion) {
             let mut answer = |query: &str| {
                 out.clear();
                 let call = Call {
-                    method: "GET",
                     path: "/v1/lookup",
                     query,
-                    content_type: None,
-                    host: None,
-                    is_secure: false,
-                    diversion: None,
-                    body: &[],
+                    ..Call::default()
                 };
                 black_box(native.answer(&call, &mut out).unwrap().status);
                 std::str::from_utf8(&out).unwrap().contains(expected)

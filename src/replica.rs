@@ -73,7 +73,7 @@ pub struct Replica {
     log: Log,
     /// What was applied and is not on its way to the disk.
     batch: Batch,
-    /// Up to which change what the log writes goes, and since when it does; `None` while it writes nothing.
+    /// Up to which change what the log writes goes; `None` while it writes nothing.
     under_way: Option<u64>,
     /// Parts that are gone and have not been looked for.
     gone: Gone,

@@ -120,14 +120,9 @@ fn answers() -> Vec<Scenario> {
         let mut buffer = BytesMut::new();
         let mut answer = move |query: &str| {
             let call = Call {
-                method: "GET",
                 path: "/v1/lookup",
                 query,
-                content_type: None,
-                host: None,
-                is_secure: false,
-                diversion: None,
-                body: &[],
+                ..Call::default()
             };
             // As a connection does it.
             buffer.reserve(4 << 10);

@@ -65,14 +65,9 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>, Error> {
     let mut answer = |query: &str| -> Result<(), Error> {
         buffer.reserve(BUFFER);
         let call = Call {
-            method: "GET",
             path: "/v1/lookup",
             query,
-            content_type: None,
-            host: None,
-            is_secure: false,
-            diversion: None,
-            body: &[],
+            ..Call::default()
         };
         let reply = native.answer(&call, &mut buffer);
         // The body is handed on as a connection does it, and its memory is free when that has been sent.

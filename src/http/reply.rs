@@ -68,6 +68,7 @@ pub(super) fn end(length: usize, out: &mut Vec<u8>) {
 pub(super) fn is_usual(reply: &Reply) -> bool {
     reply.status == 200
         && reply.content_type == JSON
+        && reply.allow.is_none()
         && reply.location.is_none()
         && reply.retry_after_s.is_none()
         && reply.headers.is_empty()
