@@ -106,3 +106,39 @@ fn rest(reply: &Reply, mut field: impl FnMut(&'static str, &str)) {
         field("retry-after", itoa::Buffer::new().format(seconds));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_head_is_for_replies_with_nothing_of_their_own() {
+        let usual = Reply::json(200);
+        assert!(is_usual(&usual));
+        for other in [
+            Reply::json(404),
+            Reply {
+                content_type: "text/plain",
+                ..usual.clone()
+            },
+            Reply {
+                allow: Some("GET"),
+                ..usual.clone()
+            },
+            Reply {
+                retry_after_s: Some(1),
+                ..usual.clone()
+            },
+            Reply {
+                location: Some("/".into()),
+                ..usual.clone()
+            },
+            Reply {
+                headers: &[("x-a", "b")],
+                ..usual
+            },
+        ] {
+            assert!(!is_usual(&other), "{other:?}");
+        }
+    }
+}
