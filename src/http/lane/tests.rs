@@ -129,7 +129,10 @@ fn told(echo: Echo, pieces: &[&[u8]], room: (usize, usize)) -> Vec<String> {
                 for piece in pieces {
                     // Nobody listens any more to who has sent nonsense.
                     let _gone = writing.write_all(piece).await;
-                    tokio::task::yield_now().await;
+                    // So that each piece is read apart, whose turn it is first in a round.
+                    for _ in 0..4 {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 // hyper drops what it has to say to whoever has said that there is nothing more to come.
                 let mut seen = usize::MAX;
