@@ -86,15 +86,26 @@ fn a_row_is_not_read_again_before_its_transaction_is_visible() {
     let mut follower = Follower::new(settings(&server), mapping());
     follower.until_following();
     // A commit that waits for a standby is in the log, and nobody sees it.
+    sql.run("CREATE TABLE unread (id bigint)");
     sql.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     sql.run("SELECT pg_reload_conf()");
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let mut too_early = 0;
     std::thread::scope(|scope| {
+        // The server takes its settings up when it likes: commits wait from the first one on that does.
+        loop {
+            let probe = scope.spawn(|| server.sql().run("INSERT INTO unread VALUES (1)"));
+            while !probe.is_finished() && sql.one(waiting) != "1" {
+                std::thread::yield_now();
+            }
+            if !probe.is_finished() {
+                break;
+            }
+        }
         scope.spawn(|| server.sql().run("UPDATE customers SET name = 'Bo' WHERE id = 1"));
         let mut looks = 0;
         follower.until("the commit has waited for a while", |follower| {
-            let waits = sql.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
-            looks += i32::from(waits == "1");
+            looks += i32::from(sql.one(waiting) == "2");
             too_early = follower.replica.changes;
             looks > 30
         });
