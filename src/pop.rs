@@ -6,16 +6,26 @@
 
 mod call;
 mod calls;
+mod desk;
 mod entry;
 mod interaction;
 mod kind;
 mod message;
 mod pending;
+mod pops;
 mod sessions;
+mod settings;
+mod store;
+mod ticket;
 
 pub use calls::{Bounds, Calls, Due, Found, Heard, News, Rung, Unknown};
+pub use desk::{Beginning, DeskError, DeskSettings, Desks, Subscription};
 pub use entry::{Entry, Offer, What};
 pub use kind::{Party as Keyed, Rule, Silent};
 pub use message::{Facts, Kind, Link, Message, Party, Shown, State};
 pub use pending::{Pending, Pendings};
+pub use pops::{Keeping, Pops, Running};
 pub use sessions::Session;
+pub use settings::{Interactions, Recorder, Settings};
+pub use store::{CallState, Kept, LocalLog, StoreError};
+pub use ticket::{Ticket, TicketError, Tickets};
