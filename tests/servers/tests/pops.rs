@@ -6,6 +6,8 @@ mod calls;
 mod choosing;
 #[path = "pops/desk.rs"]
 mod desk;
+#[path = "pops/embedded.rs"]
+mod embedded;
 #[path = "pops/floor.rs"]
 mod floor;
 #[path = "pops/harness.rs"]

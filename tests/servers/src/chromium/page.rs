@@ -22,8 +22,8 @@ pub struct Page<'browser> {
     handle: String,
 }
 
-impl Page<'_> {
-    pub(super) fn new(browser: &Browser, handle: String) -> Page<'_> {
+impl<'browser> Page<'browser> {
+    pub(super) fn new(browser: &'browser Browser, handle: String) -> Page<'browser> {
         Page { browser, handle }
     }
 
@@ -181,6 +181,23 @@ impl Page<'_> {
     pub fn has_focus(&self, selector: &str) -> bool {
         let script = "return document.activeElement?.matches(arguments[0]) ?? false";
         self.evaluate(script, &[json!(selector)]) == true
+    }
+
+    /// Runs `inside` in the frame `selector`, as if it were the page.
+    #[track_caller]
+    pub fn within<T>(&self, selector: &str, inside: impl FnOnce(&Page<'browser>) -> T) -> T {
+        let script = "const find = (root) => root.querySelector(arguments[0])
+                ?? [...root.querySelectorAll('*')].reduce((found, it) => found ?? (it.shadowRoot && find(it.shadowRoot)), null);
+            return find(document)";
+        let mut frame = Value::Null;
+        self.until(&format!("there is a frame {selector}"), || {
+            frame = self.evaluate(script, &[json!(selector)]);
+            !frame.is_null()
+        });
+        self.command("POST", "/frame", &json!({"id": frame}));
+        let given = inside(self);
+        self.command("POST", "/frame", &json!({"id": null}));
+        given
     }
 
     /// Says to the page what the person prefers: `dark` or `light`.
