@@ -17,12 +17,14 @@ fn a_ring_that_cannot_be_read_is_refused_by_its_field() {
         ("call_id", Value::Null),
         ("call_id", json!("")),
         ("call_id", json!(long)),
-        ("call_id", json!(["call-1"])),
-        ("call_id", json!("a\u{0}b")),
+        ("call_id", json!({})),
         ("ani", json!({"number": ADA})),
         ("agent", json!(long)),
-        ("agent", json!({})),
-        ("agents", json!([{}])),
+        (
+            "agents",
+            json!((0..300).map(|nth| nth.to_string()).collect::<Vec<_>>()),
+        ),
+        ("extension", json!(long)),
         ("direction", json!("sideways")),
         ("variables", json!("a=b")),
         ("variables", json!([1, 2])),
@@ -149,16 +151,9 @@ fn a_ring_for_nobody_says_why() {
 fn kinds_of_calls_that_nobody_knows_ring() {
     let site = Site::new("");
     let (_serving, at, _) = site.start(&[]);
-    for (nth, kind) in [
-        "",
-        "acd_in",
-        "ACD_IN",
-        "🙂",
-        "'; DROP TABLE calls; --",
-        "CONSULT_",
-    ]
-    .iter()
-    .enumerate()
+    for (nth, kind) in ["", "acd_in", "ACD_IN", "🙂", "'; DROP TABLE calls; --", "CON"]
+        .iter()
+        .enumerate()
     {
         let agent = format!("10{nth}");
         let ring = json!({"call_id": format!("call-{nth}"), "ani": ADA, "agent": agent, "call_type": kind});
@@ -236,7 +231,11 @@ fn new_customers_are_checked_ahead_of_being_kept() {
         (json!({}), "name"),
         (json!({"name": "Katherine", "phones": ["no number"]}), "phones"),
         (json!({"name": "Katherine", "phones": "+14806754199"}), "phones"),
-        (json!({"name": 7, "phones": ["+14806754199"]}), "name"),
+        (json!({"name": {}, "phones": ["+14806754199"]}), "name"),
+        (
+            json!({"name": "Katherine", "phones": ["+14806754199"], "id": "c-1"}),
+            "id",
+        ),
         (
             json!({"name": "x".repeat(100_000), "phones": ["+14806754199"]}),
             "name",

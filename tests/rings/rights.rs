@@ -111,7 +111,7 @@ fn a_ticket_opens_one_stream_of_one_agent() {
         std::io::BufRead::read_line(&mut reader, &mut line).unwrap();
         line.split(' ').nth(1).unwrap().parse::<u16>().unwrap()
     };
-    assert_eq!(open("1002", &ticket), 403);
+    assert_eq!(open("1002", &ticket), 401);
     assert_eq!(open("1001", "made-up"), 401);
     // A key is no ticket, and nothing else is open to one.
     assert_eq!(open("1001", &mine), 401);
