@@ -1,9 +1,25 @@
-//! Rings and desktops: what which agent's desktop is told. Knows no sockets and no lookups.
+//! The screen pop: what is known of calls while they last, and what agents' desktops are told of them.
+//!
+//! A phone system says that a call rings; [`Calls`] decides what follows, as entries; each is applied to the state, gives
+//! messages for desktops, and is kept, in this order, so that a restart finds the same state and gives no message another
+//! id. Of customers the state holds ids: what is shown of them is read when it is shown.
 
+mod call;
+mod calls;
 mod desk;
+mod entry;
+mod interaction;
+mod kind;
 mod message;
+mod pending;
+mod sessions;
 mod ticket;
 
+pub use calls::{Bounds, Calls, Due, Found, Heard, News, Rung, Unknown};
 pub use desk::{Beginning, DeskError, DeskSettings, Desks, Subscription};
-pub use message::{Kind, Message, Shown};
+pub use entry::{Entry, Offer, What};
+pub use kind::{Party as Keyed, Rule, Silent};
+pub use message::{Facts, Kind, Link, Message, Party, Shown, State};
+pub use pending::{Pending, Pendings};
+pub use sessions::Session;
 pub use ticket::{Ticket, TicketError, Tickets};
