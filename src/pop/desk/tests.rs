@@ -101,6 +101,7 @@ fn what_is_not_known_begins_anew() {
     assert_eq!(begin(Some(40)), Some(vec![]));
     assert_eq!(begin(Some(41)), None, "from another time");
     let begin = |after| ids(desks.subscribe("2", Some(after)).unwrap().begin());
+    assert_eq!(begin(40), Some(vec![]), "another agent's id is as good");
     assert_eq!(begin(4), None, "before this start");
     assert_eq!(begin(5), Some(vec![]));
 }
