@@ -69,6 +69,12 @@ impl Default for Bounds {
     }
 }
 
+impl Default for Calls {
+    fn default() -> Calls {
+        Calls::new(Bounds::default())
+    }
+}
+
 impl Calls {
     /// No calls.
     pub fn new(bounds: Bounds) -> Calls {
@@ -150,6 +156,11 @@ impl Calls {
     /// Whose call `id` is.
     pub fn link(&self, id: &str) -> Option<&Link> {
         self.call(id)?.link.as_ref()
+    }
+
+    /// What `agent`'s desktop shows of the call `id`.
+    pub fn shown(&self, id: &str, agent: &str) -> Option<Shown> {
+        self.call(id)?.shown(agent, self.epoch)
     }
 
     /// Whether the call `id` is known.
