@@ -16,6 +16,7 @@ mod bodies;
 mod changes;
 mod connection;
 mod deadline;
+mod desk;
 mod door;
 mod error;
 mod files;
