@@ -6,6 +6,8 @@ mod listening;
 mod render;
 mod socket;
 mod sse;
+#[cfg(test)]
+mod tests;
 
 pub(super) use fault::Fault;
 pub(super) use listening::Opening;

@@ -119,12 +119,12 @@ impl Meters {
             ["busy", "bodies"],
         )?;
         let desktops = metrics.gauges(
-            "ringside_desktop_streams_count",
+            "ringside_http_streams_count",
             "Streams of desktops that are open, by how they are sent.",
             &["kind"],
         )?;
         let ended = metrics.counters(
-            "ringside_desktop_streams_ended_total",
+            "ringside_http_streams_ended_total",
             "Streams of desktops that ended, by what for.",
             &["reason"],
         )?;
