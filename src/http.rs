@@ -19,6 +19,7 @@ mod deadline;
 mod door;
 mod error;
 mod files;
+mod gadget;
 mod gate;
 mod gauges;
 mod head;
