@@ -35,7 +35,7 @@ macro_rules! files {
 }
 
 /// The files below `/gadget/`.
-const FILES: [(&str, &str, &str); 25] = files![
+const FILES: [(&str, &str, &str); 24] = files![
     "actions.js" SCRIPT,
     "card.js" SCRIPT,
     "colour.js" SCRIPT,
@@ -43,7 +43,6 @@ const FILES: [(&str, &str, &str); 25] = files![
     "desk.js" SCRIPT,
     "dom.js" SCRIPT,
     "find.js" SCRIPT,
-    "finesse.js" SCRIPT,
     "finesse.xml" XML,
     "form.js" SCRIPT,
     "history.js" SCRIPT,
@@ -63,8 +62,8 @@ const FILES: [(&str, &str, &str); 25] = files![
     "words/en.js" SCRIPT,
 ];
 const PAGE: &str = include_str!("../gadget/page.html");
-/// What pages of others load: the element, and the Finesse gadget's script.
-const SHARED: [&str; 2] = ["ringside-desk.js", "finesse.js"];
+/// What pages of others load.
+const SHARED: [&str; 1] = ["ringside-desk.js"];
 
 static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
     FILES
