@@ -21,7 +21,7 @@ use crate::callers::{Answers, Dialect, TreatmentRule};
 use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
-use crate::{feed, http, index, number, relay, telemetry};
+use crate::{feed, http, index, number, pop, relay, telemetry};
 
 pub use changes::{Change, Uptake};
 pub use dialects::{DialectSettings, Dialects};
@@ -82,6 +82,8 @@ pub struct Config {
     pub sanity: judge::Settings,
     /// What is kept of each customer.
     pub customer: Customer,
+    /// Where what agents do is told.
+    pub system_of_record: pop::outbox::Settings,
 }
 
 impl Config {
