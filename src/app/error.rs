@@ -8,6 +8,7 @@ use crate::feed::FeedError;
 use crate::http::HttpError;
 use crate::metrics::MetricsError;
 use crate::number::SettingsError;
+use crate::pop::outbox::OutboxError;
 use crate::replica::LogError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
@@ -57,6 +58,9 @@ pub enum AppError {
     /// Sockets and threads.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The system of record.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The feeds.
     #[error(transparent)]
     Feed(#[from] FeedError),

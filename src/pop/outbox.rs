@@ -111,7 +111,10 @@ impl Outbox {
     ) -> Result<Outbox, OutboxError> {
         settings.check().map_err(|fault| OutboxError::Settings {
             key: "*",
-            why: format!("{}: expected {}, found {}", fault.key, fault.expected, fault.found),
+            why: format!(
+                "{}: expected {}, found {}",
+                fault.key, fault.expected, fault.found
+            ),
         })?;
         let target = Target::new(settings)?;
         let (store, queue) = Store::open(dir, limits(settings))?;
@@ -265,7 +268,11 @@ impl Outbox {
     ///
     /// # Errors
     /// No thread is to be had.
-    pub fn start(self: &Arc<Self>, tell: Tell, is_sensitive: Arc<IsSensitive>) -> Result<Running, OutboxError> {
+    pub fn start(
+        self: &Arc<Self>,
+        tell: Tell,
+        is_sensitive: Arc<IsSensitive>,
+    ) -> Result<Running, OutboxError> {
         Running::start(Arc::clone(self), tell, is_sensitive)
     }
 }

@@ -58,7 +58,9 @@ pub enum OutboxError {
         why: String,
     },
     /// The thread that sends.
-    #[error("the outbox's thread cannot be started: {0}; raise the limit of processes of the user who runs this")]
+    #[error(
+        "the outbox's thread cannot be started: {0}; raise the limit of processes of the user who runs this"
+    )]
     Thread(#[from] io::Error),
     /// Metrics of these names are there.
     #[error(transparent)]

@@ -47,7 +47,9 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
     /// As many ask as may, or nothing is asked for a while after failures: nobody was asked.
-    #[error("the system of record is not asked for older interactions now ({why}); try again in {retry_after_s} s")]
+    #[error(
+        "the system of record is not asked for older interactions now ({why}); try again in {retry_after_s} s"
+    )]
     Resting {
         /// Why.
         why: &'static str,

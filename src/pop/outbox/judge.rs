@@ -50,7 +50,9 @@ pub(super) fn judge(
         409 if is_api && item.kind == Kind::Customer => {
             let existing = json.as_ref().and_then(|json| id_at(json, &settings.existing_id));
             match existing.filter(|_| creates) {
-                Some(id) => Answer::Delivered { assigned_id: Some(id) },
+                Some(id) => Answer::Delivered {
+                    assigned_id: Some(id),
+                },
                 None => Answer::Refused { error, answer },
             }
         }

@@ -10,7 +10,11 @@ use super::settings::{Fields, Settings, is_path_place, is_place};
 use super::template::{Json, Text};
 
 /// What is encoded of a value in a path.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Whether an attribute is sensitive, by its key.
 pub type IsSensitive = dyn Fn(&str) -> bool + Send + Sync;
@@ -33,7 +37,11 @@ pub(super) fn to_api(settings: &Settings, item: &Item) -> Result<Asked, String> 
     let body = match item.kind {
         Kind::Customer => {
             let extra = serde_json::from_str(&settings.customer_extra).unwrap_or_default();
-            customer(settings, &item.body, if item.is_update() { Map::new() } else { extra })
+            customer(
+                settings,
+                &item.body,
+                if item.is_update() { Map::new() } else { extra },
+            )
         }
         Kind::Link => members(&settings.link_fields, &item.body, true),
         Kind::Interaction => interaction(settings, &item.body),
@@ -76,7 +84,10 @@ pub(super) fn to_webhook(
         let unfit = || format!("the header {name} cannot be sent");
         let mut value = HeaderValue::from_str(value.reveal()).map_err(|_| unfit())?;
         value.set_sensitive(true);
-        headers.push((HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?, value));
+        headers.push((
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?,
+            value,
+        ));
     }
     Ok(Asked {
         method: settings.webhook.method.http(),
@@ -148,11 +159,7 @@ fn customer(settings: &Settings, body: &Value, extra: Map<String, Value>) -> Map
     if let Some(Value::Object(attributes)) = body.get("attributes")
         && fields.get("attributes").is_some_and(|theirs| theirs == "*")
     {
-        all.extend(
-            attributes
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
+        all.extend(attributes.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
     // Ahead of attributes that are called the same.
     let mut named = members(fields, body, false);

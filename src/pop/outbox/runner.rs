@@ -51,7 +51,9 @@ impl Running {
         tell: Tell,
         is_sensitive: Arc<IsSensitive>,
     ) -> Result<Running, OutboxError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (stop, stopped) = oneshot::channel();
         let runner = Runner {
             outbox,
@@ -173,7 +175,9 @@ impl Runner {
                 }
             }
             Err(error) => {
-                let Some(id) = self.about.remove(&error.id()) else { return };
+                let Some(id) = self.about.remove(&error.id()) else {
+                    return;
+                };
                 let why = "sending it ended in a panic: please report what the log says";
                 tracing::error!(item = id, why);
                 let error = why.to_owned();
@@ -214,13 +218,7 @@ impl Runner {
 
 impl Outbox {
     /// Writes down what has happened, and goes on without where that fails: it is written later, or happens again.
-    fn record(
-        &self,
-        queue: &mut super::Queue,
-        store: &mut super::Store,
-        now: u64,
-        entries: Vec<Entry>,
-    ) {
+    fn record(&self, queue: &mut super::Queue, store: &mut super::Store, now: u64, entries: Vec<Entry>) {
         if entries.is_empty() {
             return;
         }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Outbox;
 use super::item::{Item, Kind};
 use super::queue::Queue;
 use super::settings::TargetKind;
-use super::Outbox;
 
 /// The most items of one list.
 const LIST_MAX: usize = 1000;

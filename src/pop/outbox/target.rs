@@ -39,12 +39,7 @@ impl Target {
     }
 
     /// Tells it of `item`, once.
-    pub(super) async fn tell(
-        &self,
-        settings: &Settings,
-        item: &Item,
-        is_sensitive: &IsSensitive,
-    ) -> Answer {
+    pub(super) async fn tell(&self, settings: &Settings, item: &Item, is_sensitive: &IsSensitive) -> Answer {
         let refused = |error| Answer::Refused { error, answer: None };
         let (client, asked) = match self {
             Target::Nobody => return refused("system_of_record.kind is \"none\"".to_owned()),

@@ -179,7 +179,8 @@ mod tests {
             "name" => Some(json!(name)),
             _ => None,
         });
-        let expected = json!({"a": [1, true], "b": format!("is {name}, [1,true]"), "{c}": [1, null, {"d": name}]});
+        let expected =
+            json!({"a": [1, true], "b": format!("is {name}, [1,true]"), "{c}": [1, null, {"d": name}]});
         assert_eq!(filled, expected);
         assert!(matches!(Json::parse("{", &known), Err(Fault::Json(_))));
         assert_eq!(

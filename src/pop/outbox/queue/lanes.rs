@@ -28,14 +28,18 @@ impl Lanes {
     }
 
     pub(super) fn leave(&mut self, id: u64, lane: &str) {
-        let Some(of) = self.lanes.get_mut(lane) else { return };
+        let Some(of) = self.lanes.get_mut(lane) else {
+            return;
+        };
         of.items.remove(&id);
         self.tidy(lane);
     }
 
     /// Has the first item of `lane` come up when `due` says, unless one of it is under way.
     pub(super) fn offer(&mut self, lane: &str, due: impl Fn(u64) -> u64) {
-        let Some(of) = self.lanes.get_mut(lane) else { return };
+        let Some(of) = self.lanes.get_mut(lane) else {
+            return;
+        };
         if let Some(offered) = of.offered.take() {
             self.coming.remove(&offered);
         }

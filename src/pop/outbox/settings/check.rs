@@ -201,7 +201,12 @@ impl Settings {
             key: "url".to_owned(),
             expected: "http://HOST[:PORT][/PATH] or https://…, without a user".to_owned(),
             // It may hold a password, in spite of what is expected.
-            found: if self.url.is_empty() { "\"\"" } else { "something else" }.to_owned(),
+            found: if self.url.is_empty() {
+                "\"\""
+            } else {
+                "something else"
+            }
+            .to_owned(),
         };
         let uri: Uri = self.url.parse().map_err(|_| unfit())?;
         let authority = uri.authority().ok_or_else(unfit)?;
@@ -274,7 +279,13 @@ fn within<T: PartialOrd + Display>(key: &str, value: T, range: RangeInclusive<T>
 }
 
 fn header(key: &str, name: &str) -> Result<(), Fault> {
-    let ours = ["host", "content-length", "content-type", "transfer-encoding", "connection"];
+    let ours = [
+        "host",
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+    ];
     match HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) if !ours.contains(&name.as_str()) => Ok(()),
         _ => Err(fault(
@@ -288,7 +299,11 @@ fn header(key: &str, name: &str) -> Result<(), Fault> {
 fn check_path(key: &str, path: &str, places: &[&str]) -> Result<(), Fault> {
     let is_fit = path.bytes().all(|byte| byte.is_ascii_graphic()) && !path.contains('#');
     if !path.is_empty() && !(path.starts_with('/') && is_fit) {
-        return Err(fault(key, "a path that begins with /, in ASCII, or nothing", path));
+        return Err(fault(
+            key,
+            "a path that begins with /, in ASCII, or nothing",
+            path,
+        ));
     }
     Text::parse(path, &|name| places.contains(&name))
         .map(drop)
