@@ -14,7 +14,7 @@ use crate::pop::outbox::template::{self, Json, Text};
 const PATH_PLACES: [&str; 2] = ["customer_id", "call_id"];
 const HISTORY_PLACES: [&str; 3] = ["customer_id", "before", "limit"];
 /// Places in the webhook's template; behind `attributes.`, the key of any attribute.
-const PLACES: [&str; 38] = [
+const PLACES: [&str; 41] = [
     "id",
     "key",
     "kind",
@@ -42,8 +42,10 @@ const PLACES: [&str; 38] = [
     "extension",
     "labels",
     "last_name",
+    "linked_by",
     "name",
     "number",
+    "offered_to",
     "op",
     "phones",
     "queue",
@@ -52,6 +54,7 @@ const PLACES: [&str; 38] = [
     "text",
     "type",
     "variables",
+    "verstat",
     "wrap_up",
 ];
 
@@ -69,7 +72,7 @@ const CUSTOMER: [&str; 11] = [
     "created_at",
 ];
 const LINK: [&str; 5] = ["call_id", "customer_id", "agent", "by", "at"];
-const INTERACTION: [&str; 22] = [
+const INTERACTION: [&str; 24] = [
     "id",
     "call_id",
     "customer_id",
@@ -89,7 +92,9 @@ const INTERACTION: [&str; 22] = [
     "wrap_up",
     "text",
     "number",
-    "link",
+    "linked_by",
+    "offered_to",
+    "verstat",
     "variables",
     "activities",
 ];
