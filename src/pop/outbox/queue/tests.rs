@@ -197,7 +197,11 @@ fn what_is_about_a_customer_that_could_not_be_made_dies_and_is_replayed_with_it(
     assert_eq!((queue.replay(1), queue.replay(2)), (ids.clone(), ids.clone()));
     assert_eq!(queue.replay(3), []);
     ids.into_iter().for_each(|entry| queue.apply(0, entry));
-    assert_eq!(sent(&mut queue, 0), [1], "they wait for the customer again, and their lanes for them");
+    assert_eq!(
+        sent(&mut queue, 0),
+        [1],
+        "they wait for the customer again, and their lanes for them"
+    );
     let assigned_id = Some("x".to_owned());
     settle(&mut queue, 0, 1, Answer::Delivered { assigned_id });
     assert_eq!(sent(&mut queue, 0), [2, 4]);
