@@ -90,6 +90,8 @@ pub struct Config {
     pub desks: pop::DeskSettings,
     /// What desktops show.
     pub profile: Named<http::ProfileSettings>,
+    /// Where what agents do is told.
+    pub system_of_record: pop::outbox::Settings,
 }
 
 impl Config {

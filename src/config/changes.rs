@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 93] = [
+const UPTAKE: [(&str, Uptake); 94] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -118,6 +118,7 @@ const UPTAKE: [(&str, Uptake); 93] = [
     ("sanity.refused_max_percent", Uptake::Live),
     ("sanity.schema_removals", Uptake::Live),
     ("sanity.vanished_max_percent", Uptake::Live),
+    ("system_of_record.**", Uptake::Restart),
     ("treatment", Uptake::Live),
 ];
 

@@ -99,6 +99,10 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     }
     within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;
     suffixes(config)?;
+    config.system_of_record.check().map_err(|fault| {
+        let path = format!("system_of_record.{}", fault.key);
+        Unfit::new(path, fault.expected, fault.found)
+    })?;
     rules(config)
 }
 

@@ -135,7 +135,13 @@ pub(super) fn file(asking: Asking<'_>) -> Option<File> {
         }
         false => Cow::Borrowed(ready.text.as_bytes()),
     };
-    Some(unless_known(asking, &ready.etag, ready.content_type, body, headers))
+    Some(unless_known(
+        asking,
+        &ready.etag,
+        ready.content_type,
+        body,
+        headers,
+    ))
 }
 
 fn page(asking: Asking<'_>) -> File {
@@ -210,7 +216,8 @@ fn is_gzip_taken(accepted: Option<&str>) -> bool {
     accepted.is_some_and(|accepted| {
         accepted.split(',').any(|coding| {
             let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            name.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+            name.trim().eq_ignore_ascii_case("gzip")
+                && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
         })
     })
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::{Call, How, Leg};
-use super::entry::{Entry, Offer, What};
-use super::message::{Facts, Kind, Link, Message, Shown, State};
+use super::call::Call;
+use super::entry::Offer;
+use super::message::{Link, Shown, State};
 use super::pending::Pendings;
 use super::sessions::{Session, Sessions};
 
