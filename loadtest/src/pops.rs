@@ -13,7 +13,6 @@ mod rings;
 
 use std::io::Error;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::runtime;
@@ -24,7 +23,7 @@ use crate::customers::{self, Profile};
 use crate::pairs;
 use crate::server::{self, Server};
 use board::Half;
-use desktops::{Desktops, Kind};
+use desktops::Kind;
 use rings::Rings;
 
 /// Options of `loadtest pops`.
@@ -92,25 +91,27 @@ async fn run(options: &Options, ringside: &Server) -> Result<Vec<Row>, Error> {
         sizes.ring, sizes.answer, sizes.pop
     );
     let before = ringside.anonymous()?;
-    let desktops = Desktops::connect(ringside.address, options.desktops, Kind::Mixed).await?;
+    let (count, rate) = (options.desktops, options.rate);
+    let rings = Rings::connect(ringside.address, count, Kind::Mixed, rate).await?;
     let cost = cost(ringside, before, options.desktops).await?;
-    let echoes = Desktops::connect(bare.address, options.desktops, Kind::Echo(sizes.pop)).await?;
-    let rings = Rings::new(ringside.address, Rc::new(desktops), options.rate);
-    let reference = Rings::new(bare.address, Rc::new(echoes), options.rate);
-    println!("measuring {} pairs with {} desktops …", options.pairs, options.desktops);
+    let reference = Rings::connect(bare.address, count, Kind::Echo(sizes.pop), rate).await?;
+    println!(
+        "measuring {} pairs with {} desktops …",
+        options.pairs, options.desktops
+    );
     let mut halves: Vec<(Half, Half)> = Vec::new();
     let length = Duration::from_secs_f64(options.seconds);
     // Once each ahead of what counts.
-    rings.pops(options.seed, length / 2).await?;
-    reference.echoes(options.seed, length / 2).await?;
+    rings.ring(options.seed, length / 2).await?;
+    reference.ring(options.seed, length / 2).await?;
     for pair in 0..options.pairs {
         let seed = options.seed + 1 + pair as u64;
         halves.push(if pair % 2 == 0 {
-            let pops = rings.pops(seed, length).await?;
-            (pops, reference.echoes(seed, length).await?)
+            let pops = rings.ring(seed, length).await?;
+            (pops, reference.ring(seed, length).await?)
         } else {
-            let echoes = reference.echoes(seed, length).await?;
-            (rings.pops(seed, length).await?, echoes)
+            let echoes = reference.ring(seed, length).await?;
+            (rings.ring(seed, length).await?, echoes)
         });
     }
     Ok(rows(options, &halves, &cost))
@@ -137,11 +138,17 @@ fn rows(options: &Options, halves: &[(Half, Half)], cost: &Cost) -> Vec<Row> {
         .collect();
     let median = |of: &dyn Fn(&(Half, Half)) -> f64| pairs::median(halves.iter().map(of).collect());
     let us = |nanos: f64| nanos / 1e3;
-    let (lost, twice) = halves
-        .iter()
-        .fold((0, 0), |(lost, twice), (pops, _)| (lost + pops.lost, twice + pops.twice));
+    let (lost, twice) = halves.iter().fold((0, 0), |(lost, twice), (pops, _)| {
+        (lost + pops.lost, twice + pops.twice)
+    });
     let told: usize = halves.iter().map(|(pops, _)| pops.count()).sum();
-    let mut row = Row::of_ratio(NAME, scale.clone(), options.pairs, pairs::of_pairs(&taken), TARGET);
+    let mut row = Row::of_ratio(
+        NAME,
+        scale.clone(),
+        options.pairs,
+        pairs::of_pairs(&taken),
+        TARGET,
+    );
     row.detail = format!(
         "p99 {:.0} µs beside {:.0} µs, medians {:.0} and {:.0} µs; {told} pops, {lost} lost, {twice} twice; \
          {:.1} KiB and {:.1} µs of CPU a second each while idle",
@@ -155,21 +162,12 @@ fn rows(options: &Options, halves: &[(Half, Half)], cost: &Cost) -> Vec<Row> {
     let late = median(&|half| half.0.lateness(0.99) / half.0.latency(0.99));
     if late > LATE {
         row.status = "invalid";
-        row.detail.push_str(&format!(
-            "; rings were posted {:.0} % of that late",
-            late * 100.0
-        ));
+        row.detail
+            .push_str(&format!("; rings were posted {:.0} % of that late", late * 100.0));
     }
     if lost + twice > 0 {
         row.status = "missed";
     }
-    let figure = |name, value, target, detail: &str| {
-        Row::of_figure(("17", name), scale.clone(), value, target, detail.to_owned())
-    };
-    println!(
-        "{:?}",
-        figure("pops lost or told twice", (lost + twice) as f64, 0.0, "").status
-    );
     let memory = Row::of_measure(
         ("desktop", "memory of a desktop that is told nothing, KiB"),
         scale.clone(),
@@ -210,7 +208,7 @@ fn copied(folder: &Path) -> Result<tempfile::TempDir, Error> {
 }
 
 /// Room for all the sockets.
-fn raise_files() -> Result<(), Error> {
+pub(crate) fn raise_files() -> Result<(), Error> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -1,11 +1,15 @@
 //! What was due when, and what has come of it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 /// Everything that one half of a pair waits for.
 #[derive(Debug, Default)]
-pub(super) struct Board(RefCell<Vec<Due>>);
+pub(super) struct Board {
+    due: RefCell<Vec<Due>>,
+    /// The number of the first of them.
+    first: Cell<usize>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Due {
@@ -27,43 +31,59 @@ pub(super) struct Half {
 }
 
 impl Board {
+    /// Waits for nothing, and counts from `first` on.
+    pub(super) fn begin(&self, first: usize) {
+        self.due.take();
+        self.first.set(first);
+    }
+
     /// One more that is due `at`; gives its number.
     pub(super) fn add(&self, at: Instant) -> usize {
-        let mut all = self.0.borrow_mut();
+        let mut all = self.due.borrow_mut();
         all.push(Due {
             at,
             late: None,
             took: None,
             times: 0,
         });
-        all.len() - 1
+        self.first.get() + all.len() - 1
     }
 
     /// The `nth` is sent now.
     pub(super) fn sent(&self, nth: usize) {
-        if let Some(due) = self.0.borrow_mut().get_mut(nth) {
-            due.late = Some(due.at.elapsed());
-        }
+        self.edit(nth, |due| due.late = Some(due.at.elapsed()));
     }
 
     /// The `nth` has come.
     pub(super) fn came(&self, nth: usize, now: Instant) {
-        if let Some(due) = self.0.borrow_mut().get_mut(nth) {
+        self.edit(nth, |due| {
             due.took.get_or_insert(now - due.at);
             due.times += 1;
-        }
+        });
     }
 
     /// Whether all have come.
     pub(super) fn is_done(&self) -> bool {
-        self.0.borrow().iter().all(|due| due.took.is_some())
+        self.due.borrow().iter().all(|due| due.took.is_some())
+    }
+
+    fn edit(&self, nth: usize, edit: impl FnOnce(&mut Due)) {
+        let place = nth.checked_sub(self.first.get());
+        let mut all = self.due.borrow_mut();
+        if let Some(due) = place.and_then(|place| all.get_mut(place)) {
+            edit(due);
+        }
     }
 
     /// What came of all; the board is empty then.
     pub(super) fn take(&self) -> Half {
-        let all = self.0.take();
+        let all = self.due.take();
         let sorted = |of: &dyn Fn(&Due) -> Option<Duration>| {
-            let mut nanos: Vec<f64> = all.iter().filter_map(of).map(|took| took.as_nanos() as f64).collect();
+            let mut nanos: Vec<f64> = all
+                .iter()
+                .filter_map(of)
+                .map(|took| took.as_nanos() as f64)
+                .collect();
             nanos.sort_unstable_by(f64::total_cmp);
             nanos
         };
@@ -116,7 +136,11 @@ mod tests {
         let half = board.take();
         assert_eq!((half.lost, half.twice, half.count()), (1, 1, 2));
         assert!((half.latency(0.0) - 1e6).abs() < 1.0 && (half.latency(0.99) - 3e6).abs() < 1.0);
+        board.begin(3);
+        assert_eq!(board.add(begin), 3);
         board.came(second, after(1));
-        assert!(board.is_done(), "what comes after its half counts for none");
+        assert!(!board.is_done(), "what comes after its half counts for none");
+        board.came(3, after(1));
+        assert!(board.is_done());
     }
 }

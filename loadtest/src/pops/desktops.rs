@@ -1,6 +1,7 @@
 //! Desktops by the thousand: connections that read what they are told, and know a pop when they see one.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -33,13 +34,21 @@ pub(super) struct Desktops {
     all: Vec<Rc<Desktop>>,
     pub(super) board: Rc<Board>,
     frame: Vec<u8>,
-    ended: Rc<Cell<usize>>,
+    seen: Rc<Seen>,
+}
+
+/// What all of them have seen.
+#[derive(Default)]
+struct Seen {
+    ended: Cell<usize>,
+    /// Bytes of the longest message.
+    longest: Cell<usize>,
 }
 
 struct Desktop {
     stream: TcpStream,
     /// Which of the board's is on its way, where frames come back.
-    waits_for: RefCell<std::collections::VecDeque<usize>>,
+    waits_for: RefCell<VecDeque<usize>>,
 }
 
 /// How a desktop is told.
@@ -53,9 +62,9 @@ enum Told {
 impl Desktops {
     /// Connects `count` of them, each of the agent of its number.
     pub(super) async fn connect(address: SocketAddr, count: usize, kind: Kind) -> Result<Desktops, Error> {
-        let (board, ended) = (Rc::new(Board::default()), Rc::new(Cell::new(0)));
+        let (board, seen) = (Rc::new(Board::default()), Rc::new(Seen::default()));
         let connect = |nth: usize| {
-            let (board, ended) = (Rc::clone(&board), Rc::clone(&ended));
+            let (board, seen) = (Rc::clone(&board), Rc::clone(&seen));
             async move {
                 let told = match kind {
                     Kind::Echo(_) => Told::Echoes,
@@ -67,8 +76,8 @@ impl Desktops {
                 let reading = Rc::clone(&desktop);
                 spawn_local(async move {
                     // A server that ends is the end of all of it.
-                    let _error = reading.read(told, rest, &board).await;
-                    ended.set(ended.get() + 1);
+                    let _error = reading.read(told, rest, &board, &seen).await;
+                    seen.ended.set(seen.ended.get() + 1);
                 });
                 Ok::<_, Error>(desktop)
             }
@@ -85,7 +94,7 @@ impl Desktops {
             all,
             board,
             frame,
-            ended,
+            seen,
         })
     }
 
@@ -93,13 +102,21 @@ impl Desktops {
         self.all.len()
     }
 
+    /// Bytes of the longest message that any of them has had.
+    pub(super) fn longest(&self) -> usize {
+        self.seen.longest.get()
+    }
+
     /// An error where connections have ended.
     pub(super) fn check(&self) -> Result<(), Error> {
-        match self.ended.get() {
+        match self.seen.ended.get() {
             0 => Ok(()),
             ended => Err(Error::new(
                 ErrorKind::UnexpectedEof,
-                format!("expected {} desktops to stay connected, found {ended} that did not", self.count()),
+                format!(
+                    "expected {} desktops to stay connected, found {ended} that did not",
+                    self.count()
+                ),
             )),
         }
     }
@@ -122,7 +139,10 @@ impl Desktop {
             waits_for: RefCell::default(),
         };
         let more = if told == Told::Events { "" } else { HANDSHAKE };
-        let request = format!("GET /v1/agents/{}/events HTTP/1.1\r\nHost: desk\r\n{more}\r\n", agent(nth));
+        let request = format!(
+            "GET /v1/agents/{}/events HTTP/1.1\r\nHost: desk\r\n{more}\r\n",
+            agent(nth)
+        );
         desktop.write(request.as_bytes()).await?;
         let mut read = Vec::new();
         let end = loop {
@@ -171,11 +191,12 @@ impl Desktop {
     }
 
     /// Reads without end, and tells `board` what has come.
-    async fn read(&self, told: Told, mut read: Vec<u8>, board: &Board) -> Result<(), Error> {
+    async fn read(&self, told: Told, mut read: Vec<u8>, board: &Board, seen: &Seen) -> Result<(), Error> {
         loop {
             let now = Instant::now();
             while let Some(end) = whole(told, &read) {
                 let text = &read[..end];
+                seen.longest.set(seen.longest.get().max(end));
                 if told == Told::Echoes {
                     if let Some(nth) = self.waits_for.borrow_mut().pop_front() {
                         board.came(nth, now);
@@ -218,7 +239,10 @@ fn whole(told: Told, read: &[u8]) -> Option<usize> {
 fn pop(text: &[u8]) -> Option<usize> {
     find(text, b"\"type\":\"pop\"")?;
     let begin = find(text, CALL.as_bytes())? + CALL.len();
-    let digits = text[begin..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = text[begin..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     str::from_utf8(&text[begin..begin + digits]).ok()?.parse().ok()
 }
 
@@ -242,7 +266,12 @@ fn masked(payload: &[u8]) -> Vec<u8> {
     }
     let mask = [7, 99, 1, 200];
     frame.extend_from_slice(&mask);
-    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     frame
 }
 
@@ -265,7 +294,10 @@ mod tests {
 
     #[test]
     fn pops_are_told_from_the_rest() {
-        assert_eq!(pop(br#"x {"type":"pop","id":3,"call_id":"load-17","a":1}"#), Some(17));
+        assert_eq!(
+            pop(br#"x {"type":"pop","id":3,"call_id":"load-17","a":1}"#),
+            Some(17)
+        );
         assert_eq!(pop(br#"{"type":"update","call_id":"load-17"}"#), None);
         assert_eq!(pop(br#"{"type":"heartbeat"}"#), None);
     }
