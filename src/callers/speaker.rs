@@ -159,6 +159,14 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
 }
 
 impl Spoken {
+    /// Where its lookups come from.
+    pub fn source(&self) -> &Source {
+        match &self.voice {
+            Voice::Native(native) => native.source(),
+            Voice::Other(other) => &other.source,
+        }
+    }
+
     /// Whether it is switched on.
     pub fn is_on(&self) -> bool {
         self.is_on

@@ -1,5 +1,6 @@
 //! What types cannot say: ranges, and keys that need or exclude one another.
 
+mod desks;
 mod sources;
 mod streams;
 
@@ -80,6 +81,7 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     http(config)?;
     within("customer.cases", config.customer.cases, 0..=1000)?;
     within("customer.interactions", config.customer.interactions, 0..=1000)?;
+    desks::check(config)?;
     id_attributes(&config.customer.id_attributes)?;
     if config.log.check().is_err() {
         return Err(Unfit::new(

@@ -163,6 +163,11 @@ impl Calls {
         self.call(id)?.shown(agent, self.epoch)
     }
 
+    /// Whether somebody sits at the telephone `extension`.
+    pub fn is_taken(&self, extension: &str, now: u64) -> bool {
+        self.sessions.at(extension, now).is_some()
+    }
+
     /// Whether the call `id` is known.
     pub fn knows(&self, id: &str) -> bool {
         self.call(id).is_some()

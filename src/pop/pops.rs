@@ -13,6 +13,7 @@ use super::desk::{DeskSettings, Desks};
 use super::entry::{Entry, What};
 use super::message::{Link, Shown};
 use super::pending::Pending;
+use super::sessions::Session;
 use super::settings::{Interactions, Settings};
 use super::store::{CallState, Kept, LocalLog, StoreError};
 
@@ -87,6 +88,21 @@ impl Pops {
     /// Looks at the state.
     pub fn look<T>(&self, look: impl FnOnce(&Calls) -> T) -> T {
         look(&self.calls())
+    }
+
+    /// Whether somebody sits at the telephone `extension`.
+    pub fn is_taken(&self, extension: &str) -> bool {
+        self.calls().is_taken(extension, now())
+    }
+
+    /// The log-in of `agent`.
+    pub fn session(&self, agent: &str) -> Option<Session> {
+        self.calls().session(agent, now()).cloned()
+    }
+
+    /// The moment in so many seconds, milliseconds since 1970.
+    pub fn later(&self, seconds: u64) -> u64 {
+        now().saturating_add(seconds.saturating_mul(1000))
     }
 
     /// Takes in what a phone system says; `found` is who was found by the number.
