@@ -10,6 +10,7 @@ pub mod import;
 pub mod judge;
 pub mod layout;
 pub mod map;
+pub mod names;
 pub mod scrub;
 pub mod sort;
 pub mod suffix;
