@@ -15,6 +15,7 @@ use super::dialect::Dialect;
 use super::dynamics::Dynamics;
 use super::finesse::Finesse;
 use super::freshdesk::Freshdesk;
+use super::list::Turn;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
@@ -99,7 +100,10 @@ impl Speakers {
     /// What `speaking` says cannot be.
     pub fn add(&mut self, dialect: Dialect, source: Source, speaking: &Speaking) -> Result<(), Unspeakable> {
         let voice = match speaker(dialect, speaking)? {
-            None => Voice::Native(Native::new(source, speaking.batch_max)),
+            None => {
+                let native = Native::new(source, speaking.batch_max);
+                Voice::Native(native.searching(speaking.search))
+            },
             Some(speaker) => {
                 let label: Box<str> = speaking.label(dialect).into();
                 let refused = source.meters.refused().clone();
@@ -175,6 +179,24 @@ impl Spoken {
         match &self.voice {
             Voice::Native(native) => native.reads_body(call),
             Voice::Other(other) => other.speaker.reads_body(call),
+        }
+    }
+
+    /// Whether `call` is a search: answering it takes longer than a lookup may wait, so that it is answered on a thread of
+    /// its own, behind [`Spoken::begin_search`].
+    #[inline]
+    pub fn is_search(&self, call: &Call<'_>) -> bool {
+        matches!(&self.voice, Voice::Native(native) if self.is_on && native.is_search(call))
+    }
+
+    /// Takes a turn for a search; it is to be held while the search is answered.
+    ///
+    /// # Errors
+    /// As many run as may.
+    pub fn begin_search(&self) -> Result<Turn, Refusal> {
+        match &self.voice {
+            Voice::Native(native) => native.lists().begin(),
+            Voice::Other(_) => Err(Refusal::Off),
         }
     }
 

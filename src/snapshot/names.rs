@@ -7,7 +7,7 @@ mod check;
 mod places;
 
 use super::Snapshot;
-use super::layout::{SectionKind, u64_at};
+use super::layout::{SectionKind, UNIT, u64_at};
 use super::table::REFERENCE_BITS;
 use crate::customer::Record;
 pub(super) use check::NamesCheck;
@@ -186,6 +186,21 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
         let found = xxhash_rust::xxh3::xxh3_64(section);
         self.header.check(SectionKind::Names, found).ok()?;
         self.names()
+    }
+
+    /// Where `record`, one of the snapshot, is in the order of the records, which `names` has.
+    pub(crate) fn place(&self, names: &Names<'_>, record: &Record<'_>) -> Option<u32> {
+        let reference = self.offset_of(record) / UNIT;
+        let (mut from, mut to) = (0, names.customers());
+        while from < to {
+            let middle = from.midpoint(to);
+            if names.row(middle)?.reference < reference {
+                from = middle + 1;
+            } else {
+                to = middle;
+            }
+        }
+        (names.row(from)?.reference == reference).then_some(from)
     }
 
     /// The record that `row` leads to.

@@ -34,10 +34,8 @@ impl NamesCheck {
             .ok_or_else(|| wrong("no row for each customer"))?;
         let place = u32::try_from(place).map_err(|_| wrong("too many customers"))?;
         let facts = self.words.facts(record);
-        let start = snapshot.data.as_ref().as_ptr().addr();
-        let offset = record.bytes().as_ptr().addr().wrapping_sub(start) as u64;
         let expected = Row {
-            reference: offset / UNIT,
+            reference: snapshot.offset_of(record) / UNIT,
             created_ms: facts.created_ms,
             name: facts.name,
         };

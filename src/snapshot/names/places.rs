@@ -37,6 +37,15 @@ impl Places {
         }
     }
 
+    /// Takes out the customer at `place`; whether it was there.
+    pub fn remove(&mut self, place: u32) -> bool {
+        let had = self.has(place);
+        if had && let Some(word) = self.words.get_mut(place as usize / 64) {
+            *word &= !(1 << (place % 64));
+        }
+        had
+    }
+
     /// Whether the customer at `place` is in it.
     pub fn has(&self, place: u32) -> bool {
         let word = self.words.get(place as usize / 64);
