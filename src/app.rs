@@ -23,10 +23,11 @@ use crate::callers;
 use crate::config::{Config, Loaded};
 use crate::customer::Schema;
 use crate::feed::{self, Compaction, Feeds};
-use crate::http::{self, Cut, Hearts, HttpError, Keys, Listener, Readiness, Shadows};
+use crate::http::{self, Cut, Desk, Hearts, HttpError, Keys, Listener, Readiness, Shadows};
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
+use crate::pop::{self, Pops};
 use crate::replica::{Counters, Freshness, LOG, Replica};
 use crate::snapshot::folder::{Folder, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
@@ -53,6 +54,7 @@ pub struct App {
     reloader: Arc<Reloader>,
     generations: Arc<Generations>,
     scrub_within: Duration,
+    pops: Arc<Pops>,
     metrics: Arc<Metrics>,
 }
 
@@ -62,6 +64,7 @@ pub struct Running {
     http: http::Running,
     feeds: feed::Running,
     scrubbing: Scrubbing,
+    pops: pop::Running,
     tenant: Arc<Tenant>,
     readiness: Arc<Readiness>,
     reloader: Arc<Reloader>,
@@ -146,11 +149,19 @@ impl App {
         let sources = rules.sources(config, &tenant, &lookups);
         rules.accesses.log(config, &keys);
         let shadows = Shadows::new(&metrics)?;
+        let pops = Pops::open(
+            folder.folder().dir(),
+            config.calls.clone(),
+            config.interactions,
+            &config.desks,
+        )?;
+        let pops = Arc::new(pops);
+        let desk = Desk::new(&pops, rules.profiles());
         let listeners: Vec<Listener> = config
             .listener
             .iter()
             .filter_map(|(name, listener)| {
-                let policy = site::policy(config, name, &rules, &sources, &pushes, &shadows)?;
+                let policy = site::policy(config, name, &rules, &sources, &pushes, &shadows, &desk)?;
                 Some(Listener {
                     address: listener.address,
                     unix: listener.unix.clone(),
@@ -175,6 +186,7 @@ impl App {
             pushes,
             shadows: Arc::clone(&shadows),
             installer: feeds.installer(),
+            desk,
         };
         let (address, http) = (config.admin.address, config.http);
         let connections_max = config.admin.connections_max;
@@ -200,6 +212,7 @@ impl App {
             reloader,
             generations,
             scrub_within,
+            pops,
             metrics,
         })
     }
@@ -216,6 +229,7 @@ impl App {
             Arc::clone(&self.readiness),
         )?;
         let feeds = self.feeds.spawn()?;
+        let pops = self.pops.spawn()?;
         let http = self.http.spawn()?;
         let snapshot = self.tenant.index.snapshot();
         tracing::info!(
@@ -232,6 +246,7 @@ impl App {
             http,
             feeds,
             scrubbing,
+            pops,
             tenant: self.tenant,
             readiness: self.readiness,
             reloader: self.reloader,
@@ -305,6 +320,7 @@ impl Running {
     pub fn drain(self) {
         self.generations.end();
         self.http.drain();
+        drop(self.pops);
         self.feeds.stop();
         self.scrubbing.stop();
     }

@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::callers::{Answers, Dialect, TreatmentRule};
+use crate::callers::{Answers, Dialect, SearchSettings, TreatmentRule};
 use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
-use crate::{feed, http, index, number, relay, telemetry};
+use crate::{feed, http, index, number, pop, relay, telemetry};
 
 pub use changes::{Change, Uptake};
 pub use dialects::{DialectSettings, Dialects};
@@ -39,7 +39,7 @@ pub const KEYS: &str = "keys.json";
 const PREFIX: &str = "RINGSIDE__";
 const SEPARATOR: &str = "__";
 /// Sections of tables with names of the user's choice, each of which starts as the default of `main`.
-const NAMED: [&str; 2] = ["listener", "feed"];
+const NAMED: [&str; 3] = ["listener", "feed", "profile"];
 const TEMPLATE: &str = "main";
 
 /// The whole configuration, every key given and within its range.
@@ -68,6 +68,8 @@ pub struct Config {
     pub relay: relay::Settings,
     /// What an answer holds.
     pub answers: Answers,
+    /// How much a search for customers may do.
+    pub search: SearchSettings,
     /// How callers are treated; the first rule whose conditions hold decides.
     pub treatment: Vec<TreatmentRule>,
     /// Requests and connections.
@@ -82,6 +84,14 @@ pub struct Config {
     pub sanity: judge::Settings,
     /// What is kept of each customer.
     pub customer: Customer,
+    /// Calls while they last.
+    pub calls: pop::Settings,
+    /// What becomes of calls.
+    pub interactions: pop::Interactions,
+    /// Agents' desktops.
+    pub desks: pop::DeskSettings,
+    /// What desktops show.
+    pub profile: Named<http::ProfileSettings>,
 }
 
 impl Config {

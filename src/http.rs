@@ -16,6 +16,7 @@ mod bodies;
 mod changes;
 mod connection;
 mod deadline;
+mod desk;
 mod door;
 mod error;
 mod files;
@@ -50,6 +51,7 @@ pub use access::{
     Access, Activity, Agent, Ceiling, Demand, DialectKeys, Exposed, Identity, Need, Network, Scope, Sources,
 };
 pub use admin::{Admin, Extra, Further, Page};
+pub use desk::{Desk, PopOn, Profile, ProfileSettings, Profiles};
 pub use error::HttpError;
 pub use keys::{Chosen, Key, Keyring, Keys, KeysError, Rejected, Token, edit as edit_keys, now_s};
 pub use life::Hearts;

@@ -17,6 +17,7 @@ pub mod intake;
 pub mod metrics;
 pub mod number;
 pub mod overlay;
+pub mod pop;
 pub mod relay;
 pub mod replica;
 pub mod snapshot;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::callers::TreatmentError;
+use crate::callers::{TreatmentError, Unspeakable};
 use crate::config::{ConfigError, Origin};
 use crate::feed::FeedError;
 use crate::http::HttpError;
 use crate::metrics::MetricsError;
 use crate::number::SettingsError;
+use crate::pop::StoreError;
 use crate::replica::LogError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
@@ -57,6 +58,12 @@ pub enum AppError {
     /// Sockets and threads.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// What desktops are to show.
+    #[error("`profile.{}`: expected {}, found {}; correct it", .0.key, .0.expected, .0.found)]
+    Profile(Unspeakable),
+    /// The log of calls.
+    #[error(transparent)]
+    Calls(#[from] StoreError),
     /// The feeds.
     #[error(transparent)]
     Feed(#[from] FeedError),

@@ -13,7 +13,7 @@ use crate::callers::{Meters, Sources, Treatment};
 use crate::config::{Config, Loaded};
 use crate::customer::document::Limits;
 use crate::feed::{Installer, Pushes};
-use crate::http::{Access, HttpError, Keys, Plan, Policy, Shadows};
+use crate::http::{Access, Desk, HttpError, Keys, Plan, Policy, Profiles, Shadows};
 use crate::index::{Index, Suffixes};
 use crate::intake::Intake;
 use crate::number::{Key, Numbering};
@@ -39,6 +39,8 @@ pub struct Rules {
     pub(super) accesses: Accesses,
     /// Listeners in shadow mode.
     shadows: BTreeMap<String, Plan>,
+    /// What desktops show.
+    profiles: Profiles,
 }
 
 /// The places that the rules of a running service are taken from.
@@ -56,6 +58,7 @@ pub(super) struct Site {
     pub(super) pushes: Pushes,
     pub(super) shadows: Arc<Shadows>,
     pub(super) installer: Installer,
+    pub(super) desk: Desk,
 }
 
 impl Rules {
@@ -83,6 +86,7 @@ impl Rules {
             named,
             accesses: Accesses::load(config, keys)?,
             shadows,
+            profiles: Profiles::new(&config.profile).map_err(AppError::Profile)?,
         })
     }
 
@@ -98,6 +102,11 @@ impl Rules {
     /// What will soon be wrong, for people.
     pub fn warnings(&self) -> &[String] {
         &self.accesses.warnings
+    }
+
+    /// What desktops show under these rules.
+    pub(super) fn profiles(&self) -> Profiles {
+        self.profiles.clone()
     }
 
     /// Where lookups come from under these rules.
@@ -134,6 +143,7 @@ pub(super) fn policy(
     sources: &Sources,
     pushes: &Pushes,
     shadows: &Shadows,
+    desk: &Desk,
 ) -> Option<Policy> {
     let (access, tls) = rules.accesses.listeners.get(name)?;
     Some(Policy {
@@ -142,6 +152,7 @@ pub(super) fn policy(
         tls: tls.clone(),
         pushes: Some(pushes.clone()),
         shadow: shadows.take_up(name, rules.shadows.get(name)),
+        desk: Some(desk.clone()),
     })
 }
 
@@ -186,8 +197,9 @@ impl Site {
     /// restart that this takes. A lookup that is under way ends under what it began with.
     pub(super) fn take_up(&self, config: &Config, rules: &Rules) {
         let sources = rules.sources(config, &self.tenant, &self.lookups);
+        let desk = self.desk.with(rules.profiles());
         for (name, place) in &self.listeners {
-            if let Some(policy) = policy(config, name, rules, &sources, &self.pushes, &self.shadows) {
+            if let Some(policy) = policy(config, name, rules, &sources, &self.pushes, &self.shadows, &desk) {
                 place.store(Arc::new(policy));
             }
         }

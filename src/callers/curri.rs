@@ -13,6 +13,7 @@ use super::call::{Call, Reply};
 use super::lookup::{Request, Source};
 use super::plain;
 use super::refusal::Refusal;
+use super::ring::Ring;
 use super::settings::{Speaking, Unspeakable};
 use super::slot::Columns;
 use super::speaker::Speaker;
@@ -65,6 +66,20 @@ impl Speaker for Curri {
         write_continue(None, out);
         reply()
     }
+}
+
+/// The ring that the request in `body` is.
+///
+/// # Errors
+/// It is none.
+pub(super) fn ring(body: &[u8]) -> Result<Ring, Refusal> {
+    let text = xml::text(body);
+    let asked = Asked::read(&text)?;
+    Ok(Ring {
+        ani: asked.calling,
+        extension: asked.called,
+        ..Ring::default()
+    })
 }
 
 fn reply() -> Reply {

@@ -1,15 +1,65 @@
 //! A customer in an answer: whole, or the parts that were asked for.
 
+use std::time::Instant;
+
 use bytes::BytesMut;
 
 use super::attributes;
-use super::fields::Customer;
+use super::fields::{Customer, Fields};
 use super::json;
+use super::lookup::Source;
 use crate::customer::record::Field;
 use crate::customer::{Record, Schema};
 use crate::index::View;
 use crate::number::Key;
 use crate::overlay::Superseded;
+
+impl Source {
+    /// Writes the customer `id` to `out`, in the place of what it holds, without what the schema calls sensitive where
+    /// `hides_sensitive`; whether there is one.
+    pub fn write_customer(&self, id: &str, hides_sensitive: bool, out: &mut BytesMut) -> bool {
+        let tenant = &self.tenant;
+        let freshness = tenant.freshness.now(Instant::now());
+        tenant.index.read(|view| {
+            out.clear();
+            let Some(record) = view.customer(id)? else {
+                return Ok(false);
+            };
+            out.extend_from_slice(b"{\"customer\":");
+            let fields = if hides_sensitive {
+                Fields::without_sensitive(view.schema())
+            } else {
+                Fields::all()
+            };
+            write(&record, view.schema(), fields.customer(), out);
+            out.extend_from_slice(b",\"not_owned\":");
+            write_not_owned(view, &record, None, out)?;
+            out.extend_from_slice(b",\"generation\":");
+            json::integer(out, view.generation());
+            out.extend_from_slice(b",\"position\":");
+            match freshness.position.as_deref() {
+                Some(position) => json::string(out, position),
+                None => out.extend_from_slice(b"null"),
+            }
+            out.extend_from_slice(b",\"age_ms\":");
+            match freshness.age_ms {
+                Some(age) => json::integer(out, age),
+                None => out.extend_from_slice(b"null"),
+            }
+            out.extend_from_slice(b",\"stale\":");
+            json::boolean(out, freshness.stale);
+            out.extend_from_slice(b",\"connected\":");
+            json::boolean(out, freshness.connected);
+            out.extend_from_slice(b",\"source_lag_ms\":");
+            match freshness.lag_ms {
+                Some(lag) => json::integer(out, lag),
+                None => out.extend_from_slice(b"null"),
+            }
+            out.extend_from_slice(b"}");
+            Ok(true)
+        })
+    }
+}
 
 /// Writes the selected parts of `record`'s customer; a part that it does not have is null.
 pub(super) fn write(record: &Record<'_>, schema: &Schema, parts: &Customer<'_>, out: &mut BytesMut) {

@@ -114,6 +114,22 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Everything but attributes that `schema` calls sensitive.
+    pub(super) fn without_sensitive(schema: &'a Schema) -> Fields<'a> {
+        if schema.attributes.iter().all(|attribute| !attribute.sensitive) {
+            return Fields::all();
+        }
+        let fields = Field::ALL.into_iter().filter(|field| *field != Field::Attributes);
+        let told = schema.attributes.iter().filter(|attribute| !attribute.sensitive);
+        Fields {
+            keys: u32::MAX,
+            customer: Customer::Parts {
+                fields: fields.fold(0, |fields, field| fields | 1 << (field as u16)),
+                attributes: told.map(|attribute| attribute.key.as_str()).collect(),
+            },
+        }
+    }
+
     /// Reads a comma-separated list. Empty selects everything.
     ///
     /// # Errors

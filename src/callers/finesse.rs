@@ -11,8 +11,6 @@ use bytes::BytesMut;
 
 use super::answer::{Answer, Whom};
 use super::call::{Call, Reply};
-use super::fields::Fields;
-use super::json;
 use super::lookup::Source;
 use super::meters::Outcome;
 use super::pop_url::{Page, PopUrls};
@@ -21,6 +19,8 @@ use super::ring::Ring;
 use super::settings::{Speaking, Unspeakable};
 use super::slot::Guest;
 use super::speaker::Speaker;
+
+pub(super) use page::eye;
 
 /// Where workflows and gadgets send calls.
 const RINGS: &str = "/v1/rings/finesse";
@@ -36,25 +36,6 @@ impl Finesse {
         speaking.without_fields()?;
         let pages = PopUrls::new(&speaking.pop_url)?;
         Ok(Finesse { pages })
-    }
-
-    fn ring(source: &Source, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refusal> {
-        if call.method != "POST" {
-            return Err(Refusal::Method { allow: "POST" });
-        }
-        let ring = Ring::from_finesse(call.query, call.body)?;
-        source.announce(&ring, |answer| {
-            out.clear();
-            out.extend_from_slice(b"{\"pop_id\":null,\"call_id\":");
-            text_or_null(ring.call_id.as_deref(), out);
-            out.extend_from_slice(b",\"agent\":");
-            text_or_null(ring.agents.first().map(String::as_str), out);
-            out.extend_from_slice(b",\"url\":null,\"replicated\":false,\"lookup\":");
-            answer.write_json(&Fields::all(), out)?;
-            out.extend_from_slice(b"}");
-            Ok(())
-        });
-        Ok(Reply::json(200))
     }
 
     fn profile(&self, source: &Source, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refusal> {
@@ -87,10 +68,15 @@ impl Finesse {
     fn elsewhere(&self, answer: &Answer<'_, '_>, ring: &Ring) -> Option<String> {
         match (answer.who, answer.outcome) {
             (Whom::One(record), _) => self.page_of(&page::eye(answer, record), ring),
-            (Whom::Several(_), _) => self.pages.of_nobody(Page::Several, answer, ring),
-            (Whom::Nobody, Outcome::Anonymous) => self.pages.of_nobody(Page::Withheld, answer, ring),
-            (Whom::Nobody, _) => self.pages.of_nobody(Page::Unknown, answer, ring),
+            (Whom::Several(_), _) => self.page_of_nobody(Page::Several, answer, ring),
+            (Whom::Nobody, Outcome::Anonymous) => self.page_of_nobody(Page::Withheld, answer, ring),
+            (Whom::Nobody, _) => self.page_of_nobody(Page::Unknown, answer, ring),
         }
+    }
+
+    fn page_of_nobody(&self, page: Page, answer: &Answer<'_, '_>, ring: &Ring) -> Option<String> {
+        let variable = |name: &str| ring.variable(name).map(Cow::Borrowed);
+        self.pages.of_nobody(page, answer, &ring.request(), variable)
     }
 
     fn page_of(&self, guest: &Guest<'_>, ring: &Ring) -> Option<String> {
@@ -102,10 +88,10 @@ impl Finesse {
 impl Speaker for Finesse {
     fn answer(&self, source: &Source, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refusal> {
         if is_ring(call) {
-            Finesse::ring(source, call, out)
-        } else {
-            self.profile(source, call, out)
+            // Announced by whoever knows desktops; the path is known here so that refusals have the right shape.
+            return Err(Refusal::Internal);
         }
+        self.profile(source, call, out)
     }
 
     fn refuse(&self, call: &Call<'_>, refusal: &Refusal, out: &mut BytesMut) -> Reply {
@@ -132,12 +118,5 @@ fn html(status: u16) -> Reply {
         content_type: page::HTML,
         headers: page::HEADERS,
         ..Reply::json(status)
-    }
-}
-
-fn text_or_null(text: Option<&str>, out: &mut BytesMut) {
-    match text {
-        Some(text) => json::string(out, text),
-        None => out.extend_from_slice(b"null"),
     }
 }

@@ -69,7 +69,7 @@ pub(super) struct Heard<'a> {
     pub(super) written: &'a str,
     dialled: Dialled<'a>,
     verstat: Option<&'a str>,
-    attested: Verstat,
+    pub(super) attested: Verstat,
 }
 
 /// What is decided of a caller, as of one view.
@@ -200,6 +200,16 @@ impl Source {
         }
     }
 
+    /// The number in `written` as every source reads it alike: `+14806754110`; as it is where that cannot be.
+    pub fn canonical(&self, written: &str) -> String {
+        match self.numbering.read_text(written, None) {
+            reading if reading.sip_user().is_some() => written.to_owned(),
+            reading => reading
+                .number()
+                .map_or_else(|| written.to_owned(), |key| key.to_string()),
+        }
+    }
+
     /// Reads `request`: the calling number, or who diverted the call where the calling number is our own.
     pub(super) fn hear<'a>(&self, request: &Request<'a>) -> Heard<'a> {
         let calling = self.numbering.read_text(request.ani, request.region);
@@ -234,7 +244,7 @@ impl Source {
                 let disclosure = Disclosure::of_one(heard.attested, required, shared, decision);
                 match found.how {
                     How::Suffix(_) => disclosure.of_suffix(),
-                    How::Exact | How::Unclear(_) => disclosure,
+                    How::Exact | How::Link | How::Unclear(_) => disclosure,
                 }
             }
             _ => Disclosure::NONE,

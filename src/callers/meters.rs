@@ -237,7 +237,7 @@ impl Meters {
     #[inline]
     pub(super) fn count_suffix(&self, how: How, outcome: Outcome) {
         match how {
-            How::Exact => {}
+            How::Exact | How::Link => {}
             How::Suffix(_) if outcome == Outcome::Ambiguous => self.suffixes.inc(Suffix::Ambiguous as usize),
             How::Suffix(_) => self.suffixes.inc(Suffix::Hit as usize),
             How::Unclear(_) => self.suffixes.inc(Suffix::Unclear as usize),

@@ -10,9 +10,7 @@ use smallvec::SmallVec;
 use super::answer::Answer;
 use super::batch::Batch;
 use super::call::{Call, Reply, TEXT};
-use super::customer;
-use super::fields::{Customer, Fields};
-use super::json;
+use super::fields::Fields;
 use super::list::{Lists, Settings as SearchSettings};
 use super::lookup::{Heard, Request, Source};
 use super::meters::Outcome;
@@ -134,20 +132,14 @@ impl Native {
         }
     }
 
-    /// Its lists of customers.
+    /// Its lists of customers: longer work than a lookup.
     pub fn lists(&self) -> &Lists {
         &self.lists
     }
 
-    /// Whose customers it answers of.
+    /// Where its lookups come from.
     pub fn source(&self) -> &Source {
         &self.source
-    }
-
-    /// Whether `call` is a search for customers.
-    #[inline]
-    pub fn is_search(&self, call: &Call<'_>) -> bool {
-        call.is_get() && matches!(call.trimmed_path(), LIST | LIST_SLASH)
     }
 
     /// The same dialect, whose lookups are noted in `tap`.
@@ -376,45 +368,11 @@ impl Native {
             return Err(Refusal::Method { allow: GET });
         }
         let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
-        let tenant = &self.source.tenant;
-        let freshness = tenant.freshness.now(Instant::now());
-        let is_found = tenant.index.read(|view| {
-            out.clear();
-            let Some(record) = view.customer(&id)? else {
-                return Ok(false);
-            };
-            out.extend_from_slice(b"{\"customer\":");
-            customer::write(&record, view.schema(), &Customer::Whole, out);
-            out.extend_from_slice(b",\"not_owned\":");
-            customer::write_not_owned(view, &record, None, out)?;
-            out.extend_from_slice(b",\"generation\":");
-            json::integer(out, view.generation());
-            out.extend_from_slice(b",\"position\":");
-            match freshness.position.as_deref() {
-                Some(position) => json::string(out, position),
-                None => out.extend_from_slice(b"null"),
-            }
-            out.extend_from_slice(b",\"age_ms\":");
-            match freshness.age_ms {
-                Some(age) => json::integer(out, age),
-                None => out.extend_from_slice(b"null"),
-            }
-            out.extend_from_slice(b",\"stale\":");
-            json::boolean(out, freshness.stale);
-            out.extend_from_slice(b",\"connected\":");
-            json::boolean(out, freshness.connected);
-            out.extend_from_slice(b",\"source_lag_ms\":");
-            match freshness.lag_ms {
-                Some(lag) => json::integer(out, lag),
-                None => out.extend_from_slice(b"null"),
-            }
-            out.extend_from_slice(b"}");
-            Ok(true)
-        });
-        if !is_found {
-            return Err(Refusal::NoSuchCustomer);
+        if self.source.write_customer(&id, false, out) {
+            Ok(Reply::json(200))
+        } else {
+            Err(Refusal::NoSuchCustomer)
         }
-        Ok(Reply::json(200))
     }
 }
 

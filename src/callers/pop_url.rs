@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-pub(super) use pages::{Page, PopUrls};
+pub(super) use pages::Page;
+pub use pages::PopUrls;
 
 /// What a value may hold as it is: what RFC 3986 reserves for nothing.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
@@ -74,6 +75,16 @@ pub(super) enum PopUrlError {
 }
 
 impl PopUrl {
+    /// The host, which is literal.
+    fn host(&self) -> &str {
+        let behind = self.written.split_once("://").map_or("", |(_, behind)| behind);
+        let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        }
+    }
+
     /// The address, each place filled with what `value` gives, percent-encoded.
     fn fill<'v>(&self, mut value: impl FnMut(&Place) -> Cow<'v, str>) -> String {
         let mut filled = String::with_capacity(self.written.len() + 32);

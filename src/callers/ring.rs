@@ -8,49 +8,49 @@ mod pairs;
 mod push;
 mod workflow;
 
-use super::answer::Answer;
+use super::curri;
 use super::lookup::{Request, Source};
 use super::refusal::Refusal;
-use crate::overlay::Superseded;
 
 pub(super) use pairs::Pairs;
 
+const NATIVE: &str = "a call as a JSON object or a form, such as {\"call_id\": \"7\", \"ani\": \"+14806754110\", \"agent\": \"1001\"}";
 const FINESSE: &str =
     "the call's variables as a JSON object or a form, such as {\"ani\": \"+14806754110\"}, or a dialog's XML";
 
 /// What is known of a call. What is not is `None` or empty; a variable that the caller's template did not fill
 /// (`${…}`) is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Ring {
+pub struct Ring {
     /// The call, the same in everything that is told of it.
-    pub(super) call_id: Option<String>,
+    pub call_id: Option<String>,
     /// The customer's number as sent; empty where it is withheld.
-    pub(super) ani: String,
+    pub ani: String,
     /// Our own number, which was dialled or is shown.
-    pub(super) dnis: Option<String>,
+    pub dnis: Option<String>,
     /// Whom it rings at, by id or name.
-    pub(super) agents: Vec<String>,
+    pub agents: Vec<String>,
     /// Where it rings.
-    pub(super) extension: Option<String>,
+    pub extension: Option<String>,
     /// The queue it came through.
-    pub(super) queue: Option<String>,
+    pub queue: Option<String>,
     /// Who dialled.
-    pub(super) direction: Direction,
+    pub direction: Direction,
     /// The phone system's word for the kind of call: `ACD_IN`, `OUTBOUND_PREVIEW` …
-    pub(super) call_type: Option<String>,
+    pub call_type: Option<String>,
     /// The phone system's word for its state: `ALERTING`, `ACTIVE` …
-    pub(super) state: Option<String>,
+    pub state: Option<String>,
     /// What is new.
-    pub(super) event: Event,
+    pub event: Event,
     /// The network's word on the calling number.
-    pub(super) verstat: Option<String>,
+    pub verstat: Option<String>,
     /// Everything else that was sent, in its order.
-    pub(super) variables: Vec<(String, String)>,
+    pub variables: Vec<(String, String)>,
 }
 
 /// Who dialled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Direction {
+pub enum Direction {
     /// The customer.
     #[default]
     Inbound,
@@ -60,7 +60,7 @@ pub(super) enum Direction {
 
 /// What is new of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Event {
+pub enum Event {
     /// It rings.
     #[default]
     Ring,
@@ -138,7 +138,7 @@ impl Ring {
     ///
     /// # Errors
     /// A body that is neither, and one that names no number at all, not even a withheld one.
-    pub(super) fn from_finesse(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
+    pub fn from_finesse(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
         let text = super::xml::text(body);
         if text.trim_start().starts_with('<') {
             return dialog::read(&text);
@@ -152,14 +152,37 @@ impl Ring {
     ///
     /// # Errors
     /// A body that is neither a form nor JSON, and one that names no number.
-    pub(super) fn from_push(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
+    pub fn from_push(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
         let mut pairs = Pairs::read(body, push::EXPECTED)?;
         pairs.read_form(query);
         push::read(pairs)
     }
 
+    /// The ring in a request of Ringside's own, as JSON or a form. The calling number is who calls: of a call that we
+    /// dialled, the customer is who is called.
+    ///
+    /// # Errors
+    /// A body that is neither, and one that names no number at all, not even a withheld one.
+    pub fn from_native(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
+        let mut pairs = Pairs::read(body, NATIVE)?;
+        pairs.read_form(query);
+        let mut ring = workflow::read(pairs)?;
+        if let (Direction::Outbound, Some(called)) = (ring.direction, ring.dnis.take()) {
+            ring.dnis = Some(std::mem::replace(&mut ring.ani, called)).filter(|ani| !ani.is_empty());
+        }
+        Ok(ring)
+    }
+
+    /// The ring in what Unified CM asks ahead of a call: it names the telephone and no call.
+    ///
+    /// # Errors
+    /// A body that is none of its requests.
+    pub fn from_curri(body: &[u8]) -> Result<Ring, Refusal> {
+        curri::ring(body)
+    }
+
     /// What is looked up for it.
-    pub(super) fn request(&self) -> Request<'_> {
+    pub fn request(&self) -> Request<'_> {
         Request {
             ani: &self.ani,
             dnis: self.dnis.as_deref(),
@@ -171,7 +194,7 @@ impl Ring {
     }
 
     /// The value of the variable `name`, however it is spelled.
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+    pub fn variable(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().find(|(own, _)| pairs::is_same(own, name));
         let own = [
             ("agent", self.agents.first()),
@@ -187,10 +210,9 @@ impl Ring {
 }
 
 impl Source {
-    /// Counts `ring` and looks its customer up, as [`Source::look_up`] does.
-    pub(super) fn announce(&self, ring: &Ring, write: impl FnMut(&Answer<'_, '_>) -> Result<(), Superseded>) {
+    /// Counts `ring`.
+    pub fn count_ring(&self, ring: &Ring) {
         self.meters.count_ring(ring.event);
-        self.look_up(&ring.request(), write);
     }
 }
 

@@ -50,6 +50,18 @@ pub enum Verstat {
     Full,
 }
 
+impl Verstat {
+    /// The word for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verstat::Failed => "failed",
+            Verstat::Absent => "absent",
+            Verstat::Passed => "passed",
+            Verstat::Full => "full",
+        }
+    }
+}
+
 /// How a caller is to be treated: if all the conditions given hold, what follows, of which there is something.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ use super::dialect::Dialect;
 use super::dynamics::Dynamics;
 use super::finesse::Finesse;
 use super::freshdesk::Freshdesk;
-use super::list::Turn;
+use super::list::Lists;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
@@ -163,6 +163,14 @@ fn speaker(dialect: Dialect, speaking: &Speaking) -> Result<Option<Box<dyn Speak
 }
 
 impl Spoken {
+    /// Where its lookups come from.
+    pub fn source(&self) -> &Source {
+        match &self.voice {
+            Voice::Native(native) => native.source(),
+            Voice::Other(other) => &other.source,
+        }
+    }
+
     /// Whether it is switched on.
     pub fn is_on(&self) -> bool {
         self.is_on
@@ -182,21 +190,11 @@ impl Spoken {
         }
     }
 
-    /// Whether `call` is a search: answering it takes longer than a lookup may wait, so that it is answered on a thread of
-    /// its own, behind [`Spoken::begin_search`].
-    #[inline]
-    pub fn is_search(&self, call: &Call<'_>) -> bool {
-        matches!(&self.voice, Voice::Native(native) if self.is_on && native.is_search(call))
-    }
-
-    /// Takes a turn for a search; it is to be held while the search is answered.
-    ///
-    /// # Errors
-    /// As many run as may.
-    pub fn begin_search(&self) -> Result<Turn, Refusal> {
+    /// Its lists of customers, where it has any: longer work than a lookup.
+    pub fn lists(&self) -> Option<&Lists> {
         match &self.voice {
-            Voice::Native(native) => native.lists().begin(),
-            Voice::Other(_) => Err(Refusal::Off),
+            Voice::Native(native) => Some(native.lists()),
+            Voice::Other(_) => None,
         }
     }
 

@@ -26,6 +26,8 @@ pub(super) enum How {
     /// Not at all: several numbers end in so many digits of this one, or one of our own does, or one that nobody answers
     /// for, or that has those digits only with its calling code.
     Unclear(SuffixDigits),
+    /// Not by the number: somebody has said whose call it is.
+    Link,
 }
 
 impl How {
@@ -33,6 +35,7 @@ impl How {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             How::Suffix(_) => "suffix",
+            How::Link => "link",
             How::Exact | How::Unclear(_) => "exact",
         }
     }

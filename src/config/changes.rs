@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 89] = [
+const UPTAKE: [(&str, Uptake); 98] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -31,6 +31,7 @@ const UPTAKE: [(&str, Uptake); 89] = [
     ("answers.matches_max", Uptake::Live),
     ("answers.require_attestation", Uptake::Live),
     ("answers.stale_after_s", Uptake::Live),
+    ("calls.**", Uptake::Restart),
     ("customer.cases", Uptake::Live),
     ("customer.id_attributes", Uptake::Numbers),
     ("customer.interactions", Uptake::Live),
@@ -42,6 +43,7 @@ const UPTAKE: [(&str, Uptake); 89] = [
     ("data.overlay_max_mib", Uptake::Restart),
     ("data.rejects_max_mib", Uptake::Restart),
     ("data.scrub_interval_s", Uptake::Restart),
+    ("desks.**", Uptake::Restart),
     ("dialect.**", Uptake::Live),
     ("feed.*.numbers.*", Uptake::Numbers),
     ("feed.**", Uptake::Restart),
@@ -64,6 +66,7 @@ const UPTAKE: [(&str, Uptake); 89] = [
     ("http.workers", Uptake::Restart),
     ("http.write_timeout_s", Uptake::Restart),
     ("import.memory_mib", Uptake::Restart),
+    ("interactions.recorder", Uptake::Restart),
     ("keys.file", Uptake::Restart),
     ("listener.*", Uptake::Restart),
     ("listener.*.address", Uptake::Restart),
@@ -108,12 +111,18 @@ const UPTAKE: [(&str, Uptake); 89] = [
     ("phones.shared_above", Uptake::Live),
     // Taken up at once, as far as what is stored allows: the next merge or import writes what it takes.
     ("phones.suffix_digits", Uptake::Live),
+    ("profile.*", Uptake::Live),
+    ("profile.*.**", Uptake::Live),
     ("relay.**", Uptake::Restart),
     ("sanity.ignore_below", Uptake::Live),
     ("sanity.moved_max_percent", Uptake::Live),
     ("sanity.refused_max_percent", Uptake::Live),
     ("sanity.schema_removals", Uptake::Live),
     ("sanity.vanished_max_percent", Uptake::Live),
+    ("search.at_once_max", Uptake::Live),
+    ("search.budget_ms", Uptake::Live),
+    ("search.page_max", Uptake::Live),
+    ("search.scan_max", Uptake::Live),
     ("treatment", Uptake::Live),
 ];
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::sections::{Particular, optional};
-use crate::callers::{Dialect, Speaking};
+use crate::callers::{Dialect, SearchSettings, Speaking};
 use crate::http::{Demand, DialectKeys};
 use crate::number::SourceSettings;
 

@@ -3,6 +3,7 @@
 use hyper::Request;
 
 use super::changes;
+use super::desk::Desk;
 use super::gate::Peer;
 use super::head::Head;
 use super::settings::Policy;
@@ -13,6 +14,9 @@ use crate::feed::Pushes;
 
 /// What tells of Ringside itself, which no other system has.
 const OUR_OWN: [&str; 2] = ["/openapi.json", "/3cx/template.xml"];
+
+/// Where customers are listed.
+const CUSTOMERS: &str = "/v1/customers";
 
 /// What a request's head asks, and of which dialect.
 pub(super) struct Asked<'r> {
@@ -74,6 +78,22 @@ impl<'r> Asked<'r> {
     pub(super) fn pushes<'p>(&self, policy: &'p Policy) -> Option<&'p Pushes> {
         let pushes = policy.pushes.as_ref()?;
         (self.dialect.is_some() && self.path() == changes::PATH).then_some(pushes)
+    }
+
+    /// Who answers what is asked of rings, calls and desktops; `None` where something else is asked, or nobody answers here.
+    #[inline]
+    pub(super) fn desk<'p>(&self, policy: &'p Policy) -> Option<&'p Desk> {
+        let route = self.route.as_ref()?;
+        let is_of_desks = match route.need {
+            Need::Ring | Need::Desktop(_) => true,
+            Need::Lookup => match route.dialect {
+                Dialect::Native => self.path() == CUSTOMERS,
+                Dialect::Curri => true,
+                _ => false,
+            },
+            Need::Feed => false,
+        };
+        policy.desk.as_ref().filter(|_| is_of_desks)
     }
 
     /// Whose token endpoint the path is, where the listener speaks that vendor's dialect.

@@ -20,6 +20,7 @@ use super::asked::Asked;
 use super::bodies::{Bodies, Lost};
 use super::changes;
 use super::deadline::Watch;
+use super::desk;
 use super::gate::{Gate, Peer};
 use super::head::Head;
 use super::lane::AtOnce;
@@ -112,6 +113,11 @@ impl Service<Request<Incoming>> for Answering {
             let answer = token::answer(shared, policy, peer, vendor, request, watch);
             return Answer::Waiting(Box::pin(answer));
         }
+        if let Some(desk) = asked.desk(&policy) {
+            let (desk, policy, peer) = (desk.clone(), policy.clone(), self.peer.clone());
+            let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
+            return Answer::Waiting(Box::pin(desk::answer(shared, policy, desk, peer, request, watch)));
+        }
         let (dialect, call) = (asked.dialect, asked.call());
         let has_body = !request.body().is_end_stream();
         let is_change = asked.pushes(&policy).is_some();
@@ -171,6 +177,7 @@ impl AtOnce for Answering {
         let waits = policy.shadow.is_some()
             || asked.vendor(&policy).is_some()
             || asked.pushes(&policy).is_some()
+            || asked.desk(&policy).is_some()
             || shared.heads.check(&asked.head).is_err();
         if waits {
             return None;

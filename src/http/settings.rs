@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Deserializer};
 
 use super::access::Access;
+use super::desk::Desk;
 use super::shadow::Shadow;
 use super::tls::Tls;
 use crate::callers::{Native, Speakers};
@@ -125,6 +126,8 @@ pub struct Policy {
     pub pushes: Option<Pushes>,
     /// What answered here until now, and still does; `None`: nothing.
     pub shadow: Option<Shadow>,
+    /// What is told of calls, and to whom; `None`: nothing.
+    pub desk: Option<Desk>,
 }
 
 impl Policy {
@@ -136,6 +139,7 @@ impl Policy {
             tls: None,
             pushes: None,
             shadow: None,
+            desk: None,
         }
     }
 }

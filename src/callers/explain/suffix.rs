@@ -25,8 +25,8 @@ pub(super) fn step(view: &View<'_>, heard: &Heard<'_>, found: &Match<'_>) -> Opt
                 "its last {count} digits match nobody: several numbers end so, or did when the snapshot was written, or one of our own does, or nobody answers for the one that does"
             ));
         }
-        How::Exact if !matches!(found.who, Who::Nobody) => return None,
-        How::Exact => {}
+        How::Exact | How::Link if !matches!(found.who, Who::Nobody) => return None,
+        How::Exact | How::Link => {}
     }
     heard.suffix(digits)?;
     Some(match view.suffixes() {

@@ -56,7 +56,7 @@ pub(super) fn write_message(title: &str, message: &str, out: &mut BytesMut) {
 }
 
 /// The customer `record` as an agent's eye may see it.
-pub(super) fn eye<'a>(answer: &'a Answer<'_, '_>, record: &'a Record<'a>) -> Guest<'a> {
+pub(in super::super) fn eye<'a>(answer: &'a Answer<'_, '_>, record: &'a Record<'a>) -> Guest<'a> {
     Guest {
         record,
         schema: answer.view.schema(),

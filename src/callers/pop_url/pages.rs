@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::super::answer::{Ani, Answer};
 use super::super::lookup::Request;
-use super::super::ring::Ring;
 use super::super::settings::Unspeakable;
 use super::super::slot::{Guest, Slot};
 use super::{Place, PopUrl};
@@ -38,7 +37,7 @@ struct Known<'k> {
 
 /// A template for each, as far as there are any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in super::super) struct PopUrls([Option<PopUrl>; Page::ALL.len()]);
+pub struct PopUrls([Option<PopUrl>; Page::ALL.len()]);
 
 impl Page {
     const ALL: [Page; 5] = [
@@ -49,7 +48,7 @@ impl Page {
         Page::Withheld,
     ];
 
-    fn name(self) -> &'static str {
+    pub(in super::super) fn name(self) -> &'static str {
         match self {
             Page::Case => "case",
             Page::Customer => "customer",
@@ -61,11 +60,16 @@ impl Page {
 }
 
 impl PopUrls {
+    /// The hosts that they lead to.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flatten().map(PopUrl::host)
+    }
+
     /// Reads templates by the names of their pages; an empty one is none.
     ///
     /// # Errors
     /// A name that no page has, and what is no template.
-    pub(in super::super) fn new(said: &BTreeMap<String, String>) -> Result<PopUrls, Unspeakable> {
+    pub fn new(said: &BTreeMap<String, String>) -> Result<PopUrls, Unspeakable> {
         let mut urls = PopUrls::default();
         for (name, text) in said {
             let Some(page) = Page::ALL.into_iter().find(|page| page.name() == name) else {
@@ -111,11 +115,12 @@ impl PopUrls {
     }
 
     /// The page `page` for a ring of nobody in particular, where there is a template for it.
-    pub(in super::super) fn of_nobody(
+    pub(in super::super) fn of_nobody<'v>(
         &self,
         page: Page,
         answer: &Answer<'_, '_>,
-        ring: &Ring,
+        request: &Request<'_>,
+        variable: impl Fn(&str) -> Option<Cow<'v, str>>,
     ) -> Option<String> {
         let url = self.0[page as usize].as_ref()?;
         let known = Known {
@@ -129,9 +134,8 @@ impl PopUrls {
                 Ani::Written(_) | Ani::None => None,
             },
             guest: None,
-            request: &ring.request(),
+            request,
         };
-        let variable = |name: &str| ring.variable(name).map(Cow::Borrowed);
         Some(url.fill(|place| Cow::Owned(known.value(place, &variable).into_owned())))
     }
 }

@@ -26,7 +26,11 @@ pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
         call_id: pairs.remove(&["call_id", "xcid"]),
         ani: ani.unwrap_or_default(),
         dnis,
-        agents: pairs.remove_all(&["user_id", "user"]),
+        agents: {
+            // Both lists are of the same agents, and ids are not shared by namesakes.
+            let (ids, names) = (pairs.remove_all(&["user_id"]), pairs.remove_all(&["user"]));
+            if ids.is_empty() { names } else { ids }
+        },
         extension: pairs.remove(&["answering_number"]),
         queue: pairs.remove(&["queue"]),
         direction,

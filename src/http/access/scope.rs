@@ -24,6 +24,8 @@ pub enum Scope {
     Ring,
     /// To be the desktop of an agent.
     Desktop(Agent),
+    /// To see, on a desktop, attributes that the schema calls sensitive. Alone it opens nothing.
+    Sensitive,
     /// To administer; on the administration's address alone.
     Admin,
 }
@@ -66,14 +68,17 @@ pub enum Need {
     Ring,
     /// To be this agent's desktop.
     Desktop(String),
+    /// To see attributes that the schema calls sensitive.
+    Sensitive,
     /// To administer.
     Admin,
 }
 
 impl Scope {
     /// What can be written, for people.
-    pub const KNOWN: &'static str = "lookup, feed, ring, desktop:AGENT (desktop:* for every agent), admin";
-    const WORDS: [&'static str; 5] = ["lookup", "feed", "ring", "desktop:*", "admin"];
+    pub const KNOWN: &'static str =
+        "lookup, feed, ring, desktop:AGENT (desktop:* for every agent), sensitive, admin";
+    const WORDS: [&'static str; 6] = ["lookup", "feed", "ring", "desktop:*", "sensitive", "admin"];
 
     /// Whether a key with this scope may do what `need` says.
     pub fn covers(&self, need: &Need) -> bool {
@@ -81,6 +86,7 @@ impl Scope {
             (Scope::Lookup, Need::Lookup)
             | (Scope::Feed, Need::Feed)
             | (Scope::Ring, Need::Ring)
+            | (Scope::Sensitive, Need::Sensitive)
             | (Scope::Admin, Need::Admin)
             | (Scope::Desktop(Agent::Every), Need::Desktop(_)) => true,
             (Scope::Desktop(Agent::One(mine)), Need::Desktop(agent)) => **mine == **agent,
@@ -94,7 +100,7 @@ impl Scope {
             Scope::Lookup => Activity::Lookup,
             Scope::Feed => Activity::Feed,
             Scope::Ring => Activity::Ring,
-            Scope::Desktop(_) => Activity::Desktop,
+            Scope::Desktop(_) | Scope::Sensitive => Activity::Desktop,
             Scope::Admin => return false,
         };
         ceiling.0.contains(&activity)
@@ -120,6 +126,7 @@ impl FromStr for Scope {
             "lookup" => Scope::Lookup,
             "feed" => Scope::Feed,
             "ring" => Scope::Ring,
+            "sensitive" => Scope::Sensitive,
             "admin" => Scope::Admin,
             _ => return Err(unknown("a scope", text, Scope::KNOWN, &Scope::WORDS)),
         })
@@ -132,6 +139,7 @@ impl Display for Scope {
             Scope::Lookup => f.write_str("lookup"),
             Scope::Feed => f.write_str("feed"),
             Scope::Ring => f.write_str("ring"),
+            Scope::Sensitive => f.write_str("sensitive"),
             Scope::Desktop(Agent::Every) => f.write_str("desktop:*"),
             Scope::Desktop(Agent::One(agent)) => write!(f, "desktop:{agent}"),
             Scope::Admin => f.write_str("admin"),
@@ -170,7 +178,7 @@ impl Ceiling {
             Need::Lookup => Activity::Lookup,
             Need::Feed => Activity::Feed,
             Need::Ring => Activity::Ring,
-            Need::Desktop(_) => Activity::Desktop,
+            Need::Desktop(_) | Need::Sensitive => Activity::Desktop,
             Need::Admin => return false,
         };
         self.0.contains(&activity)
@@ -208,6 +216,7 @@ impl Display for Need {
             Need::Lookup => "lookup",
             Need::Feed => "feed",
             Need::Ring => "ring",
+            Need::Sensitive => "sensitive",
             // The agent is not repeated: a refusal may be read by someone else.
             Need::Desktop(_) => "desktop of that agent",
             Need::Admin => "admin",
@@ -253,6 +262,7 @@ mod tests {
             "admin",
             "desktop:*",
             "desktop:1001",
+            "sensitive",
             "desktop:Zoë X",
         ] {
             let scope: Result<Scope, String> = text.parse();
@@ -284,9 +294,11 @@ mod tests {
             Need::Feed,
             Need::Ring,
             Need::Desktop("1001".into()),
+            Need::Sensitive,
             Need::Admin,
         ];
-        let scopes = ["lookup", "feed", "ring", "desktop:1001", "admin"].map(|text| text.parse().unwrap());
+        let scopes = ["lookup", "feed", "ring", "desktop:1001", "sensitive", "admin"]
+            .map(|text| text.parse().unwrap());
         for (nth, scope) in scopes.iter().enumerate() {
             let covered: Vec<bool> = needs.iter().map(|need| Scope::covers(scope, need)).collect();
             let expected: Vec<bool> = (0..needs.len()).map(|other| other == nth).collect();

@@ -1,0 +1,202 @@
+//! What phone systems say, in each of the forms in which they say it.
+
+use bytes::BytesMut;
+use serde_json::json;
+
+use super::place::Form;
+use super::refused::Refused;
+use super::viewer::{link_json, show, write_with_lookup};
+use super::{Desk, Rights};
+use crate::callers::{Call, Direction, Event, Refusal, Reply, Ring, Source, Spoken};
+use crate::pop::{Facts, Heard, Kept, News};
+
+/// The longest id of a call or an agent, in bytes.
+const ID_MAX: usize = 256;
+/// The most call variables that are kept of a call, and the most bytes of a value.
+const VARIABLES_MAX: usize = 64;
+const VALUE_MAX: usize = 1024;
+/// What an agent's wrap-up is called in what Finesse sends.
+const WRAP_UPS: [&str; 3] = ["wrapUpReason", "wrap_up", "wrapUp"];
+
+/// Answers what a phone system says in `form`.
+pub(super) async fn answer(
+    desk: &Desk,
+    spoken: &Spoken,
+    form: Form,
+    call: &Call<'_>,
+    out: &mut BytesMut,
+) -> Result<Reply, Refused> {
+    if form == Form::Curri {
+        return Ok(curri(desk, spoken, call, out));
+    }
+    if call.method != "POST" {
+        return Err(Refusal::Method { allow: "POST" }.into());
+    }
+    let ring = match form {
+        Form::Native => Ring::from_native(call.query, call.body)?,
+        Form::Finesse => Ring::from_finesse(call.query, call.body)?,
+        Form::Sipgate | Form::Curri => Ring::from_push(call.query, call.body)?,
+    };
+    let id = ring.call_id.clone().filter(|id| !id.is_empty());
+    match (&id, form) {
+        (Some(id), _) if id.len() > ID_MAX => {
+            return Err(Refused::field(
+                "call_id",
+                format!("at most {ID_MAX} bytes"),
+                "more",
+            ));
+        }
+        (None, Form::Native) => {
+            let expected = "the call's id, by which what is said twice is known";
+            return Err(Refused::field("call_id", expected, "none"));
+        }
+        _ => {}
+    }
+    announce(desk, spoken.source(), &ring, id, form, out).await
+}
+
+/// Answers Unified CM, whatever becomes of the ring.
+fn curri(desk: &Desk, spoken: &Spoken, call: &Call<'_>, out: &mut BytesMut) -> Reply {
+    if call.method == "POST"
+        && let Ok(ring) = Ring::from_curri(call.body)
+        && let Some(extension) = ring.extension.as_deref()
+        && desk.pops.is_taken(extension)
+    {
+        let source = spoken.source();
+        let facts = facts(source, &ring);
+        let mut lookup = BytesMut::new();
+        let showing = show(
+            source,
+            &facts,
+            None,
+            desk.urls(),
+            Rights::default(),
+            false,
+            &mut lookup,
+        );
+        source.count_ring(&ring);
+        // It names no call. One caller rings one telephone once at a time.
+        let heard = Heard {
+            call: format!("curri:{}:{extension}", facts.ani),
+            extension: Some(extension.to_owned()),
+            facts,
+            ..Heard::default()
+        };
+        let _not_waited_for = desk.pops.hear(&heard, showing.only.as_deref());
+    }
+    spoken
+        .answer(call, out)
+        .unwrap_or_else(|| Refusal::Internal.write(out))
+}
+
+async fn announce(
+    desk: &Desk,
+    source: &Source,
+    ring: &Ring,
+    id: Option<String>,
+    form: Form,
+    out: &mut BytesMut,
+) -> Result<Reply, Refused> {
+    source.count_ring(ring);
+    let facts = facts(source, ring);
+    let ids = ids(ring);
+    let names = id.iter().chain(&ids).map(String::as_str);
+    let link = desk.pops.link_of(names);
+    let agent = ring.agents.first().cloned();
+    let profile = agent.as_deref().map(|agent| desk.profiles.of(agent, None).1);
+    let urls = profile.map_or_else(|| desk.urls(), |profile| &profile.urls);
+    let mut lookup = BytesMut::new();
+    let showing = show(
+        source,
+        &facts,
+        link.as_ref(),
+        urls,
+        Rights::default(),
+        ring.event == Event::Ring,
+        &mut lookup,
+    );
+    let mut head = json!({
+        "pop_id": null, "call_id": id, "agent": agent, "url": null, "replicated": false, "link": link_json(link.as_ref()),
+        "reason": "no_call_id",
+    });
+    if let Some(id) = id {
+        let heard = Heard {
+            call: id.clone(),
+            ids,
+            facts,
+            agents: ring.agents.clone(),
+            extension: ring.extension.clone(),
+            news: news(ring),
+        };
+        let (rung, keeping) = desk.pops.hear(&heard, showing.only.as_deref());
+        let kept = keeping.kept().await;
+        let link = desk.pops.link_of([id.as_str()]);
+        head["link"] = link_json(link.as_ref());
+        head["url"] = rung.pop_id.as_ref().and(showing.url).into();
+        head["pop_id"] = rung.pop_id.into();
+        head["agent"] = rung.agent.into();
+        head["reason"] = rung.reason.into();
+        head["replicated"] = (kept == Kept::Replicated).into();
+    }
+    out.clear();
+    if form == Form::Sipgate {
+        out.extend_from_slice(b"{}");
+    } else {
+        write_with_lookup(&head, &lookup, out);
+    }
+    Ok(Reply::json(200))
+}
+
+/// What is kept of `ring`: the number as every listener reads it, and as many variables as are bearable.
+fn facts(source: &Source, ring: &Ring) -> Facts {
+    let variables = ring.variables.iter().filter(|(_, value)| !value.is_empty());
+    let variables = variables
+        .take(VARIABLES_MAX)
+        .map(|(name, value)| (cut(name), cut(value)));
+    Facts {
+        ani: source.canonical(&ring.ani),
+        dnis: ring.dnis.as_deref().map(cut),
+        queue: ring.queue.as_deref().map(cut),
+        is_outbound: ring.direction == Direction::Outbound,
+        call_type: ring.call_type.as_deref().map(cut),
+        verstat: ring.verstat.as_deref().map(cut),
+        diversion: ring.variable("diversion").map(cut),
+        variables: variables.collect(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(VALUE_MAX)].to_owned()
+}
+
+/// What the call is called beside its id, and the calls that it goes on from.
+fn ids(ring: &Ring) -> Vec<String> {
+    let plain = ["secondaryId", "secondary_id"]
+        .into_iter()
+        .filter_map(|name| ring.variable(name));
+    let mut ids: Vec<String> = plain.map(str::to_owned).collect();
+    // The address of the dialog that a transferred one comes from ends in its id.
+    let dialog = ring
+        .variable("associatedDialogUri")
+        .and_then(|uri| uri.rsplit('/').next());
+    ids.extend(dialog.map(str::to_owned));
+    if let Some(key) = ring.variable("callKeyCallId") {
+        let prefix = ring.variable("callKeyPrefix").unwrap_or_default();
+        ids.push(format!("callkey={prefix}/{key}"));
+    }
+    ids.retain(|id| !id.is_empty() && id.len() <= ID_MAX);
+    ids
+}
+
+fn news(ring: &Ring) -> News {
+    let wrap_up = WRAP_UPS.into_iter().find_map(|name| ring.variable(name));
+    match ring.event {
+        Event::Ring => News::Ring,
+        Event::Answer => News::Answer,
+        Event::End => News::End,
+        Event::Update => match wrap_up.filter(|text| !text.is_empty()) {
+            Some(text) => News::WrapUp(cut(text)),
+            None => News::Update,
+        },
+    }
+}

@@ -1,0 +1,198 @@
+//! From a request to whoever answers it: who may ask, the body, and the path.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+
+use super::place::{OfAgent, Place};
+use super::refused::Refused;
+use super::viewer::Viewer;
+use super::{Desk, Rights, agent, calls, customers, rings};
+use crate::callers::{Call, Refusal, Reply, Spoken, trimmed};
+use crate::http::access::Need;
+use crate::http::asked::Asked;
+use crate::http::bodies::Lost;
+use crate::http::deadline::Watch;
+use crate::http::gate::Peer;
+use crate::http::meters::{Cut, Overload};
+use crate::http::service::{Shared, deny, refuse};
+use crate::http::settings::Policy;
+use crate::http::shadow::Outgoing;
+
+/// Answers `request`, whose path is one of rings, calls and desktops.
+pub(in crate::http) async fn answer(
+    shared: Arc<Shared>,
+    policy: Arc<Policy>,
+    desk: Desk,
+    peer: Peer,
+    request: Request<Incoming>,
+    watch: Arc<Watch>,
+) -> Response<Outgoing> {
+    let (head, body) = request.into_parts();
+    let request = Request::from_parts(head, ());
+    let asked = Asked::of(&policy, &peer, &request);
+    let path = request.uri().path().to_owned();
+    let mut out = BytesMut::new();
+    let (dialect, call) = (asked.dialect, asked.call());
+    let refused = |refusal: &Refusal, out: &mut BytesMut| refuse(dialect, &call, refusal, out);
+    let Some(place) = Place::of(trimmed(&path)) else {
+        let reply = refused(&crate::http::service::NO_SUCH_PATH, &mut out);
+        return shared.respond(&reply, &mut out);
+    };
+    let checked = shared.heads.check(&asked.head);
+    let rights = match (checked, shared.rights(&policy, &desk, &peer, &asked, &place)) {
+        (Err(refusal), _) => {
+            watch.set_unread(true);
+            let reply = refused(&refusal, &mut out);
+            return shared.respond(&reply, &mut out);
+        }
+        (Ok(()), Err(denial)) => {
+            let body = shared.bodies.glance(body, 16 << 10).await;
+            watch.set_unread(body.is_none());
+            let call = Call {
+                body: body.as_deref().unwrap_or_default(),
+                ..asked.call()
+            };
+            let reply = deny(dialect, &call, &denial, &mut out);
+            return shared.respond(&reply, &mut out);
+        }
+        (Ok(()), Ok(rights)) => rights,
+    };
+    let Some(spoken) = dialect else {
+        watch.set_unread(true);
+        let reply = refused(&crate::http::service::NO_SUCH_PATH, &mut out);
+        return shared.respond(&reply, &mut out);
+    };
+    if !spoken.is_on() {
+        watch.set_unread(true);
+        let reply = refused(&Refusal::Off, &mut out);
+        return shared.respond(&reply, &mut out);
+    }
+    if shared.pulse.is_late(spoken.budget()) {
+        watch.set_unread(true);
+        shared.meters.overload(Overload::Busy);
+        let reply = spoken.overloaded(&call, &mut out);
+        return shared.respond(&reply, &mut out);
+    }
+    let body = match shared.bodies.read(body).await {
+        Ok(body) => body,
+        Err(lost) => {
+            watch.set_unread(true);
+            let refusal = match lost {
+                Lost::Refused(refusal) => refusal,
+                Lost::Late(refusal) => {
+                    shared.meters.cut(Cut::Body);
+                    refusal
+                }
+                Lost::NoRoom => {
+                    shared.meters.overload(Overload::Bodies);
+                    Refusal::Overload
+                }
+            };
+            let reply = refused(&refusal, &mut out);
+            return shared.respond(&reply, &mut out);
+        }
+    };
+    let call = Call {
+        body: body.bytes(),
+        ..asked.call()
+    };
+    let reply = match route(&desk, spoken, rights, &place, &call, &mut out).await {
+        Ok(reply) => reply,
+        // A dialect's caller reads its own shape of errors.
+        Err(Refused::Refusal(refusal)) => {
+            out.clear();
+            spoken.refuse(&call, &refusal, &mut out)
+        }
+        Err(wrong) => wrong.write(&mut out),
+    };
+    shared.respond(&reply, &mut out)
+}
+
+async fn route(
+    desk: &Desk,
+    spoken: &Spoken,
+    rights: Rights,
+    place: &Place<'_>,
+    call: &Call<'_>,
+    out: &mut BytesMut,
+) -> Result<Reply, Refused> {
+    let source = spoken.source();
+    match place {
+        Place::Rings(form) => rings::answer(desk, spoken, *form, call, out).await,
+        Place::Call { id, agent, what } => {
+            calls::answer(desk, source, id, agent.as_deref(), *what, call, out).await
+        }
+        Place::Customers => customers::list(spoken, call, out).await,
+        Place::Display { .. } => spoken
+            .answer(call, out)
+            .ok_or(Refused::Refusal(crate::http::service::NO_SUCH_PATH)),
+        Place::Agent { agent: who, what } => {
+            agent::agent(who)?;
+            let profile = parameter(call.query, "profile");
+            let viewer = Viewer::new(desk, source, who, rights, profile.as_deref());
+            match what {
+                OfAgent::Current => agent::current(&viewer, call, out),
+                OfAgent::Ack => agent::acknowledge(&viewer, call, out),
+                OfAgent::Desk => agent::desk(&viewer, call, out),
+                OfAgent::Session => agent::session(&viewer, call, out).await,
+                OfAgent::Ticket => agent::ticket(&viewer, call, out),
+                OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
+                OfAgent::Customers => customers::list(spoken, call, out).await,
+                OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
+                OfAgent::Events
+                | OfAgent::Socket
+                | OfAgent::Older(_)
+                | OfAgent::Interactions => Err(crate::http::service::NO_SUCH_PATH.into()),
+            }
+        }
+    }
+}
+
+/// The value of the parameter `name` in `query`.
+pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let found = pairs.find(|(known, _)| known == name);
+    found
+        .map(|(_, value)| value.into_owned())
+        .filter(|value| !value.is_empty())
+}
+
+impl Shared {
+    /// What whoever asks may see, if they may ask; a ticket opens the stream of its agent.
+    fn rights(
+        &self,
+        policy: &Policy,
+        desk: &Desk,
+        peer: &Peer,
+        asked: &Asked<'_>,
+        place: &Place<'_>,
+    ) -> Result<Rights, crate::http::access::Denial> {
+        if let Place::Agent {
+            agent,
+            what: OfAgent::Events | OfAgent::Socket,
+        } = place
+            && policy.access.admits(peer)
+            && policy.access.scopes.covers(&Need::Desktop(agent.to_string()))
+            && let Some(ticket) = parameter(asked.head.query, "ticket")
+            && let Some(rights) = desk.tickets.redeem(agent, &ticket)
+        {
+            return Ok(rights);
+        }
+        let head = &asked.head;
+        let checked = policy
+            .access
+            .check_route(peer, asked.route.as_ref(), head.query, head.offered);
+        match checked {
+            Ok(identity) => Ok(Rights {
+                sensitive: identity.is_some_and(|identity| identity.may(&Need::Sensitive)),
+            }),
+            Err(denial) => {
+                self.meters.denials.note(&denial, peer, None);
+                Err(denial)
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The screen pop: what is known of calls while they last, and what agents' desktops are told of them.
+//!
+//! A phone system says that a call rings; [`Calls`] decides what follows, as entries; each is applied to the state, gives
+//! messages for desktops, and is kept, in this order, so that a restart finds the same state and gives no message another
+//! id. Of customers the state holds ids: what is shown of them is read when it is shown.
+
+mod call;
+mod calls;
+mod desk;
+mod entry;
+mod interaction;
+mod kind;
+mod message;
+mod pending;
+mod pops;
+mod sessions;
+mod settings;
+mod store;
+mod ticket;
+
+pub use calls::{Bounds, Calls, Due, Found, Heard, News, Rung, Unknown};
+pub use desk::{Beginning, DeskError, DeskSettings, Desks, Subscription};
+pub use entry::{Entry, Offer, What};
+pub use kind::{Party as Keyed, Rule, Silent};
+pub use message::{Facts, Kind, Link, Message, Party, Shown, State};
+pub use pending::{Pending, Pendings};
+pub use pops::{Keeping, Pops, Running};
+pub use sessions::Session;
+pub use settings::{Interactions, Recorder, Settings};
+pub use store::{CallState, Kept, LocalLog, StoreError};
+pub use ticket::{Ticket, TicketError, Tickets};

@@ -1,0 +1,188 @@
+//! One call, its legs and whose it is.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::Offer;
+use super::message::{Facts, Link, Party, Shown, State};
+
+/// A call, whatever its legs are called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Call {
+    /// What it was called first.
+    pub(super) id: String,
+    /// Everything that it is called.
+    pub(super) ids: Vec<String>,
+    pub(super) facts: Arc<Facts>,
+    /// Whether it is part of a customer's history.
+    pub(super) recorded: bool,
+    /// When it was heard of.
+    pub(super) began: u64,
+    /// When the last thing was heard of it.
+    pub(super) touched: u64,
+    /// In the order in which they began.
+    pub(super) legs: Vec<Leg>,
+    pub(super) link: Option<Link>,
+    /// Since when nobody speaks, and it rings nowhere.
+    pub(super) quiet: Option<u64>,
+    /// Whether the phone system said that it is over.
+    pub(super) is_over: bool,
+    /// Since when nothing more is to be said of it.
+    pub(super) closed: Option<u64>,
+}
+
+/// What happens at one telephone, or in a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Leg {
+    /// `None` for a machine.
+    pub(super) offer: Option<Offer>,
+    pub(super) how: How,
+    pub(super) state: State,
+    pub(super) offered: u64,
+    pub(super) answered: Option<u64>,
+    pub(super) ended: Option<u64>,
+    pub(super) wrap_up: Option<String>,
+    /// The pop's id; `None` where it does not pop.
+    pub(super) pop: Option<String>,
+    pub(super) shown_by: Option<String>,
+}
+
+/// How a leg came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum How {
+    Ivr,
+    Ring,
+    Transfer,
+    Conference,
+}
+
+impl Leg {
+    pub(super) fn is_of(&self, agent: &str) -> bool {
+        self.offer.as_ref().is_some_and(|offer| offer.agent == agent)
+    }
+
+    /// Ends it as `state`.
+    pub(super) fn end(&mut self, state: State, at: u64) {
+        self.state = state;
+        self.ended = Some(at);
+    }
+}
+
+impl Call {
+    pub(super) fn new(id: &str, facts: Facts, recorded: bool, at: u64) -> Call {
+        Call {
+            id: id.to_owned(),
+            ids: Vec::new(),
+            facts: Arc::new(facts),
+            recorded,
+            began: at,
+            touched: at,
+            legs: Vec::new(),
+            link: None,
+            quiet: None,
+            is_over: false,
+            closed: None,
+        }
+    }
+
+    /// The newest leg of `agent`.
+    pub(super) fn leg(&self, agent: &str) -> Option<&Leg> {
+        self.legs.iter().rev().find(|leg| leg.is_of(agent))
+    }
+
+    /// As [`Call::leg`].
+    pub(super) fn leg_mut(&mut self, agent: &str) -> Option<&mut Leg> {
+        self.legs.iter_mut().rev().find(|leg| leg.is_of(agent))
+    }
+
+    /// Whether anybody is at it.
+    pub(super) fn is_live(&self) -> bool {
+        self.legs.iter().any(|leg| leg.state.is_live())
+    }
+
+    /// Notes since when nobody is at it.
+    pub(super) fn settle(&mut self, at: u64) {
+        self.quiet = match self.quiet {
+            _ if self.is_live() => None,
+            None if self.is_over || self.legs.iter().any(|leg| leg.offer.is_some()) => Some(at),
+            quiet => quiet,
+        };
+    }
+
+    /// When the phone system may have forgotten to say something.
+    pub(super) fn due(&self, bounds: &super::Bounds) -> u64 {
+        if let Some(closed) = self.closed {
+            return closed + bounds.remember_ms;
+        }
+        let rings = self
+            .legs
+            .iter()
+            .filter(|leg| leg.offer.is_some() && leg.state == State::Ringing)
+            .map(|leg| leg.offered + bounds.ring_max_ms);
+        let idle = self.touched + bounds.idle_close_ms;
+        let quiet = self.quiet.map(|quiet| quiet + bounds.close_after_ms);
+        rings.chain([idle]).chain(quiet).min().unwrap_or(idle)
+    }
+
+    /// What `agent`'s desktop shows of it; `None` where it shows nothing.
+    pub(super) fn shown(&self, agent: &str, epoch: u64) -> Option<Shown> {
+        let leg = self.leg(agent)?;
+        let pop_id = leg.pop.as_deref()?;
+        Some(Shown {
+            pop_id: pop_id.into(),
+            epoch,
+            call_id: self.id.as_str().into(),
+            agent: agent.into(),
+            state: leg.state,
+            at: leg.offered,
+            answered_at: leg.answered,
+            ended_at: leg.ended,
+            shown_by: leg.shown_by.as_deref().map(Arc::from),
+            extension: leg
+                .offer
+                .as_ref()
+                .and_then(|offer| offer.extension.as_deref())
+                .map(Arc::from),
+            facts: Arc::clone(&self.facts),
+            link: self.link.clone(),
+            wrap_up: leg.wrap_up.as_deref().map(Arc::from),
+            agents: self.parties().into(),
+        })
+    }
+
+    /// Everybody who was offered it, each once, as the newest leg says.
+    pub(super) fn parties(&self) -> Vec<Party> {
+        let mut parties: Vec<Party> = Vec::new();
+        for leg in self.legs.iter().rev() {
+            let Some(offer) = &leg.offer else {
+                continue;
+            };
+            if parties.iter().all(|party| party.agent != offer.agent) {
+                parties.push(Party {
+                    agent: offer.agent.clone(),
+                    name: offer.name.clone(),
+                    team: offer.team.clone(),
+                    extension: offer.extension.clone(),
+                    state: leg.state,
+                    wrap_up: leg.wrap_up.clone(),
+                });
+            }
+        }
+        parties.reverse();
+        parties
+    }
+
+    /// The agents whose desktops show it, each once.
+    pub(super) fn desks(&self) -> Vec<String> {
+        let agents = self.legs.iter().filter(|leg| leg.pop.is_some());
+        let mut agents: Vec<String> = agents
+            .filter_map(|leg| leg.offer.as_ref())
+            .map(|offer| offer.agent.clone())
+            .collect();
+        agents.sort_unstable();
+        agents.dedup();
+        agents
+    }
+}

@@ -1,0 +1,192 @@
+//! What is kept of what happens: the state of calls is made of these, in their order, and of nothing else.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::message::Facts;
+
+/// One change of the state of calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it was decided, milliseconds since 1970.
+    pub at: u64,
+    /// What has changed.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What has changed. What speaks of a call or an agent that is not known changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub enum What {
+    /// A call rings, or waits.
+    Ring {
+        /// The call as its phone system calls it.
+        call: String,
+        /// What else it is called, and the calls that it goes on from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ids: Vec<String>,
+        /// What is known of it.
+        facts: Facts,
+        /// Whether it is part of a customer's history.
+        recorded: bool,
+        /// Where it rings; nowhere while it waits.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        offers: Vec<Offer>,
+        /// The one customer who has the whole number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
+    },
+    /// A call is called otherwise too.
+    Called {
+        /// The call.
+        call: String,
+        /// Its further names.
+        ids: Vec<String>,
+    },
+    /// The caller speaks with a machine.
+    Ivr {
+        /// The call.
+        call: String,
+    },
+    /// An agent answered.
+    Answered {
+        /// The call.
+        call: String,
+        /// Who did.
+        by: Offer,
+    },
+    /// An agent refused.
+    Refused {
+        /// The call.
+        call: String,
+        /// Who did.
+        agent: String,
+    },
+    /// A call moves on to another agent, or another agent joins it.
+    Moved {
+        /// The call.
+        call: String,
+        /// Who moved it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+        /// Whether the agent stays.
+        is_conference: bool,
+    },
+    /// An agent said what it was about; the last word counts.
+    WrappedUp {
+        /// The call.
+        call: String,
+        /// Who did.
+        agent: String,
+        /// What they said.
+        wrap_up: String,
+    },
+    /// It rang too long.
+    Missed {
+        /// The call.
+        call: String,
+        /// Where.
+        agent: String,
+    },
+    /// It is over for an agent, or altogether.
+    Ended {
+        /// The call.
+        call: String,
+        /// For whom; for everybody where `None`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+    },
+    /// Somebody said whose call it is.
+    Linked {
+        /// The call.
+        call: String,
+        /// The customer; `None`: none of those who were found.
+        customer: Option<String>,
+        /// The agent who said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+    },
+    /// A tab shows a pop.
+    Shown {
+        /// The call.
+        call: String,
+        /// Whose desktop.
+        agent: String,
+        /// The tab.
+        tab: String,
+    },
+    /// Nothing more is to be said of a call; its interaction has been handed on.
+    Closed {
+        /// The call.
+        call: String,
+    },
+    /// A closed call is no longer remembered.
+    Forgotten {
+        /// The call.
+        call: String,
+    },
+    /// An agent is at a telephone.
+    LoggedIn {
+        /// The agent.
+        agent: String,
+        /// The telephone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        extension: Option<String>,
+        /// The agent's name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The agent's team.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        team: Option<String>,
+        /// Until when, milliseconds since 1970.
+        until: u64,
+    },
+    /// An agent has left.
+    LoggedOut {
+        /// The agent.
+        agent: String,
+    },
+    /// An agent wrote a customer down whom the system of record does not have yet.
+    Created {
+        /// The id until it gives another.
+        id: String,
+        /// The customer's document.
+        customer: Value,
+        /// The customer's numbers.
+        keys: Vec<u64>,
+    },
+    /// The system of record has given a customer an id.
+    Assigned {
+        /// The id until then.
+        id: String,
+        /// The id from then on.
+        to: String,
+    },
+    /// A customer who was written down has come with a change.
+    Confirmed {
+        /// The id until then.
+        id: String,
+        /// Who it is now; `None` where the system of record did not want them.
+        customer: Option<String>,
+    },
+}
+
+/// Where a call rings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// At whose desk.
+    pub agent: String,
+    /// Who that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Their telephone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Whether the desktop shows it.
+    #[serde(default)]
+    pub pops: bool,
+}

@@ -1,0 +1,252 @@
+//! The calls of one contact centre: state, what keeps it, and the desktops that are told.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use tokio::sync::oneshot;
+
+use super::calls::{Calls, Found, Heard, Rung, Unknown};
+use super::desk::{DeskSettings, Desks};
+use super::entry::{Entry, What};
+use super::message::{Link, Shown};
+use super::pending::Pending;
+use super::sessions::Session;
+use super::settings::{Interactions, Settings};
+use super::store::{CallState, Kept, LocalLog, StoreError};
+
+/// Folder of the log of calls, in a tenant's folder.
+const LOG: &str = "calls";
+/// Time between two looks for what is due.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The calls of one contact centre.
+#[derive(Debug)]
+pub struct Pops {
+    calls: Mutex<Calls>,
+    store: Box<dyn CallState>,
+    desks: Desks,
+    settings: Settings,
+    interactions: Interactions,
+}
+
+/// What is due is looked for, until this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Entries on their way to where they are kept.
+#[derive(Debug)]
+pub struct Keeping {
+    /// `None` where there are none.
+    last: Option<oneshot::Receiver<Kept>>,
+    within: Duration,
+}
+
+impl Pops {
+    /// The calls that the log in the tenant's folder `dir` knows.
+    ///
+    /// # Errors
+    /// The log cannot be read or written.
+    pub fn open(
+        dir: &Path,
+        settings: Settings,
+        interactions: Interactions,
+        desks: &DeskSettings,
+    ) -> Result<Pops, StoreError> {
+        let (store, calls) = LocalLog::open(&dir.join(LOG), &settings.bounds())?;
+        let desks = Desks::new(desks);
+        desks.begin_behind(calls.newest_id());
+        Ok(Pops {
+            calls: Mutex::new(calls),
+            store: Box::new(store),
+            desks,
+            settings,
+            interactions,
+        })
+    }
+
+    /// The desktops.
+    pub fn desks(&self) -> &Desks {
+        &self.desks
+    }
+
+    /// What a configuration says.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether what happens is being kept.
+    pub fn is_well(&self) -> bool {
+        self.store.is_well()
+    }
+
+    /// Looks at the state.
+    pub fn look<T>(&self, look: impl FnOnce(&Calls) -> T) -> T {
+        look(&self.calls())
+    }
+
+    /// Whether somebody sits at the telephone `extension`.
+    pub fn is_taken(&self, extension: &str) -> bool {
+        self.calls().is_taken(extension, now())
+    }
+
+    /// The log-in of `agent`.
+    pub fn session(&self, agent: &str) -> Option<Session> {
+        self.calls().session(agent, now()).cloned()
+    }
+
+    /// The moment in so many seconds, milliseconds since 1970.
+    pub fn later(&self, seconds: u64) -> u64 {
+        now().saturating_add(seconds.saturating_mul(1000))
+    }
+
+    /// Takes in what a phone system says; `found` is who was found by the number.
+    pub fn hear(&self, heard: &Heard, found: Found<'_>) -> (Rung, Keeping) {
+        let now = now();
+        let mut calls = self.calls();
+        let (whats, mut rung) = calls.hear(heard, found, now);
+        let keeping = self.commit(&mut calls, whats, now);
+        if rung.pop_id.is_none() && rung.reason.is_none() {
+            let agent = rung.agent.as_deref();
+            let shown = agent.and_then(|agent| calls.shown(&heard.call, agent));
+            rung.pop_id = shown.map(|shown| shown.pop_id.to_string());
+        }
+        (rung, keeping)
+    }
+
+    /// Whose call `id` is, as somebody said or one customer has the number.
+    pub fn link_of<'i>(&self, ids: impl IntoIterator<Item = &'i str>) -> Option<Link> {
+        let calls = self.calls();
+        let links = ids.into_iter().filter_map(|id| calls.link(id));
+        links.max_by_key(|link| (link.is_chosen, link.at)).cloned()
+    }
+
+    /// Says that the call `id` is of `customer`.
+    ///
+    /// # Errors
+    /// The call is not known.
+    pub fn link(
+        &self,
+        id: &str,
+        customer: Option<&str>,
+        agent: Option<&str>,
+    ) -> Result<(Option<Link>, Keeping), Unknown> {
+        let now = now();
+        let mut calls = self.calls();
+        let what = calls.linking(id, customer, agent)?;
+        let keeping = self.commit(&mut calls, vec![what], now);
+        Ok((calls.link(id).cloned(), keeping))
+    }
+
+    /// Says that the tab `tab` of `agent` is about to show the pop `pop_id`; gives the tab that shows it.
+    ///
+    /// # Errors
+    /// The pop is not known.
+    pub fn acknowledge(&self, agent: &str, pop_id: &str, tab: &str) -> Result<String, Unknown> {
+        let mut calls = self.calls();
+        let (what, shown_by) = calls.showing(agent, pop_id, tab)?;
+        let _kept_or_shown_again = self.commit(&mut calls, what, now());
+        Ok(shown_by)
+    }
+
+    /// Notes that something has happened which is not of a call: a log-in, a customer who was written down.
+    pub fn note(&self, what: What) -> Keeping {
+        self.commit(&mut self.calls(), vec![what], now())
+    }
+
+    /// What `agent`'s desktop is to show, newest first, and the id of the newest message.
+    pub fn current(&self, agent: &str) -> (Vec<Arc<Shown>>, u64) {
+        let calls = self.calls();
+        (calls.current(agent), calls.newest_id())
+    }
+
+    /// The customer `id`, where they were written down and no change has brought them.
+    pub fn pending(&self, id: &str) -> Option<Pending> {
+        self.calls().pending().get(id).cloned()
+    }
+
+    /// Looks for what is due from now on.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn spawn(self: &Arc<Pops>) -> Result<Running, StoreError> {
+        let (stop, stopped) = bounded::<()>(0);
+        let pops = Arc::clone(self);
+        let look = move || {
+            while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                pops.look_for_due(now());
+            }
+        };
+        let thread = std::thread::Builder::new().name("pops".to_owned()).spawn(look);
+        Ok(Running {
+            stop: Some(stop),
+            thread: Some(thread.map_err(StoreError::Thread)?),
+        })
+    }
+
+    fn look_for_due(&self, now: u64) {
+        let due = self.calls().due(now);
+        for due in due {
+            let mut calls = self.calls();
+            let _looked_for_again = self.commit(&mut calls, vec![due.what], now);
+        }
+    }
+
+    /// Applies what follows, tells desktops, and hands it on to be kept.
+    fn commit(&self, calls: &mut Calls, whats: impl IntoIterator<Item = What>, at: u64) -> Keeping {
+        let mut last = None;
+        for what in whats {
+            let entry = Arc::new(Entry { at, what });
+            for message in calls.apply(&entry) {
+                self.desks.publish(Arc::new(message));
+            }
+            let (done, kept) = oneshot::channel();
+            self.store.keep(entry, Some(done));
+            last = Some(kept);
+        }
+        Keeping {
+            last,
+            within: self.settings.wait(),
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        // Entries are applied whole or not at all by all that can be foreseen; what a panic left is better than nothing.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of calls ended in a panic; what it said stands above");
+        }
+    }
+}
+
+impl Keeping {
+    /// Waits until the entries are kept, no longer than is configured.
+    pub async fn kept(self) -> Kept {
+        let Some(last) = self.last else {
+            return Kept::Here;
+        };
+        match tokio::time::timeout(self.within, last).await {
+            Ok(Ok(kept)) => kept,
+            Ok(Err(_)) | Err(_) => Kept::Not,
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

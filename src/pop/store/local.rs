@@ -1,0 +1,193 @@
+//! Entries in a log on this machine. A thread writes them, as many at once as have come, and waits for the disk, which
+//! nobody else does.
+//!
+//! The log is `durable::journal`'s: each segment begins with the state as of its beginning, in JSON; every further frame is
+//! entries, one a line. The state is made here once more of the entries that are written, so that no ring waits while it is
+//! written out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use tokio::sync::oneshot;
+
+use super::super::calls::{Bounds, Calls};
+use super::super::entry::Entry;
+use super::{CallState, Kept, StoreError};
+use crate::durable::{Journal, JournalError};
+
+/// The most entries that wait for the disk.
+const WAITING: usize = 1 << 16;
+/// The most entries in one frame.
+const TOGETHER: usize = 1024;
+/// Size from which on a segment is left, at the least.
+const SEGMENT_BYTES: u64 = 16 << 20;
+/// So many times the state's size is a segment worth.
+const STATES: u64 = 4;
+/// Time after which a segment is left, so that what is over leaves the disk.
+const SEGMENT_AGE: Duration = Duration::from_secs(3600);
+
+/// A log of entries on this machine.
+#[derive(Debug)]
+pub struct LocalLog {
+    queue: Option<Sender<Waiting>>,
+    is_well: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    entry: Arc<Entry>,
+    done: Option<oneshot::Sender<Kept>>,
+}
+
+/// What the thread works with.
+struct Writer {
+    journal: Journal,
+    mirror: Calls,
+    is_well: Arc<AtomicBool>,
+    segment: u64,
+    /// Bytes of the present segment, and how many it may have.
+    bytes: u64,
+    bytes_max: u64,
+    began: Instant,
+    /// Written out again, where the disk took nothing.
+    unkept: Vec<u8>,
+}
+
+impl LocalLog {
+    /// Opens the log in the folder `dir`, and gives the state that it makes under `bounds`.
+    ///
+    /// # Errors
+    /// The log cannot be read, or not be written.
+    pub fn open(dir: &Path, bounds: &Bounds) -> Result<(LocalLog, Calls), StoreError> {
+        let mut calls = Calls::new(bounds.clone());
+        let mut segment = None;
+        let (journal, _recovered) = Journal::open::<StoreError>(dir, |first, frame| {
+            if segment != Some(first) {
+                segment = Some(first);
+                calls = serde_json::from_slice(frame).map_err(StoreError::State)?;
+                calls = std::mem::take(&mut calls).with(bounds.clone());
+                return Ok(());
+            }
+            for line in frame.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                let entry: Entry = serde_json::from_slice(line).map_err(StoreError::State)?;
+                calls.apply(&entry);
+            }
+            Ok(())
+        })?;
+        // What was told of entries that a crash kept out of the log must not be told of others.
+        calls.skip_ids(WAITING as u64 * 4);
+        let is_well = Arc::new(AtomicBool::new(true));
+        let mut writer = Writer {
+            journal,
+            mirror: calls.clone(),
+            is_well: Arc::clone(&is_well),
+            segment: segment.unwrap_or(0),
+            bytes: 0,
+            bytes_max: SEGMENT_BYTES,
+            began: Instant::now(),
+            unkept: Vec::new(),
+        };
+        writer.roll()?;
+        let (queue, waiting) = bounded(WAITING);
+        let thread = std::thread::Builder::new()
+            .name("calls".to_owned())
+            .spawn(move || writer.run(&waiting))
+            .map_err(StoreError::Thread)?;
+        let log = LocalLog {
+            queue: Some(queue),
+            is_well,
+            thread: Some(thread),
+        };
+        Ok((log, calls))
+    }
+}
+
+impl CallState for LocalLog {
+    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>) {
+        // Whoever waits for it learns that it is not kept as its end of the channel is dropped.
+        let taken = self
+            .queue
+            .as_ref()
+            .map(|queue| queue.try_send(Waiting { entry, done }));
+        if !matches!(taken, Some(Ok(()))) {
+            self.is_well.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        self.is_well.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for LocalLog {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the log of calls ended in a panic; what it said stands above");
+        }
+    }
+}
+
+impl Writer {
+    fn run(mut self, waiting: &Receiver<Waiting>) {
+        let mut together = Vec::new();
+        while let Ok(first) = waiting.recv() {
+            together.push(first);
+            together.extend(waiting.try_iter().take(TOGETHER - 1));
+            let kept = self.write(&together);
+            self.is_well.store(kept == Kept::Here, Ordering::Relaxed);
+            for done in together.drain(..).filter_map(|waiting| waiting.done) {
+                let _nobody_waits_any_more = done.send(kept);
+            }
+        }
+    }
+
+    fn write(&mut self, together: &[Waiting]) -> Kept {
+        // What an earlier attempt left goes first; it is bounded, for a state that lacks entries is better than none.
+        if self.unkept.len() as u64 > SEGMENT_BYTES {
+            self.unkept.clear();
+        }
+        for waiting in together {
+            self.mirror.apply(&waiting.entry);
+            // Texts and numbers can be written to memory.
+            let _infallible = serde_json::to_writer(&mut self.unkept, &*waiting.entry);
+            self.unkept.push(b'\n');
+        }
+        if let Err(error) = self.journal.append(&self.unkept) {
+            if self.is_well.load(Ordering::Relaxed) {
+                tracing::error!(%error, "calls are not kept: a restart would forget them");
+            }
+            return Kept::Not;
+        }
+        self.bytes += self.unkept.len() as u64;
+        self.unkept.clear();
+        if self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE {
+            if let Err(error) = self.roll() {
+                tracing::warn!(%error, "the log of calls goes on in the same segment");
+                self.began = Instant::now();
+            }
+        }
+        Kept::Here
+    }
+
+    /// Begins a segment with the present state, and leaves those before it.
+    fn roll(&mut self) -> Result<(), StoreError> {
+        let state = serde_json::to_vec(&self.mirror).map_err(StoreError::State)?;
+        self.segment += 1;
+        self.journal.roll(self.segment, &state)?;
+        self.bytes = 0;
+        self.bytes_max = SEGMENT_BYTES.max(STATES * state.len() as u64);
+        self.began = Instant::now();
+        match self.journal.trim(self.segment) {
+            Ok(_) | Err(JournalError::Undone(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
