@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
 use super::deadline::{Phase, Watch};
+use super::desk::Socket;
 use super::lane::{self, AtOnce, Left};
 use super::settings::Heads;
 use super::shadow::Outgoing;
@@ -48,13 +49,18 @@ struct Watched<I> {
 struct Noting<S> {
     service: S,
     watch: Arc<Watch>,
+    socket: Upgraded,
 }
 
 /// An answer to come.
 struct Answering<F> {
     answer: F,
     watch: Arc<Watch>,
+    socket: Upgraded,
 }
+
+/// What a connection becomes once hyper has answered that it does.
+type Upgraded = Arc<Mutex<Option<Box<Socket>>>>;
 
 /// Serves requests on `stream` with `service` until either side has had enough, or `stop` says so. Time limits are kept
 /// by whoever looks at `watch`, and ends this.
@@ -95,16 +101,31 @@ pub(super) async fn serve<I, S>(
     if heads.headers_max > HEADERS_ON_STACK {
         http.max_headers(heads.headers_max);
     }
-    let connection = http.serve_connection(TokioIo::new(stream), Noting { service, watch });
-    let mut connection = pin!(connection);
+    let socket = Upgraded::default();
+    let noting = Noting {
+        service,
+        watch: Arc::clone(&watch),
+        socket: Arc::clone(&socket),
+    };
+    let connection = http
+        .serve_connection(TokioIo::new(stream), noting)
+        .with_upgrades();
+    let mut connection = Box::pin(connection);
     let result = tokio::select! {
         biased;
         result = connection.as_mut() => result,
         () = stopped(&mut stop) => {
+            watch.stop();
             connection.as_mut().graceful_shutdown();
-            connection.await
+            connection.as_mut().await
         }
     };
+    // What hyper needed is not kept for as long as a desktop is open.
+    drop(connection);
+    let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Ok(()), Some(socket)) = (&result, socket) {
+        return socket.serve(&mut stop).await;
+    }
     if let Err(error) = result {
         // The other side's fault, whichever it is. What the error says may repeat what was sent.
         tracing::debug!(
@@ -122,7 +143,7 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 impl<S> Service<Request<Incoming>> for Noting<S>
 where
-    S: Service<Request<Incoming>>,
+    S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>,
     S::Future: Unpin,
 {
     type Response = S::Response;
@@ -135,16 +156,25 @@ where
         Answering {
             answer: self.service.call(request),
             watch: Arc::clone(&self.watch),
+            socket: Arc::clone(&self.socket),
         }
     }
 }
 
-impl<F: Future + Unpin> Future for Answering<F> {
+impl<F> Future for Answering<F>
+where
+    F: Future<Output = Result<Response<Outgoing>, Infallible>> + Unpin,
+{
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        let mut answer = ready!(Pin::new(&mut self.answer).poll(context));
         self.watch.enter(Phase::Idle);
+        if let Ok(response) = &mut answer
+            && let Some(socket) = response.body_mut().take_socket()
+        {
+            *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+        }
         Poll::Ready(answer)
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Phase {
     Busy,
     /// What the caller still sends is thrown away.
     Lingering,
+    /// It is told what happens, for as long as it likes; it has to take what it is told.
+    Streaming,
 }
 
 /// The connections of one worker, and their clock.
@@ -59,6 +61,7 @@ pub(super) struct Watch {
     /// Since when nothing could be written; [`NEVER`] where something can.
     blocked: AtomicU64,
     leaves_unread: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 /// Takes a connection off the list when dropped.
@@ -97,6 +100,7 @@ impl Watches {
             phase: AtomicU64::new(0),
             blocked: AtomicU64::new(NEVER),
             leaves_unread: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
         };
         watch.enter(Phase::Idle);
         Arc::new(watch)
@@ -155,7 +159,7 @@ impl Watches {
             Phase::Handshake => (self.timeouts.head, Cut::Handshake),
             Phase::Idle => (self.timeouts.idle, Cut::Idle),
             Phase::Head => (self.timeouts.head, Cut::Head),
-            Phase::Busy => return None,
+            Phase::Busy | Phase::Streaming => return None,
             Phase::Lingering => (LINGER, Cut::Linger),
         };
         is_over(since, timeout).then_some(cut)
@@ -204,6 +208,16 @@ impl Watch {
 
     fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed) != NEVER
+    }
+
+    /// The server stops: what has no end of its own is to end.
+    pub(super) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server stops. The connection's own task says so, and looks again at what it serves then.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Says whether the last request was answered without reading all of it.
@@ -255,7 +269,8 @@ fn unpacked(packed: u64) -> (Phase, u64) {
         1 => Phase::Idle,
         2 => Phase::Head,
         3 => Phase::Busy,
-        _ => Phase::Lingering,
+        4 => Phase::Lingering,
+        _ => Phase::Streaming,
     };
     (phase, packed >> 3)
 }
@@ -283,6 +298,7 @@ mod tests {
             Phase::Head,
             Phase::Busy,
             Phase::Lingering,
+            Phase::Streaming,
         ] {
             assert_eq!(unpacked(packed(phase, 1 << 50)), (phase, 1 << 50));
         }
@@ -303,8 +319,10 @@ mod tests {
             assert_eq!(watches.overdue(&watch, begin + seconds * 1000), None);
             assert_eq!(watches.overdue(&watch, begin + seconds * 1000 + 1), Some(cut));
         }
-        watch.enter(Phase::Busy);
-        assert_eq!(watches.overdue(&watch, u64::MAX), None);
+        for phase in [Phase::Busy, Phase::Streaming] {
+            watch.enter(phase);
+            assert_eq!(watches.overdue(&watch, u64::MAX), None);
+        }
     }
 
     #[test]
@@ -324,6 +342,11 @@ mod tests {
     fn whoever_reads_nothing_is_overdue_whatever_it_is_at() {
         let watches = watches();
         let watch = watches.watch();
+        watch.enter(Phase::Streaming);
+        watch.block();
+        assert_eq!(watches.overdue(&watch, 20_002), Some(Cut::Write));
+        watch.unblock();
+        watch.enter(Phase::Idle);
         watch.block();
         watches.clock.advance(Duration::from_secs(19));
         watch.block();

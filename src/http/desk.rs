@@ -4,11 +4,20 @@
 mod agent;
 mod calls;
 mod customers;
+mod fault;
+mod handshake;
+mod listening;
 mod place;
 mod profile;
 mod refused;
+mod render;
 mod rings;
 mod routing;
+mod socket;
+mod sse;
+mod standing;
+#[cfg(test)]
+mod tests;
 mod viewer;
 
 use std::sync::Arc;
@@ -21,18 +30,21 @@ use crate::pop::{Keeping, Link, Pops, Tickets};
 pub use profile::{PopOn, Profile, ProfileSettings, Profiles};
 use refused::Refused;
 pub(super) use routing::answer;
+pub(super) use socket::Socket;
+pub(super) use sse::Events;
+use standing::Holder;
 
 /// What rings, calls and desktops of one contact centre have in common.
 #[derive(Debug, Clone)]
 pub struct Desk {
     pops: Arc<Pops>,
     profiles: Arc<Profiles>,
-    tickets: Arc<Tickets<Rights>>,
+    tickets: Arc<Tickets<Holder>>,
 }
 
 /// What a desktop may see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Rights {
+pub(super) struct Rights {
     /// Attributes that the schema calls sensitive.
     pub(super) sensitive: bool,
 }
@@ -54,6 +66,11 @@ impl Desk {
             profiles: Arc::new(profiles),
             ..self.clone()
         }
+    }
+
+    /// Pages of others that may show a desktop and listen for it.
+    fn origins(&self) -> Vec<String> {
+        self.profiles.origins().map(str::to_owned).collect()
     }
 
     /// Whether older interactions are to be had.

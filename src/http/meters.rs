@@ -16,6 +16,8 @@ pub(super) struct Meters {
     refused: [IntCounter; 2],
     cut: [IntCounter; Cut::ALL.len()],
     overload: Counts<2>,
+    desktops: [IntGauge; Listener::ALL.len()],
+    ended: [IntCounter; Ended::ALL.len()],
     pub(super) denials: Denials,
 }
 
@@ -47,6 +49,38 @@ pub(super) enum Overload {
     Busy,
     /// Bodies in memory.
     Bodies,
+}
+
+/// How a desktop listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listener {
+    /// To server-sent events.
+    Events,
+    /// To a WebSocket.
+    Socket,
+}
+
+/// What a desktop's stream ended for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The desktop has gone, or took nothing for too long.
+    Gone,
+    /// It was too far behind.
+    Behind,
+    /// The server stopped.
+    Stop,
+    /// The rules by which it was let in are others now.
+    Rules,
+    /// It sent what nobody may send.
+    Fault,
+}
+
+impl Listener {
+    const ALL: [&'static str; 2] = ["events", "websocket"];
+}
+
+impl Ended {
+    const ALL: [&'static str; 5] = ["gone", "behind", "stop", "rules", "fault"];
 }
 
 impl Cut {
@@ -84,7 +118,19 @@ impl Meters {
             &["reason"],
             ["busy", "bodies"],
         )?;
+        let desktops = metrics.gauges(
+            "ringside_http_streams_count",
+            "Streams of desktops that are open, by how they are sent.",
+            &["kind"],
+        )?;
+        let ended = metrics.counters(
+            "ringside_http_streams_ended_total",
+            "Streams of desktops that ended, by what for.",
+            &["reason"],
+        )?;
         Ok(Meters {
+            desktops: Listener::ALL.map(|kind| desktops.with_label_values(&[kind])),
+            ended: Ended::ALL.map(|reason| ended.with_label_values(&[reason])),
             classes: requests.of(&[]),
             connections: metrics.gauges(
                 "ringside_http_connections_count",
@@ -121,6 +167,17 @@ impl Meters {
     /// Counts a connection that took too long.
     pub(super) fn cut(&self, cut: Cut) {
         self.cut[cut as usize].inc();
+    }
+
+    /// A desktop begins to listen.
+    pub(super) fn listens(&self, listener: Listener) {
+        self.desktops[listener as usize].inc();
+    }
+
+    /// It has ended.
+    pub(super) fn listens_no_more(&self, listener: Listener, ended: Ended) {
+        self.desktops[listener as usize].dec();
+        self.ended[ended as usize].inc();
     }
 
     /// Counts a request that there was no time or no room for.

@@ -60,6 +60,7 @@ impl Worker {
         socket: std::net::TcpListener,
         policy: &Arc<ArcSwap<Policy>>,
     ) {
+        give_up_after(&socket, self.common.settings.write_timeout);
         let shared = self.shared(listener, policy);
         self.tcp.push((socket, shared));
     }
@@ -153,10 +154,36 @@ impl Worker {
     }
 }
 
+/// Has the system end connections of `socket` whose other side has acknowledged nothing for `timeout`: a desktop that
+/// was shut or lost its network says no goodbye, and what it is told would be sent again for a quarter of an hour.
+/// Connections have it from the socket that they come in by.
+fn give_up_after(socket: &std::net::TcpListener, timeout: Duration) {
+    if let Err(error) = socket2::SockRef::from(socket).set_tcp_user_timeout(Some(timeout)) {
+        tracing::warn!(%error, "desktops that vanish will be noticed late: this system sets no TCP_USER_TIMEOUT");
+    }
+}
+
 /// A runtime on the thread that runs it.
 pub(super) fn runtime() -> Result<Runtime, HttpError> {
     Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(HttpError::Thread)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn connections_are_given_up_like_their_sockets() {
+        let socket = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        give_up_after(&socket, Duration::from_secs(7));
+        let _client = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+        let (connection, _) = socket.accept().unwrap();
+        let timeout = socket2::SockRef::from(&connection).tcp_user_timeout();
+        assert_eq!(timeout.unwrap(), Some(Duration::from_secs(7)));
+    }
 }

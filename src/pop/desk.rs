@@ -39,6 +39,8 @@ pub struct Desks {
     agents: DashMap<Arc<str>, Arc<Mutex<AgentDesk>>>,
     /// Of agents that are not in the map, nothing at or below this id is known.
     floor: AtomicU64,
+    /// The greatest id that was published to anybody: a greater one is from another time.
+    newest: AtomicU64,
     begun: Instant,
     /// Seconds after `begun` of the last sweep.
     swept_s: AtomicU64,
@@ -85,6 +87,7 @@ impl Desks {
             settings: *settings,
             agents: DashMap::new(),
             floor: AtomicU64::new(0),
+            newest: AtomicU64::new(0),
             begun: Instant::now(),
             swept_s: AtomicU64::new(0),
         }
@@ -99,6 +102,7 @@ impl Desks {
     /// back with such an id is told the present pops. Call it ahead of everything else.
     pub fn begin_behind(&self, id: u64) {
         self.floor.fetch_max(id, Ordering::Relaxed);
+        self.newest.fetch_max(id, Ordering::Relaxed);
     }
 
     /// Tells every desktop of the message's agent. Never waits. A message whose id is not above the agent's last one is
@@ -118,11 +122,10 @@ impl Desks {
         let mut desk = locked(&found);
         let most = self.settings.streams_per_agent_max;
         let key = desk.enter(most).ok_or(DeskError::TooMany { most })?;
+        let newest = self.newest.load(Ordering::Relaxed);
+        let after = after.filter(|after| *after <= newest);
         let replay = after.and_then(|after| desk.replay(after));
-        let at = replay
-            .as_ref()
-            .and_then(|messages| messages.last())
-            .map_or_else(|| desk.end(), |last| last.id);
+        let at = desk.end().max(after.filter(|_| replay.is_some()).unwrap_or(0));
         drop(desk);
         Ok(Subscription {
             desk: Arc::clone(&found),
@@ -145,6 +148,8 @@ impl Desks {
 
     fn publish_at(&self, message: Arc<Message>, now_s: u64) {
         self.sweep(now_s);
+        // Ahead of anybody who is told of it and comes back.
+        self.newest.fetch_max(message.id, Ordering::Relaxed);
         let wakers = {
             let desk = self.desk(&Arc::clone(&message.agent));
             locked(&desk).publish(message, now_s, &self.settings)

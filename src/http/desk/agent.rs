@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::calls::read;
 use super::refused::Refused;
+use super::standing::Holder;
 use super::viewer::{Viewer, write};
 use crate::callers::{Call, Refusal, Reply};
 use crate::pop::{Unknown, What};
@@ -161,13 +162,18 @@ pub(super) async fn session(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut
 }
 
 /// Answers with a ticket for the agent's stream.
-pub(super) fn ticket(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refused> {
+pub(super) fn ticket(
+    viewer: &Viewer,
+    holder: &Holder,
+    call: &Call<'_>,
+    out: &mut BytesMut,
+) -> Result<Reply, Refused> {
     if call.method != "POST" {
         return Err(Refusal::Method { allow: "POST" }.into());
     }
     let tickets = &viewer.desk.tickets;
     let ticket = tickets
-        .issue(&viewer.agent, viewer.rights)
+        .issue(&viewer.agent, holder.clone())
         .map_err(|error| Refused::Streams(error.to_string()))?;
     write(
         &json!({"ticket": ticket.expose(), "expires_s": tickets.lasts_s()}),

@@ -6,12 +6,15 @@ use bytes::BytesMut;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
+use super::fault::Fault;
+use super::listening::Opening;
 use super::place::{OfAgent, Place};
 use super::refused::Refused;
-use super::viewer::Viewer;
-use super::{Desk, Rights, agent, calls, customers, rings};
+use super::standing::{Holder, Standing};
+use super::viewer::{Listener, Viewer};
+use super::{Desk, Rights, agent, calls, customers, handshake, rings, socket, sse};
 use crate::callers::{Call, Refusal, Reply, Spoken, trimmed};
-use crate::http::access::Need;
+use crate::http::access::{Denial, Need};
 use crate::http::asked::Asked;
 use crate::http::bodies::Lost;
 use crate::http::deadline::Watch;
@@ -42,7 +45,7 @@ pub(in crate::http) async fn answer(
         return shared.respond(&reply, &mut out);
     };
     let checked = shared.heads.check(&asked.head);
-    let rights = match (checked, shared.rights(&policy, &desk, &peer, &asked, &place)) {
+    let holder = match (checked, shared.holder(&policy, &desk, &peer, &asked, &place)) {
         (Err(refusal), _) => {
             watch.set_unread(true);
             let reply = refused(&refusal, &mut out);
@@ -58,7 +61,7 @@ pub(in crate::http) async fn answer(
             let reply = deny(dialect, &call, &denial, &mut out);
             return shared.respond(&reply, &mut out);
         }
-        (Ok(()), Ok(rights)) => rights,
+        (Ok(()), Ok(holder)) => holder,
     };
     let Some(spoken) = dialect else {
         watch.set_unread(true);
@@ -75,6 +78,58 @@ pub(in crate::http) async fn answer(
         shared.meters.overload(Overload::Busy);
         let reply = spoken.overloaded(&call, &mut out);
         return shared.respond(&reply, &mut out);
+    }
+    if let Place::Agent {
+        agent: who,
+        what: OfAgent::Events | OfAgent::Socket,
+    } = &place
+        && call.is_get()
+        && agent::agent(who).is_ok()
+    {
+        let source = spoken.source();
+        let viewer = Viewer::new(
+            &desk,
+            source,
+            who,
+            holder.rights,
+            parameter(call.query, "profile").as_deref(),
+        );
+        let (agent, after) = (
+            Arc::clone(&viewer.agent),
+            sse::last_event_id(request.headers(), call.query),
+        );
+        let standing = Standing {
+            shared: Arc::clone(&shared),
+            peer: peer.clone(),
+            agent: Arc::clone(&agent),
+            holder,
+        };
+        let opening = Opening {
+            desks: desk.pops.desks(),
+            agent: &agent,
+            after,
+            render: Box::new(Listener { viewer, standing }),
+            watch: &watch,
+            meters: &shared.meters,
+        };
+        let is_socket = handshake::is_asked_for(request.headers())
+            || matches!(
+                place,
+                Place::Agent {
+                    what: OfAgent::Socket,
+                    ..
+                }
+            );
+        let begun = if is_socket {
+            let (headers, is_secure, origins) = (request.headers().clone(), call.is_secure, desk.origins());
+            let upgrade = hyper::upgrade::on(request);
+            socket::open(&headers, is_secure, &origins, upgrade, opening)
+        } else {
+            sse::open(opening)
+        };
+        let response = begun.unwrap_or_else(Fault::response);
+        shared.meters.count(response.status().as_u16());
+        return response;
     }
     let body = match shared.bodies.read(body).await {
         Ok(body) => body,
@@ -99,7 +154,7 @@ pub(in crate::http) async fn answer(
         body: body.bytes(),
         ..asked.call()
     };
-    let reply = match route(&desk, spoken, rights, &place, &call, &mut out).await {
+    let reply = match route(&desk, spoken, &holder, &place, &call, &mut out).await {
         Ok(reply) => reply,
         // A dialect's caller reads its own shape of errors.
         Err(Refused::Refusal(refusal)) => {
@@ -114,7 +169,7 @@ pub(in crate::http) async fn answer(
 async fn route(
     desk: &Desk,
     spoken: &Spoken,
-    rights: Rights,
+    holder: &Holder,
     place: &Place<'_>,
     call: &Call<'_>,
     out: &mut BytesMut,
@@ -132,13 +187,13 @@ async fn route(
         Place::Agent { agent: who, what } => {
             agent::agent(who)?;
             let profile = parameter(call.query, "profile");
-            let viewer = Viewer::new(desk, source, who, rights, profile.as_deref());
+            let viewer = Viewer::new(desk, source, who, holder.rights, profile.as_deref());
             match what {
                 OfAgent::Current => agent::current(&viewer, call, out),
                 OfAgent::Ack => agent::acknowledge(&viewer, call, out),
                 OfAgent::Desk => agent::desk(&viewer, call, out),
                 OfAgent::Session => agent::session(&viewer, call, out).await,
-                OfAgent::Ticket => agent::ticket(&viewer, call, out),
+                OfAgent::Ticket => agent::ticket(&viewer, holder, call, out),
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
                 OfAgent::Customers => customers::list(spoken, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
@@ -161,15 +216,15 @@ pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
 }
 
 impl Shared {
-    /// What whoever asks may see, if they may ask; a ticket opens the stream of its agent.
-    fn rights(
+    /// By what right whoever asks does, if they may; a ticket opens the stream of its agent.
+    fn holder(
         &self,
         policy: &Policy,
         desk: &Desk,
         peer: &Peer,
         asked: &Asked<'_>,
         place: &Place<'_>,
-    ) -> Result<Rights, crate::http::access::Denial> {
+    ) -> Result<Holder, Denial> {
         if let Place::Agent {
             agent,
             what: OfAgent::Events | OfAgent::Socket,
@@ -177,17 +232,22 @@ impl Shared {
             && policy.access.admits(peer)
             && policy.access.scopes.covers(&Need::Desktop(agent.to_string()))
             && let Some(ticket) = parameter(asked.head.query, "ticket")
-            && let Some(rights) = desk.tickets.redeem(agent, &ticket)
+            && let Some(holder) = desk.tickets.redeem(agent, &ticket)
         {
-            return Ok(rights);
+            return Ok(holder);
         }
         let head = &asked.head;
         let checked = policy
             .access
             .check_route(peer, asked.route.as_ref(), head.query, head.offered);
         match checked {
-            Ok(identity) => Ok(Rights {
-                sensitive: identity.is_some_and(|identity| identity.may(&Need::Sensitive)),
+            Ok(identity) => Ok(Holder {
+                rights: Rights {
+                    sensitive: identity
+                        .as_ref()
+                        .is_some_and(|identity| identity.may(&Need::Sensitive)),
+                },
+                name: identity.map(|identity| identity.name),
             }),
             Err(denial) => {
                 self.meters.denials.note(&denial, peer, None);

@@ -7,7 +7,9 @@ use bytes::{BufMut, BytesMut};
 use serde_json::{Value, json};
 
 use super::profile::{Profile, Profiles};
-use super::{Desk, Rights};
+use super::render::Render;
+use super::standing::Standing;
+use super::{Desk, Rights, agent};
 use crate::callers::{PopUrls, Request, Showing, Source, Subject, Whose};
 use crate::pop::{Facts, Kind, Link, Message, Shown};
 
@@ -42,42 +44,6 @@ impl Viewer {
             profile: Arc::clone(profile),
             named: named.into(),
         }
-    }
-
-    /// Writes `message` as one line of JSON to `out`, behind what it holds.
-    pub(in crate::http) fn message(&self, message: &Message, out: &mut BytesMut) {
-        self.pop(&message.pop, message.kind, message.id, out);
-    }
-
-    /// Writes what begins a stream: `id` is the id of the newest message, `is_reset` whether what came before is not
-    /// known, `pops` how many follow.
-    pub(in crate::http) fn hello(&self, id: u64, is_reset: bool, pops: usize, out: &mut BytesMut) {
-        let hello = json!({
-            "type": "hello",
-            "id": id,
-            "epoch": 1,
-            "agent": &*self.agent,
-            "reset": is_reset,
-            "now": jiff::Timestamp::now().to_string(),
-            "pops": pops,
-        });
-        write(&hello, out);
-    }
-
-    /// What the desktop is to show now, newest first, as messages that carry the id of the newest message of all.
-    pub(in crate::http) fn current(&self) -> Vec<Message> {
-        let (shown, id) = self.desk.pops.current(&self.agent);
-        let message = |pop: Arc<Shown>| Message {
-            id,
-            kind: if pop.state.is_live() {
-                Kind::Pop
-            } else {
-                Kind::Update
-            },
-            agent: Arc::clone(&self.agent),
-            pop,
-        };
-        shown.into_iter().map(message).collect()
     }
 
     /// Writes `{"pops": […], "id"}`.
@@ -144,6 +110,30 @@ impl Viewer {
             "agents": &*pop.agents,
         });
         write_with_lookup(&head, &lookup, out);
+    }
+}
+
+/// A desktop that listens.
+pub(super) struct Listener {
+    pub(super) viewer: Viewer,
+    pub(super) standing: Standing,
+}
+
+impl Render for Listener {
+    fn render(&self, message: &Message, out: &mut BytesMut) {
+        self.viewer.pop(&message.pop, message.kind, message.id, out);
+    }
+
+    fn current(&self) -> (Vec<Arc<Shown>>, u64) {
+        self.viewer.desk.pops.current(&self.viewer.agent)
+    }
+
+    fn acknowledge(&self, pop_id: &str, tab: &str) {
+        let _over_by_then = agent::shown(&self.viewer, pop_id, tab, &mut BytesMut::new());
+    }
+
+    fn may_go_on(&self) -> bool {
+        self.standing.holds()
     }
 }
 

@@ -1,4 +1,5 @@
-//! The body of a response: whole, as nearly all of them are, or an upstream's that is passed on as it comes.
+//! The body of a response: whole, as nearly all of them are, an upstream's that is passed on as it comes, or what a
+//! desktop is told for as long as it listens.
 
 use std::future::Future;
 use std::io;
@@ -12,6 +13,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::upstream::Place;
+use crate::http::desk::{Events, Socket};
 
 /// A response's body.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub(in crate::http) enum Outgoing {
     Whole(Full<Bytes>),
     /// What comes.
     Passed(Box<Passed>),
+    /// What happens.
+    Events(Box<Events>),
+    /// Nothing: the connection becomes this. `None` once somebody has taken it.
+    Socket(Option<Box<Socket>>),
 }
 
 /// The beginning of an upstream's answer, and what is to come of it.
@@ -42,6 +48,14 @@ impl Outgoing {
             late: Box::pin(tokio::time::sleep(within)),
             _place: place,
         }))
+    }
+
+    /// What the connection becomes, where it does.
+    pub(in crate::http) fn take_socket(&mut self) -> Option<Box<Socket>> {
+        match self {
+            Outgoing::Socket(socket) => socket.take(),
+            Outgoing::Whole(_) | Outgoing::Passed(_) | Outgoing::Events(_) => None,
+        }
     }
 }
 
@@ -66,6 +80,8 @@ impl Body for Outgoing {
                 None => Poll::Ready(None),
             },
             Outgoing::Passed(passed) => passed.poll(context),
+            Outgoing::Events(events) => events.poll(context).map(|some| some.map(Frame::data).map(Ok)),
+            Outgoing::Socket(_) => Poll::Ready(None),
         }
     }
 
@@ -73,6 +89,8 @@ impl Body for Outgoing {
         match self {
             Outgoing::Whole(whole) => whole.is_end_stream(),
             Outgoing::Passed(passed) => passed.first.is_none() && passed.rest.is_end_stream(),
+            Outgoing::Events(_) => false,
+            Outgoing::Socket(_) => true,
         }
     }
 
@@ -87,6 +105,8 @@ impl Body for Outgoing {
                     None => SizeHint::default(),
                 }
             }
+            Outgoing::Events(_) => SizeHint::default(),
+            Outgoing::Socket(_) => SizeHint::with_exact(0),
         }
     }
 }

@@ -97,9 +97,9 @@ impl AgentDesk {
         self.last.max(self.floor)
     }
 
-    /// What follows `after`; `None` where that is not known any more, or was never.
+    /// What follows `after`; `None` where that is not known any more.
     pub(super) fn replay(&self, after: u64) -> Option<Vec<Arc<Message>>> {
-        if !(self.floor..=self.end()).contains(&after) {
+        if after < self.floor {
             return None;
         }
         let rest = self.row.range(self.place(after)..);

@@ -1,5 +1,7 @@
 //! What a configuration says of desktops.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 /// Bounds of the desktops' streams.
@@ -22,4 +24,11 @@ pub struct DeskSettings {
     pub tickets_max: usize,
     /// How long a call that nobody answered is told of as missed, 0–86 400 s.
     pub missed_s: u64,
+}
+
+impl DeskSettings {
+    /// Time between two heartbeats of a stream.
+    pub fn heartbeat(&self) -> Duration {
+        Duration::from_secs(self.heartbeat_s.max(1))
+    }
 }

@@ -8,7 +8,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pop::{Kind, Shown};
+use crate::pop::{Kind, Shown, State};
 
 /// Settings that are small enough to be reached.
 pub(in crate::pop) fn settings() -> DeskSettings {
@@ -30,8 +30,20 @@ fn message(agent: &str, id: u64) -> Arc<Message> {
         kind: Kind::Pop,
         agent: agent.into(),
         pop: Arc::new(Shown {
-            pop_id: id.to_string(),
-            call_id: String::new(),
+            pop_id: format!("p{id}").into(),
+            epoch: 1,
+            call_id: "c1".into(),
+            agent: agent.into(),
+            state: State::Ringing,
+            at: 0,
+            answered_at: None,
+            ended_at: None,
+            shown_by: None,
+            extension: None,
+            facts: Arc::default(),
+            link: None,
+            wrap_up: None,
+            agents: Arc::new([]),
         }),
     })
 }
@@ -89,6 +101,7 @@ fn what_is_not_known_begins_anew() {
     assert_eq!(begin(Some(40)), Some(vec![]));
     assert_eq!(begin(Some(41)), None, "from another time");
     let begin = |after| ids(desks.subscribe("2", Some(after)).unwrap().begin());
+    assert_eq!(begin(40), Some(vec![]), "another agent's id is as good");
     assert_eq!(begin(4), None, "before this start");
     assert_eq!(begin(5), Some(vec![]));
 }
