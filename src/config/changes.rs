@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 94] = [
+const UPTAKE: [(&str, Uptake); 98] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -119,6 +119,10 @@ const UPTAKE: [(&str, Uptake); 94] = [
     ("sanity.schema_removals", Uptake::Live),
     ("sanity.vanished_max_percent", Uptake::Live),
     ("system_of_record.**", Uptake::Restart),
+    ("search.at_once_max", Uptake::Live),
+    ("search.budget_ms", Uptake::Live),
+    ("search.page_max", Uptake::Live),
+    ("search.scan_max", Uptake::Live),
     ("treatment", Uptake::Live),
 ];
 
