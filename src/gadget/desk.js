@@ -474,7 +474,8 @@ async function begin() {
     search: ({ text }) => typeof text === 'string' && app.t && app.find(text),
     focus: () => place('main').focus(),
     session: ({ extension, name, team }) => attempt(() => app.wire.put('/session', { extension, name, team })),
-    dialog: ({ xml }) => typeof xml === 'string' && app.wire.ask('POST', '//v1/rings/finesse', xml).catch(() => {}),
+    dialog: ({ body, xml }) => app.wire.ask('POST', '//v1/rings/finesse', xml ?? body).catch((error) => app.tell(app.reason(error))),
+    failed: ({ number }) => app.tell(app.t('failed', { why: number })),
   });
   app.tabs = new Tabs(app.agent, (popId, tab) => app.wire.post('/ack', { pop_id: popId, tab }), {
     elsewhere: (popId) => { pops.yieldPop(app.state, popId); render(); },

@@ -2,7 +2,7 @@
 //
 // The agent's page in a frame of its own. What it says comes as events of this element: `ringside-ring`,
 // `ringside-link`, `ringside-dial`, `ringside-sms`, the message in `detail`. `key = "…"` hands the key over without it
-// being in any address; `search(text)`, `session({extension, name, team})` and `relay(xml)` do what their messages do.
+// being in any address; `search(text)`, `session({extension, name, team})` and `relay(dialog)` do what their messages do.
 
 const OWN = new URL('..', import.meta.url);
 const EVENTS = ['ring', 'link', 'dial', 'sms'];
@@ -47,7 +47,7 @@ export class RingsideDesk extends HTMLElement {
 
   session(session) { this.#tell('session', session); }
 
-  relay(xml) { this.#tell('dialog', { xml }); }
+  relay(dialog) { this.#tell('dialog', typeof dialog === 'string' ? { xml: dialog } : { body: dialog }); }
 
   #server() { return new URL(this.getAttribute('server') || OWN, OWN); }
 

@@ -35,7 +35,7 @@ macro_rules! files {
 }
 
 /// The files below `/gadget/`.
-const FILES: [(&str, &str, &str); 25] = files![
+const FILES: [(&str, &str, &str); 24] = files![
     "actions.js" SCRIPT,
     "card.js" SCRIPT,
     "colour.js" SCRIPT,
@@ -43,7 +43,6 @@ const FILES: [(&str, &str, &str); 25] = files![
     "desk.js" SCRIPT,
     "dom.js" SCRIPT,
     "find.js" SCRIPT,
-    "finesse.js" SCRIPT,
     "finesse.xml" XML,
     "form.js" SCRIPT,
     "history.js" SCRIPT,
@@ -63,8 +62,8 @@ const FILES: [(&str, &str, &str); 25] = files![
     "words/en.js" SCRIPT,
 ];
 const PAGE: &str = include_str!("../gadget/page.html");
-/// What pages of others load: the element, and the Finesse gadget's script.
-const SHARED: [&str; 2] = ["ringside-desk.js", "finesse.js"];
+/// What pages of others load.
+const SHARED: [&str; 1] = ["ringside-desk.js"];
 
 static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
     FILES
@@ -136,7 +135,13 @@ pub(super) fn file(asking: Asking<'_>) -> Option<File> {
         }
         false => Cow::Borrowed(ready.text.as_bytes()),
     };
-    Some(unless_known(asking, &ready.etag, ready.content_type, body, headers))
+    Some(unless_known(
+        asking,
+        &ready.etag,
+        ready.content_type,
+        body,
+        headers,
+    ))
 }
 
 fn page(asking: Asking<'_>) -> File {
@@ -211,7 +216,8 @@ fn is_gzip_taken(accepted: Option<&str>) -> bool {
     accepted.is_some_and(|accepted| {
         accepted.split(',').any(|coding| {
             let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-            name.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+            name.trim().eq_ignore_ascii_case("gzip")
+                && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
         })
     })
 }

@@ -58,7 +58,14 @@ fn every_file_in_the_folder_is_served() {
         assert_eq!(file.status, 200);
         assert!(!file.body.is_empty(), "{path}");
     }
-    for path in ["/gadget/", "/gadgets", "/gadget/page.html", "/gadget/../Cargo.toml", "/", "/gadget/words"] {
+    for path in [
+        "/gadget/",
+        "/gadgets",
+        "/gadget/page.html",
+        "/gadget/../Cargo.toml",
+        "/",
+        "/gadget/words",
+    ] {
         assert!(get(path).is_none(), "{path}");
     }
 }
@@ -106,7 +113,10 @@ fn the_policy_allows_this_server_and_the_profile_s_origins() {
     assert!(policy.ends_with("; frame-ancestors 'self' https://crm.example:8443 http://10.0.0.7"));
     let page = String::from_utf8(framed.body.into_owned()).unwrap();
     assert!(page.contains("name=\"ringside-origins\" content=\"https://crm.example:8443 http://10.0.0.7\""));
-    assert_ne!(plain.headers[0], framed.headers[0], "pages that differ have other tags");
+    assert_ne!(
+        plain.headers[0], framed.headers[0],
+        "pages that differ have other tags"
+    );
 }
 
 #[test]
@@ -173,7 +183,8 @@ fn nothing_comes_from_elsewhere_and_no_text_becomes_a_page() {
         }
         for (at, _) in text.match_indices("://") {
             let rest: String = text[at..].chars().skip(3).take(16).collect();
-            let is_example = rest.contains("ringside.example") || path.ends_with(".xml") && rest.starts_with("__");
+            let is_example =
+                rest.contains("ringside.example") || path.ends_with(".xml") && rest.starts_with("__");
             let is_name = rest.starts_with("www.w3.org/2000/");
             let is_scheme = rest.starts_with(['$', '\'', ')', '`', '/']);
             assert!(is_example || is_name || is_scheme, "{path} names ://{rest}");
@@ -213,7 +224,11 @@ fn the_languages_say_the_same_things() {
     assert!(english.len() > 100, "{}", english.len());
     assert_eq!(english, german);
     for (path, _, text) in FILES {
-        for (at, _) in text.match_indices(" t('").chain(text.match_indices("(t('")).chain(text.match_indices(".t('")) {
+        for (at, _) in text
+            .match_indices(" t('")
+            .chain(text.match_indices("(t('"))
+            .chain(text.match_indices(".t('"))
+        {
             let key = text[at + 4..].split('\'').next().unwrap();
             assert!(english.contains(key), "{path} says {key}, and no language does");
         }
