@@ -80,7 +80,7 @@ const LISTEN: &str = "<script>window.told = []; addEventListener('message', (it)
 #[test]
 fn a_crm_is_told_of_rings_and_links() {
     let (crm, listener) = Elsewhere::begin();
-    let floor = Floor::open(&format!("[profile.default]\norigins = [\"{}\"]\n", crm.origin()));
+    let floor = Floor::open(&format!("[profile.main]\norigins = [\"{}\"]\n", crm.origin()));
     let frame = format!(
         "{LISTEN}<iframe title=calls width=420 height=800 src=\"{}\"></iframe>",
         floor.url("/gadget?agent=1001")
@@ -110,7 +110,7 @@ fn a_crm_is_told_of_rings_and_links() {
 #[test]
 fn a_page_that_is_not_listed_has_no_frame_and_hears_nothing() {
     let (stranger, listener) = Elsewhere::begin();
-    let floor = Floor::open("[profile.default]\norigins = [\"https://crm.example\"]\n");
+    let floor = Floor::open("[profile.main]\norigins = [\"https://crm.example\"]\n");
     let frame = format!(
         "{LISTEN}<iframe title=calls src=\"{}\"></iframe>",
         floor.url("/gadget?agent=1001")
@@ -136,7 +136,7 @@ fn a_page_that_is_not_listed_has_no_frame_and_hears_nothing() {
 #[test]
 fn a_page_has_the_desk_as_an_element() {
     let (crm, listener) = Elsewhere::begin();
-    let floor = Floor::open(&format!("[profile.default]\norigins = [\"{}\"]\n", crm.origin()));
+    let floor = Floor::open(&format!("[profile.main]\norigins = [\"{}\"]\n", crm.origin()));
     let element = format!(
         "{LISTEN}<script type=module src=\"{}\"></script><ringside-desk agent=1001></ringside-desk>",
         floor.url("/gadget/ringside-desk.js")

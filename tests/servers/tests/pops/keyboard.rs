@@ -9,7 +9,7 @@ use crate::people::{GRACE, HOUSEHOLD, NOBODY};
 
 #[test]
 fn a_call_needs_no_mouse() {
-    let floor = Floor::open("[profile.default]\nwrap_ups = [\"Billing\", \"Outage\"]\n");
+    let floor = Floor::open("[profile.main]\nwrap_ups = [\"Billing\", \"Outage\"]\n");
     let browser = Browser::open();
     let desk = Desk::of(&browser, &floor, "1001");
     let linked = || floor.current("1001")[0]["link"]["customer_id"].clone();

@@ -55,7 +55,7 @@ fn a_ring_shows_everything_at_once() {
 
 #[test]
 fn a_call_is_answered_wrapped_up_and_over() {
-    let floor = Floor::open("[profile.default]\nwrap_ups = [\"Billing\", \"Outage\"]\n");
+    let floor = Floor::open("[profile.main]\nwrap_ups = [\"Billing\", \"Outage\"]\n");
     let browser = Browser::open();
     let desk = Desk::of(&browser, &floor, "1001");
     let call = floor.ring(ADA, "1001");

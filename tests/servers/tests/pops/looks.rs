@@ -13,7 +13,7 @@ use crate::people::{ADA, GRACE, HOUSEHOLD, NOBODY};
 /// Each state with its pictures: what it is called, and under which scheme.
 #[test]
 fn every_state_suits_everybody() {
-    let floor = Floor::open("[profile.default]\nwrap_ups = [\"Billing\", \"Outage\", \"Call back\"]\n");
+    let floor = Floor::open("[profile.main]\nwrap_ups = [\"Billing\", \"Outage\", \"Call back\"]\n");
     let browser = Browser::open();
     let desk = Desk::of(&browser, &floor, "1001");
     let state = |name: &str| {
