@@ -27,7 +27,11 @@ fn a_ring_shows_everything_at_once() {
         "{}",
         desk.says("number")
     );
-    assert_eq!(desk.all("label"), ["VIP", "early adopter"]);
+    let labels = desk.all("label");
+    assert!(
+        labels.len() == 2 && labels[0].contains("VIP") && labels[1].contains("early adopter"),
+        "{labels:?}"
+    );
     let case = desk.says("case");
     assert!(
         case.contains("CAS-01213") && case.contains("Router keeps rebooting"),
@@ -99,7 +103,8 @@ fn history_opens_to_what_each_one_did() {
     let desk = Desk::of(&browser, &floor, "1001");
     floor.ring(ADA, "1001");
     desk.until_shows("case", "ringing");
-    assert_eq!(desk.all("interaction").len(), 5);
+    // Three stand with the customer, the others behind them.
+    assert_eq!(desk.all("last-item").len() + desk.all("interaction").len(), 5);
     assert!(!desk.has("activity"));
     desk.click("[data-test=\"interaction\"] summary");
     desk.until_shown("[data-test=\"activity\"]");
@@ -121,7 +126,7 @@ fn older_history_that_cannot_be_had_is_said() {
     desk.until_shows("case", "ringing");
     desk.does("older");
     desk.until_shown("[data-test=\"older-unavailable\"]");
-    assert_eq!(desk.all("interaction").len(), 5);
+    assert_eq!(desk.all("last-item").len() + desk.all("interaction").len(), 5);
 }
 
 #[test]
