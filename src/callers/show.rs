@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::BytesMut;
+use serde::Deserialize;
 
 use super::answer::{Ani, Answer, Who};
 use super::disclosure::Disclosure;
@@ -14,6 +15,7 @@ use super::lookup::{Heard, Request, Source};
 use super::meters::Outcome;
 use super::pop_url::{Page, PopUrls};
 use super::suffix::{How, Match};
+use crate::customer::Flags;
 use crate::customer::record::Field;
 use crate::index::View;
 use crate::overlay::Superseded;
@@ -27,6 +29,15 @@ pub struct Subject<'a> {
     pub whose: Whose<'a>,
     /// Whether attributes are left out that the schema calls sensitive.
     pub hides_sensitive: bool,
+}
+
+/// A record's flags.
+#[derive(Debug, Default, Deserialize)]
+struct Said {
+    #[serde(default)]
+    do_not_call: bool,
+    #[serde(default)]
+    do_not_sms: bool,
 }
 
 /// Whose call it was said to be.
@@ -133,6 +144,30 @@ impl Source {
     /// Whether there is a customer `id`.
     pub fn has_customer(&self, id: &str) -> bool {
         self.tenant.index.read(|view| Ok(view.customer(id)?.is_some()))
+    }
+
+    /// The ids of all customers with the number `key`.
+    pub fn customers_with(&self, key: u64) -> Vec<String> {
+        self.tenant.index.read(|view| {
+            let found = Who::from(view.find(key)?);
+            let records = found.as_whom().all().iter();
+            Ok(records.map(|record| record.id().to_owned()).collect())
+        })
+    }
+
+    /// What the customer `id` does not want; `None` where there is no such customer.
+    pub fn flags(&self, id: &str) -> Option<Flags> {
+        self.tenant.index.read(|view| {
+            let Some(record) = view.customer(id)? else {
+                return Ok(None);
+            };
+            let said = record.field(Field::Flags).map(serde_json::from_slice::<Said>);
+            let said = said.and_then(Result::ok).unwrap_or_default();
+            Ok(Some(Flags {
+                do_not_call: said.do_not_call,
+                do_not_sms: said.do_not_sms,
+            }))
+        })
     }
 
     fn of_subject<'v>(

@@ -197,10 +197,9 @@ async fn route(
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
                 OfAgent::Customers => customers::list(spoken, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
-                OfAgent::Events
-                | OfAgent::Socket
-                | OfAgent::Older(_)
-                | OfAgent::Interactions => Err(crate::http::service::NO_SUCH_PATH.into()),
+                OfAgent::Older(id) => customers::older(&viewer, id, call, out).await,
+                OfAgent::Interactions => customers::note(&viewer, call, out).await,
+                OfAgent::Events | OfAgent::Socket => Err(Refusal::Method { allow: "GET" }.into()),
             }
         }
     }
