@@ -4,6 +4,7 @@
 mod agent;
 mod calls;
 mod customers;
+mod display;
 mod fault;
 pub(super) mod files;
 mod handshake;

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::calls::{Calls, Found, Heard, Rung, Unknown};
 use super::desk::{DeskSettings, Desks};
 use super::entry::{Entry, What};
-use super::message::{Link, Shown};
+use super::message::{Facts, Link, Shown};
 use super::outbox::Outbox;
 use super::pending::Pending;
 use super::sessions::Session;
@@ -149,6 +149,36 @@ impl Pops {
         let what = calls.linking(id, customer, agent)?;
         let keeping = self.commit(&mut calls, vec![what], now);
         Ok((calls.link(id).cloned(), keeping))
+    }
+
+    /// Shows the customer `customer` on `agent`'s desktop, where no phone system has said that they call; what the pop is
+    /// called.
+    pub fn display(&self, agent: &str, customer: &str) -> (String, Keeping) {
+        let now = now();
+        let mut calls = self.calls();
+        let call = format!("display:{}", calls.newest_id() + 1);
+        let ring = |offers| What::Ring {
+            call: call.clone(),
+            ids: Vec::new(),
+            facts: Facts::default(),
+            recorded: false,
+            offers,
+            link: None,
+        };
+        let linked = What::Linked {
+            call: call.clone(),
+            customer: Some(customer.to_owned()),
+            agent: None,
+        };
+        let offer = calls.offer(agent, now);
+        // Linked ahead of the pop, so that it shows the customer at once.
+        let whats = [ring(Vec::new()), linked, ring(vec![offer])];
+        let keeping = self.commit(&mut calls, whats, now);
+        let shown = calls.shown(&call, agent);
+        (
+            shown.map(|shown| shown.pop_id.to_string()).unwrap_or_default(),
+            keeping,
+        )
     }
 
     /// Says that the tab `tab` of `agent` is about to show the pop `pop_id`; gives the tab that shows it.

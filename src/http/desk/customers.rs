@@ -11,7 +11,7 @@ use super::viewer::{Viewer, write};
 use crate::callers::{Call, Refusal, Reply, Spoken};
 use crate::customer::Document;
 use crate::customer::document::{self, Limits, Strictness};
-use crate::pop::{Kept, What};
+use crate::pop::{Kept, Pending, What};
 
 /// What the form may say.
 const KNOWN: [&str; 8] = [
@@ -66,6 +66,63 @@ pub(super) async fn list(spoken: &Spoken, call: &Call<'_>, out: &mut BytesMut) -
     .map_err(|_| Refusal::Internal)?;
     *out = written;
     Ok(reply?)
+}
+
+/// Answers a desktop's search: those who are written down and not confirmed go first.
+pub(super) async fn of_desk(
+    viewer: &Viewer,
+    spoken: &Spoken,
+    call: &Call<'_>,
+    out: &mut BytesMut,
+) -> Result<Reply, Refused> {
+    let reply = list(spoken, call, out).await?;
+    let search = parameter(call.query, "search").unwrap_or_default();
+    let is_first = parameter(call.query, "page").is_none_or(|page| page == "1");
+    if reply.status != 200 || search.is_empty() || !is_first {
+        return Ok(reply);
+    }
+    let key = viewer.source.numbering.read(&search, None).key();
+    let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
+    let is_found = |pending: &Pending| {
+        let name = pending
+            .customer
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let name = name.to_lowercase();
+        let by_key = key.is_some_and(|key| pending.keys.contains(&key.raw()));
+        let begins = |word: &String| {
+            name.split_whitespace()
+                .any(|part| part.starts_with(word.as_str()))
+        };
+        by_key || words.iter().all(begins)
+    };
+    let rows: Vec<Value> = viewer.desk.pops.look(|calls| {
+        let found = calls.pending().iter().filter(|(_, pending)| is_found(pending));
+        found.map(|(id, pending)| row(id, pending)).collect()
+    });
+    if rows.is_empty() {
+        return Ok(reply);
+    }
+    if let Ok(mut answer) = serde_json::from_slice::<Value>(out) {
+        let total = answer["total"].as_u64().unwrap_or_default() + rows.len() as u64;
+        answer["total"] = total.into();
+        if let Some(customers) = answer["customers"].as_array_mut() {
+            customers.splice(0..0, rows);
+        }
+        out.clear();
+        write(&answer, out);
+    }
+    Ok(reply)
+}
+
+/// Somebody who is written down, as a row of a list.
+fn row(id: &str, pending: &Pending) -> Value {
+    let of = |name: &str| pending.customer.get(name).cloned().unwrap_or(Value::Null);
+    json!({
+        "customer_id": id, "name": of("name"), "company": of("company"), "phones": of("phones"), "labels": [],
+        "created_at": of("created_at"), "updated_at": null, "open_case": null, "pending": true,
+    })
 }
 
 /// Writes a customer down, links the call to them that is named, and hands them on to the system of record.
