@@ -44,13 +44,11 @@ fn a_ring_shows_everything_at_once() {
     }
     assert!(last[0].contains("2 days ago"), "{}", last[0]);
     let keys = desk.evaluate(
-        "return [...document.querySelectorAll('[data-test=\"attribute\"]')].map(it => it.dataset.key)",
+        "return [...document.querySelectorAll('[data-test=\"attribute\"]')].map(it => it.dataset.key)
+            .filter(key => key != 'phones')",
         &[],
     );
-    assert_eq!(
-        keys,
-        json!(["email", "portal", "tier", "birthday", "opted_out", "ssn"])
-    );
+    assert_eq!(keys, json!(["email", "portal", "tier", "birthday", "opted_out"]));
     let said = desk.says("said");
     for part in ["Ada Lovelace", "VIP", "CAS-01213"] {
         assert!(said.contains(part), "{said}");
@@ -86,7 +84,7 @@ fn a_call_is_answered_wrapped_up_and_over() {
     desk.until_shows("customer", "ringing");
     assert_eq!(desk.says("name"), "Grace O'Hopper");
     // The call before is one click away.
-    desk.click(&of("recent", "pop", desk_pop(&floor, &call).as_str()));
+    desk.clicks(&of("recent", "pop", desk_pop(&floor, &call).as_str()));
     desk.hears("name", "Ada Lovelace");
 }
 
@@ -106,7 +104,7 @@ fn history_opens_to_what_each_one_did() {
     // Three stand with the customer, the others behind them.
     assert_eq!(desk.all("last-item").len() + desk.all("interaction").len(), 5);
     assert!(!desk.has("activity"));
-    desk.click("[data-test=\"interaction\"] summary");
+    desk.clicks("[data-test=\"interaction\"] summary");
     desk.until_shown("[data-test=\"activity\"]");
     let activities = desk.all("activity").join("\n");
     assert!(
