@@ -103,6 +103,7 @@ pub(in crate::http) async fn answer(
             peer: peer.clone(),
             agent: Arc::clone(&agent),
             holder,
+            policy: Arc::clone(&policy),
         };
         let opening = Opening {
             desks: desk.pops.desks(),
@@ -195,9 +196,9 @@ async fn route(
                 OfAgent::Ticket => agent::ticket(&viewer, holder, call, out),
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
+                // Whoever asks for one with GET listens by now.
+                OfAgent::Events | OfAgent::Socket => Err(Refusal::Method { allow: "GET" }.into()),
                 OfAgent::Customers
-                | OfAgent::Events
-                | OfAgent::Socket
                 | OfAgent::Older(_)
                 | OfAgent::Interactions => Err(crate::http::service::NO_SUCH_PATH.into()),
             }
