@@ -20,6 +20,7 @@ mod desk;
 mod door;
 mod error;
 mod files;
+mod gadget;
 mod gate;
 mod gauges;
 mod head;

@@ -11,6 +11,7 @@ mod entry;
 mod interaction;
 mod kind;
 mod message;
+pub mod outbox;
 mod pending;
 mod pops;
 mod sessions;

@@ -15,6 +15,7 @@ use super::dialect::Dialect;
 use super::dynamics::Dynamics;
 use super::finesse::Finesse;
 use super::freshdesk::Freshdesk;
+use super::list::Lists;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
@@ -99,7 +100,10 @@ impl Speakers {
     /// What `speaking` says cannot be.
     pub fn add(&mut self, dialect: Dialect, source: Source, speaking: &Speaking) -> Result<(), Unspeakable> {
         let voice = match speaker(dialect, speaking)? {
-            None => Voice::Native(Native::new(source, speaking.batch_max)),
+            None => {
+                let native = Native::new(source, speaking.batch_max);
+                Voice::Native(native.searching(speaking.search))
+            }
             Some(speaker) => {
                 let label: Box<str> = speaking.label(dialect).into();
                 let refused = source.meters.refused().clone();
@@ -183,6 +187,14 @@ impl Spoken {
         match &self.voice {
             Voice::Native(native) => native.reads_body(call),
             Voice::Other(other) => other.speaker.reads_body(call),
+        }
+    }
+
+    /// Its lists of customers, where it has any: longer work than a lookup.
+    pub fn lists(&self) -> Option<&Lists> {
+        match &self.voice {
+            Voice::Native(native) => Some(native.lists()),
+            Voice::Other(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::calls::read;
 use super::refused::Refused;
 use super::viewer::{Viewer, write};
-use crate::callers::{Call, Refusal, Reply};
+use crate::callers::{Call, Refusal, Reply, Spoken};
 use crate::customer::Document;
 use crate::customer::document::{self, Limits, Strictness};
 use crate::pop::{Kept, What};
@@ -39,6 +39,26 @@ pub(super) fn one(viewer: &Viewer, id: &str, call: &Call<'_>, out: &mut BytesMut
     } else {
         Err(Refusal::NoSuchCustomer.into())
     }
+}
+
+/// Answers with the customers that the query is about, on a thread that answers no lookups: it takes longer than those may
+/// wait.
+pub(super) async fn list(spoken: &Spoken, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refused> {
+    if !call.is_get() {
+        return Err(Refusal::Method { allow: "GET, HEAD" }.into());
+    }
+    let lists = spoken.lists().ok_or(crate::http::service::NO_SUCH_PATH)?.clone();
+    let (source, query) = (spoken.source().clone(), call.query.to_owned());
+    let turn = lists.begin()?;
+    let (reply, written) = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let mut out = BytesMut::new();
+        (lists.write(&source, &query, &mut out), out)
+    })
+    .await
+    .map_err(|_| Refusal::Internal)?;
+    *out = written;
+    Ok(reply?)
 }
 
 /// Writes a customer down, links the call to them that is named, and hands them on to the system of record.

@@ -181,7 +181,8 @@ async fn route(
         Place::Call { id, agent, what } => {
             calls::answer(desk, source, id, agent.as_deref(), *what, call, out).await
         }
-        Place::Customers | Place::Display { .. } => spoken
+        Place::Customers => customers::list(spoken, call, out).await,
+        Place::Display { .. } => spoken
             .answer(call, out)
             .ok_or(Refused::Refusal(crate::http::service::NO_SUCH_PATH)),
         Place::Agent { agent: who, what } => {
@@ -195,12 +196,11 @@ async fn route(
                 OfAgent::Session => agent::session(&viewer, call, out).await,
                 OfAgent::Ticket => agent::ticket(&viewer, holder, call, out),
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
+                OfAgent::Customers => customers::list(spoken, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
                 // Whoever asks for one with GET listens by now.
                 OfAgent::Events | OfAgent::Socket => Err(Refusal::Method { allow: "GET" }.into()),
-                OfAgent::Customers
-                | OfAgent::Older(_)
-                | OfAgent::Interactions => Err(crate::http::service::NO_SUCH_PATH.into()),
+                OfAgent::Older(_) | OfAgent::Interactions => Err(crate::http::service::NO_SUCH_PATH.into()),
             }
         }
     }
