@@ -160,9 +160,10 @@ impl App {
             config.calls.clone(),
             config.interactions,
             &config.desks,
+            record.outbox.clone(),
         )?;
         let pops = Arc::new(pops);
-        let desk = Desk::new(&pops, rules.profiles());
+        let desk = Desk::new(&pops, rules.profiles(), record.history.clone());
         let listeners: Vec<Listener> = config
             .listener
             .iter()
@@ -235,15 +236,15 @@ impl App {
             &self.metrics,
             Arc::clone(&self.readiness),
         )?;
-        // Nobody has to be told what comes of an item, so long as nobody pushes any.
-        let tell: pop::outbox::Tell = Arc::new(|_| ());
+        let told = Arc::clone(&self.pops);
+        let tell: pop::outbox::Tell = Arc::new(move |outcome| told.told(&outcome));
         let sending = self.record.outbox.as_ref().map(|outbox| {
             let is_sensitive = outbox::is_sensitive(&self.tenant.index);
             outbox.start(Arc::clone(&tell), is_sensitive)
         });
         let sending = sending.transpose()?;
         let feeds = self.feeds.spawn()?;
-        let pops = self.pops.spawn()?;
+        let pops = self.pops.spawn(&self.tenant)?;
         let http = self.http.spawn()?;
         let snapshot = self.tenant.index.snapshot();
         tracing::info!(

@@ -12,6 +12,7 @@ mod interaction;
 mod kind;
 mod message;
 pub mod outbox;
+mod outward;
 mod pending;
 mod pops;
 mod sessions;

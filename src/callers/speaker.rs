@@ -36,6 +36,11 @@ pub(super) trait Speaker: Debug + Send + Sync {
         call.method == "POST"
     }
 
+    /// Our own id of the customer whom this system calls `id`; `None` where it calls nobody so, or has no ids.
+    fn customer_of(&self, _source: &Source, _id: &str) -> Option<String> {
+        None
+    }
+
     /// Answers `call`, whose path is one of this dialect's, into `out`, which is empty.
     ///
     /// # Errors
@@ -168,6 +173,14 @@ impl Spoken {
         match &self.voice {
             Voice::Native(native) => native.source(),
             Voice::Other(other) => &other.source,
+        }
+    }
+
+    /// Our own id of the customer whom this dialect's system calls `id`; `None` where it calls nobody so.
+    pub fn customer_of(&self, id: &str) -> Option<String> {
+        match &self.voice {
+            Voice::Native(_) => None,
+            Voice::Other(other) => other.speaker.customer_of(&other.source, id),
         }
     }
 

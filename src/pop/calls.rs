@@ -169,6 +169,11 @@ impl Calls {
         self.sessions.at(extension, now).is_some()
     }
 
+    /// Where something pops for `agent`.
+    pub fn offer(&self, agent: &str, now: u64) -> Offer {
+        self.sessions.offer(agent, None, now, true)
+    }
+
     /// Whether the call `id` is known.
     pub fn knows(&self, id: &str) -> bool {
         self.call(id).is_some()

@@ -96,6 +96,8 @@ impl Viewer {
             "wrap_up": pop.wrap_up.as_deref(),
             "ring": {
                 "ani": showing.ani,
+                "ani_national": showing.national.as_ref().map(|(written, _)| written),
+                "region": showing.national.as_ref().and_then(|(_, region)| *region),
                 "dnis": facts.dnis,
                 "queue": facts.queue,
                 "extension": pop.extension.as_deref(),

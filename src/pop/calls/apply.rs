@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::call::{Call, How, Leg};
 use super::super::entry::{Entry, Offer, What};
 use super::super::message::{Facts, Kind, Link, Message, State};
+use super::super::pending::Pending;
 use super::super::sessions::Session;
 use super::Calls;
 
@@ -87,8 +88,20 @@ impl Calls {
                 self.sessions.log_out(agent);
                 Vec::new()
             }
-            What::Created { id, customer, keys } => {
-                self.pending.add(id, customer.clone(), keys.clone(), at);
+            What::Created {
+                id,
+                customer,
+                keys,
+                known,
+            } => {
+                let pending = Pending {
+                    customer: customer.clone(),
+                    keys: keys.clone(),
+                    known: known.clone(),
+                    at,
+                    assigned: None,
+                };
+                self.pending.add(id, pending);
                 Vec::new()
             }
             What::Assigned { id, to } => {

@@ -1,5 +1,7 @@
 //! What people and pages see of the outbox.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -109,6 +111,16 @@ impl Outbox {
         let waiting = inner.queue.waiting().filter(|_| !only_dead);
         let waiting = waiting.map(|(item, is_flying)| shown(item, state(is_flying)));
         dead.chain(waiting).take(LIST_MAX).collect()
+    }
+
+    /// The customers whom items are about that wait or are dead, each once.
+    pub fn customers(&self) -> BTreeSet<String> {
+        let inner = self.locked();
+        let dead = inner.queue.dead().map(|dead| &dead.item);
+        let items = dead.chain(inner.queue.waiting().map(|(item, _)| item));
+        items
+            .filter_map(|item| item.customer_id().map(str::to_owned))
+            .collect()
     }
 
     /// The item `id` with its body.
