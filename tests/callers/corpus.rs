@@ -182,7 +182,7 @@ fn callers_are_answered_as_they_expect() {
                     response.status,
                     response.header("content-type").unwrap_or_default(),
                     response.header("location"),
-                    &response.body,
+                    response.body.as_bytes(),
                 );
                 failed.extend(
                     faults
