@@ -4,8 +4,6 @@
 //! thread that it runs on, so that whoever has sockets runs it on one that answers no lookups, after [`Lists::begin`].
 
 mod question;
-#[cfg(test)]
-mod tests;
 mod turn;
 
 use std::sync::Arc;
@@ -135,9 +133,8 @@ impl Lists {
             let user = source.numbering.read_text(&question.text, None);
             let user = user.sip_user();
             // The key of a SIP user is a hash, so the user itself has the last word.
-            let lists = |record: &Record<'_>| {
-                fits(record) && user.is_none_or(|user| source.lists(record, user))
-            };
+            let lists =
+                |record: &Record<'_>| fits(record) && user.is_none_or(|user| source.lists(record, user));
             search.filter = Some(&lists);
             let found = view.search_number(key, &search)?;
             if found.total > 0 {
@@ -155,10 +152,16 @@ fn has(view: &View<'_>, record: &Record<'_>, question: &Question) -> bool {
     let schema = view.schema();
     let is_said = |key: &str, wanted: &str| {
         // Who made an attribute sensitive since the question was read is heard as well.
-        let open = schema.attributes.iter().any(|known| known.key == key && !known.sensitive);
+        let open = schema
+            .attributes
+            .iter()
+            .any(|known| known.key == key && !known.sensitive);
         open && attributes::value(record, schema, key).is_some_and(|token| folded(token) == wanted)
     };
-    question.label.as_deref().is_none_or(|label| has_label(record, label))
+    question
+        .label
+        .as_deref()
+        .is_none_or(|label| has_label(record, label))
         && question.flags.iter().all(|flag| has_flag(record, *flag))
         && question.attributes.iter().all(|(key, value)| is_said(key, value))
 }

@@ -110,8 +110,7 @@ impl Format {
 
 impl Native {
     /// The paths that it answers, for people.
-    pub const PATHS: &'static str =
-        "/v1/lookup?ani=, /v1/lookup/{ani}, /v1/customers/{id}, /v1/customers?search=, POST /v1/changes, /openapi.json";
+    pub const PATHS: &'static str = "/v1/lookup?ani=, /v1/lookup/{ani}, /v1/customers/{id}, /v1/customers?search=, POST /v1/changes, /openapi.json";
 
     /// The dialect over `source`; one request asks for `batch_max` numbers at the most.
     pub fn new(source: Source, batch_max: usize) -> Native {

@@ -103,7 +103,7 @@ impl Speakers {
             None => {
                 let native = Native::new(source, speaking.batch_max);
                 Voice::Native(native.searching(speaking.search))
-            },
+            }
             Some(speaker) => {
                 let label: Box<str> = speaking.label(dialect).into();
                 let refused = source.meters.refused().clone();

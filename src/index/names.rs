@@ -85,12 +85,18 @@ impl View<'_> {
         };
         self.look_at_changes(&mut looking)?;
         let unseen = self.look_at_snapshot(&mut looking)?;
-        let Looking { mut hits, is_partial, .. } = looking;
+        let Looking {
+            mut hits, is_partial, ..
+        } = looking;
         hits.sort_unstable_by(|one, other| one.compare(other, &search.order));
         Ok(Listed {
             total: hits.len() as u64 + unseen,
             is_exact: !is_partial,
-            records: hits.into_iter().take(search.first).map(|hit| hit.record).collect(),
+            records: hits
+                .into_iter()
+                .take(search.first)
+                .map(|hit| hit.record)
+                .collect(),
         })
     }
 
@@ -116,7 +122,11 @@ impl View<'_> {
         Ok(Listed {
             total: hits.len() as u64,
             is_exact,
-            records: hits.into_iter().take(search.first).map(|hit| hit.record).collect(),
+            records: hits
+                .into_iter()
+                .take(search.first)
+                .map(|hit| hit.record)
+                .collect(),
         })
     }
 
@@ -129,7 +139,9 @@ impl View<'_> {
             (self.sealed.as_ref(), self.state.sealed.as_ref()),
         ];
         for (nth, (pinned, overlay)) in overlays.into_iter().enumerate() {
-            let (Some(pinned), Some(overlay)) = (pinned, overlay) else { continue };
+            let (Some(pinned), Some(overlay)) = (pinned, overlay) else {
+                continue;
+            };
             // Also beyond the deadline, for a while: who was changed last is noted last.
             let patience = search.deadline + CATCH_UP;
             looking.is_partial |= !overlay.read_names(|| Instant::now() < patience);
@@ -165,7 +177,9 @@ impl View<'_> {
 
     /// Whether the active overlay speaks of `id`, or may.
     fn is_in_active(&self, id: &str, looking: &mut Looking<'_, '_>) -> Result<bool, Superseded> {
-        let Some(active) = &self.active else { return Ok(false) };
+        let Some(active) = &self.active else {
+            return Ok(false);
+        };
         let said = self.patiently(active.customer(id, self.seq()), looking)?;
         Ok(said.is_none_or(|entry| entry.is_some()))
     }
@@ -246,7 +260,9 @@ impl View<'_> {
         looking: &mut Looking<'_, '_>,
     ) -> Result<bool, Superseded> {
         let snapshot = self.snapshot();
-        let Some(names) = snapshot.names() else { return Ok(false) };
+        let Some(names) = snapshot.names() else {
+            return Ok(false);
+        };
         let changed = |overlay: &crate::overlay::Overlay| overlay.len();
         let count = changed(&self.state.active) + self.state.sealed.as_deref().map_or(0, changed);
         if count > looking.search.records_max {
@@ -254,7 +270,9 @@ impl View<'_> {
         }
         for pinned in [&self.active, &self.sealed].into_iter().flatten() {
             for entry in pinned.customers(self.seq()) {
-                let Some((id, _)) = self.patiently(entry, looking)? else { continue };
+                let Some((id, _)) = self.patiently(entry, looking)? else {
+                    continue;
+                };
                 if let Some(record) = snapshot.customer(id)
                     && let Some(place) = snapshot.place(&names, &record)
                 {

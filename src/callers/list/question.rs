@@ -72,7 +72,9 @@ impl Question {
         numbering: &Numbering,
     ) -> Result<Question, Refusal> {
         let form = Form(query);
-        let text = kept_plus(form.get("search").unwrap_or_default()).trim().to_owned();
+        let text = kept_plus(form.get("search").unwrap_or_default())
+            .trim()
+            .to_owned();
         if text.chars().count() > MOST_TEXT {
             let expected = "at most 200 characters";
             return Err(refused("search", expected, &text));
@@ -98,10 +100,15 @@ impl Question {
             }
         }
         let sort = form.get("sort").map(decoded).filter(|sort| !sort.is_empty());
-        let usual = if question.text.is_empty() { "-created_at" } else { "name" };
+        let usual = if question.text.is_empty() {
+            "-created_at"
+        } else {
+            "name"
+        };
         question.sort(&sort.unwrap_or(Cow::Borrowed(usual)), schema)?;
         if let Some(size) = form.get("page_size").filter(|size| !size.is_empty()) {
-            let expected = "a whole number from 1 to `search.page_max` of the configuration, which is 100 at the most";
+            let expected =
+                "a whole number from 1 to `search.page_max` of the configuration, which is 100 at the most";
             question.page_size = whole(size, settings.page_max)
                 .ok_or_else(|| refused("page_size", expected, &decoded(size)))?;
         }

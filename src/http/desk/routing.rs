@@ -197,10 +197,9 @@ async fn route(
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
                 OfAgent::Customers => customers::list(spoken, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
-                OfAgent::Events
-                | OfAgent::Socket
-                | OfAgent::Older(_)
-                | OfAgent::Interactions => Err(crate::http::service::NO_SUCH_PATH.into()),
+                OfAgent::Events | OfAgent::Socket | OfAgent::Older(_) | OfAgent::Interactions => {
+                    Err(crate::http::service::NO_SUCH_PATH.into())
+                }
             }
         }
     }

@@ -77,7 +77,11 @@ impl Candidates {
                 break;
             }
             picked.push(Picked {
-                fit: if self.exact.has(place) { Fit::Exact } else { Fit::Beginnings },
+                fit: if self.exact.has(place) {
+                    Fit::Exact
+                } else {
+                    Fit::Beginnings
+                },
                 column: if in_order { column(names, search, place) } else { 0 },
                 place,
             });
@@ -102,7 +106,9 @@ fn keep_first(picked: &mut Vec<Picked>, most: usize) {
 
 /// What the index has of what `search` orders by, such that the least comes first and who has none comes last.
 fn column(names: &Names<'_>, search: &Search<'_>, place: u32) -> u64 {
-    let Some(row) = names.row(place) else { return u64::MAX };
+    let Some(row) = names.row(place) else {
+        return u64::MAX;
+    };
     let descending = search.order.descending;
     let turned = |value: u64| if descending { !value } else { value };
     match search.order.by {

@@ -71,7 +71,11 @@ impl Order<'_> {
             (Value::Text(one), Value::Text(other)) => one.cmp(other),
             _ => Ordering::Equal,
         };
-        let by_value = if self.descending { by_value.reverse() } else { by_value };
+        let by_value = if self.descending {
+            by_value.reverse()
+        } else {
+            by_value
+        };
         kind.cmp(&other_kind).then(by_value)
     }
 }
@@ -88,7 +92,9 @@ fn kind(value: &Value) -> u8 {
 
 fn value_of(token: &[u8]) -> Value {
     let Some(text) = text(token) else {
-        let number = std::str::from_utf8(token).ok().and_then(|token| token.parse().ok());
+        let number = std::str::from_utf8(token)
+            .ok()
+            .and_then(|token| token.parse().ok());
         return match (number, token) {
             (Some(number), _) => Value::Number(number),
             (None, b"true") => Value::Number(1.0),
