@@ -119,7 +119,7 @@ fn expected(everybody: &Everybody, search: &str, order: &Order<'_>) -> Vec<Strin
     }
     let folded = |named: &Named| {
         let written = NAMES[named.name].0;
-        let plain = written.replace('Á', "a").replace('á', "a").replace('ë', "e");
+        let plain = written.replace(['Á', 'á'], "a").replace('ë', "e");
         plain.to_lowercase()
     };
     found.sort_by(|(is_less, one, id), (other_is_less, other, other_id)| {
