@@ -18,6 +18,8 @@ mod corpus;
 mod crm;
 #[path = "callers/flow.rs"]
 mod flow;
+#[path = "callers/list.rs"]
+mod list;
 #[path = "callers/rings.rs"]
 mod rings;
 #[path = "support/served.rs"]
