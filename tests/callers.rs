@@ -18,8 +18,16 @@ mod corpus;
 mod crm;
 #[path = "callers/flow.rs"]
 mod flow;
+#[path = "callers/list.rs"]
+mod list;
+#[path = "callers/rings.rs"]
+mod rings;
+#[path = "support/served.rs"]
+mod served;
 #[path = "support/centre.rs"]
 mod support;
+#[path = "support/wire.rs"]
+mod wire;
 #[path = "callers/withheld.rs"]
 mod withheld;
 

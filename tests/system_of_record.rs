@@ -7,6 +7,8 @@
     reason = "a failing step fails the test, and each target uses a part of what they share"
 )]
 
+#[path = "system_of_record/agreement.rs"]
+mod agreement;
 #[path = "system_of_record/asked.rs"]
 mod asked;
 #[path = "system_of_record/command.rs"]

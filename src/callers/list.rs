@@ -4,8 +4,6 @@
 //! thread that it runs on, so that whoever has sockets runs it on one that answers no lookups, after [`Lists::begin`].
 
 mod question;
-#[cfg(test)]
-mod tests;
 mod turn;
 
 use std::sync::Arc;

@@ -124,7 +124,8 @@ pub(super) async fn serve<I, S>(
     drop(connection);
     let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let (Ok(()), Some(socket)) = (&result, socket) {
-        return socket.serve(&mut stop).await;
+        // Apart: every connection would have room for one.
+        return Box::pin(socket.serve(&mut stop)).await;
     }
     if let Err(error) = result {
         // The other side's fault, whichever it is. What the error says may repeat what was sent.

@@ -4,6 +4,7 @@ mod bounds;
 mod by_attribute;
 mod by_hash;
 mod merging;
+mod names;
 mod replace;
 mod seq;
 mod suffix;

@@ -12,6 +12,8 @@ use super::message::{Facts, Link, Party, Shown, State};
 pub(super) struct Call {
     /// What it was called first.
     pub(super) id: String,
+    /// What nothing else has that is called so, before or after it.
+    pub(super) nth: u64,
     /// Everything that it is called.
     pub(super) ids: Vec<String>,
     pub(super) facts: Arc<Facts>,
@@ -56,11 +58,19 @@ pub(super) enum How {
     Ring,
     Transfer,
     Conference,
+    /// In whichever of these ways, in a call that is recorded already.
+    Recorded,
 }
 
 impl Leg {
     pub(super) fn is_of(&self, agent: &str) -> bool {
         self.offer.as_ref().is_some_and(|offer| offer.agent == agent)
+    }
+
+    /// The same where it has been recorded: it is shown, and no part of what is recorded from now on.
+    pub(super) fn recorded(mut self) -> Leg {
+        self.how = How::Recorded;
+        self
     }
 
     /// Ends it as `state`.
@@ -71,9 +81,10 @@ impl Leg {
 }
 
 impl Call {
-    pub(super) fn new(id: &str, facts: Facts, recorded: bool, at: u64) -> Call {
+    pub(super) fn new(id: &str, nth: u64, facts: Facts, recorded: bool, at: u64) -> Call {
         Call {
             id: id.to_owned(),
+            nth,
             ids: Vec::new(),
             facts: Arc::new(facts),
             recorded,
@@ -87,14 +98,49 @@ impl Call {
         }
     }
 
-    /// The newest leg of `agent`.
+    /// The leg of `agent` that is live, of which there is one at the most, or else the newest.
     pub(super) fn leg(&self, agent: &str) -> Option<&Leg> {
-        self.legs.iter().rev().find(|leg| leg.is_of(agent))
+        self.legs.get(self.place(agent)?)
     }
 
     /// As [`Call::leg`].
     pub(super) fn leg_mut(&mut self, agent: &str) -> Option<&mut Leg> {
-        self.legs.iter_mut().rev().find(|leg| leg.is_of(agent))
+        let place = self.place(agent)?;
+        self.legs.get_mut(place)
+    }
+
+    fn place(&self, agent: &str) -> Option<usize> {
+        let live = self
+            .legs
+            .iter()
+            .rposition(|leg| leg.is_of(agent) && leg.state.is_live());
+        live.or_else(|| self.legs.iter().rposition(|leg| leg.is_of(agent)))
+    }
+
+    /// Leaves each agent one live leg: the one that was answered, or else the newest. Gives the places of the others.
+    pub(super) fn end_doubles(&mut self, at: u64) -> Vec<usize> {
+        let mut kept: Vec<(String, usize)> = Vec::new();
+        let mut ended = Vec::new();
+        for (place, leg) in self.legs.iter().enumerate() {
+            let Some(offer) = leg.offer.as_ref().filter(|_| leg.state.is_live()) else {
+                continue;
+            };
+            match kept.iter_mut().find(|(agent, _)| *agent == offer.agent) {
+                None => kept.push((offer.agent.clone(), place)),
+                Some((_, first)) => {
+                    let is_first_answered = self.legs[*first].state == State::Answered;
+                    if is_first_answered && leg.state != State::Answered {
+                        ended.push(place);
+                    } else {
+                        ended.push(std::mem::replace(first, place));
+                    }
+                }
+            }
+        }
+        for place in &ended {
+            self.legs[*place].end(State::Missed, at);
+        }
+        ended
     }
 
     /// Whether anybody is at it.
@@ -128,8 +174,13 @@ impl Call {
 
     /// What `agent`'s desktop shows of it; `None` where it shows nothing.
     pub(super) fn shown(&self, agent: &str, epoch: u64) -> Option<Shown> {
-        let leg = self.leg(agent)?;
-        let pop_id = leg.pop.as_deref()?;
+        self.shown_leg(self.place(agent)?, epoch)
+    }
+
+    /// What the leg at `place` shows on its agent's desktop; `None` where it shows nothing.
+    pub(super) fn shown_leg(&self, place: usize, epoch: u64) -> Option<Shown> {
+        let leg = self.legs.get(place)?;
+        let (pop_id, agent) = (leg.pop.as_deref()?, leg.offer.as_ref()?.agent.as_str());
         Some(Shown {
             pop_id: pop_id.into(),
             epoch,

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Call;
+use super::call::{Call, Leg};
 use super::entry::Offer;
-use super::message::{Link, Shown, State};
+use super::message::{Kind, Link, Message, Shown, State};
 use super::pending::Pendings;
 use super::sessions::{Session, Sessions};
 
@@ -54,6 +54,8 @@ pub struct Calls {
     due: BTreeSet<(u64, String)>,
     /// The id of the newest message.
     messages: u64,
+    /// How many calls there were.
+    made: u64,
     epoch: u64,
 }
 
@@ -88,6 +90,7 @@ impl Calls {
             desks: HashMap::new(),
             due: BTreeSet::new(),
             messages: 0,
+            made: 0,
             epoch: 1,
         }
     }
@@ -107,6 +110,7 @@ impl Calls {
     /// Leaves out ids of messages that may have been given to desktops and were not kept: no id is given twice.
     pub fn skip_ids(&mut self, most: u64) {
         self.messages += most;
+        self.made += most;
     }
 
     /// The id of the newest message.
@@ -198,47 +202,75 @@ impl Calls {
         self.due.insert((after, root));
     }
 
-    /// Lets `ids` name the call `root`; calls that they named until now are part of it.
-    fn join(&mut self, root: &str, ids: &[String], at: u64) {
+    /// Lets `ids` name the call `root`; calls that they named until now are one with it. What this ends is told.
+    fn join(&mut self, root: &str, ids: &[String], at: u64) -> Vec<Message> {
+        let mut messages = Vec::new();
         for id in ids {
+            let root = self.root(root);
             match self.ids.get(id).cloned() {
                 Some(other) if other == root => {}
-                Some(other) => self.merge(root, &other, at),
+                Some(other) => messages.extend(self.merge(&root, &other, at)),
                 None => {
-                    self.ids.insert(id.clone(), root.to_owned());
-                    if let Some(call) = self.calls.get_mut(root) {
+                    self.ids.insert(id.clone(), root.clone());
+                    if let Some(call) = self.calls.get_mut(&root) {
                         call.ids.push(id.clone());
                     }
                 }
             }
         }
+        messages
     }
 
-    /// Makes the call `other` part of the call `root`. What somebody said last of whose it is holds for both.
-    fn merge(&mut self, root: &str, other: &str, at: u64) {
-        let Some(other) = self.calls.remove(other) else {
-            return;
+    /// What the call `id` was called first.
+    fn root(&self, id: &str) -> String {
+        self.ids.get(id).map_or_else(|| id.to_owned(), String::clone)
+    }
+
+    /// Makes one call of two. What somebody said last of whose it is holds for both; what has been recorded of either is not
+    /// recorded again; an agent whose telephone seems to ring for both has one of them.
+    fn merge(&mut self, root: &str, other: &str, at: u64) -> Vec<Message> {
+        let is_closed = |id: &str| self.calls.get(id).is_some_and(|call| call.closed.is_some());
+        let (root, other) = match (is_closed(root), is_closed(other)) {
+            (true, false) => (other, root),
+            _ => (root, other),
+        };
+        let (root, Some(other)) = (root.to_owned(), self.calls.remove(other)) else {
+            return Vec::new();
         };
         self.due.remove(&(other.due(&self.bounds), other.id.clone()));
         for id in &other.ids {
-            self.ids.insert(id.clone(), root.to_owned());
+            self.ids.insert(id.clone(), root.clone());
         }
         for agent in other.desks() {
             let shown = self.desks.entry(agent).or_default();
-            shown.retain(|id| *id != other.id && id != root);
-            shown.push(root.to_owned());
+            shown.retain(|id| *id != other.id && *id != root);
+            shown.push(root.clone());
         }
-        self.edit(root, |call| {
+        let (epoch, mut ended) = (self.epoch, Vec::new());
+        self.edit(&root, |call| {
             call.touched = at;
-            call.began = call.began.min(other.began);
-            call.recorded |= other.recorded;
             call.ids.extend(other.ids);
-            call.legs.extend(other.legs);
-            call.legs.sort_by_key(|leg| leg.offered);
+            if other.closed.is_none() {
+                call.began = call.began.min(other.began);
+                call.recorded |= other.recorded;
+                call.legs.extend(other.legs);
+                call.legs.sort_by_key(|leg| leg.offered);
+            } else {
+                // Their pops are of a call that is over.
+                let shown = other.legs.into_iter().filter(|leg| leg.pop.is_some());
+                call.legs.splice(0..0, shown.map(Leg::recorded));
+            }
             let links = [call.link.take(), other.link].into_iter().flatten();
             call.link = links.max_by_key(|link| (link.is_chosen, link.at));
+            ended = call
+                .end_doubles(at)
+                .into_iter()
+                .filter_map(|place| call.shown_leg(place, epoch))
+                .collect();
             call.settle(at);
         });
+        let clear = |shown| self.tell_shown(shown, Kind::Clear);
+        ended.into_iter().map(clear).collect()
     }
 
     fn forget(&mut self, id: &str) {
@@ -295,3 +327,6 @@ impl Shown {
         self.state == State::Missed && self.shown_by.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests;

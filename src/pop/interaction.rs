@@ -9,13 +9,11 @@ use super::message::State;
 /// The interaction that `call` is, as of `now`, in the form of a customer's document, with what the system of record
 /// needs beside it: whose it is, and who was offered it.
 pub(super) fn of(call: &Call, now: u64) -> Value {
-    let ended = call.legs.iter().filter_map(|leg| leg.ended).max();
+    let legs = || call.legs.iter().filter(|leg| leg.how != How::Recorded);
+    let ended = legs().filter_map(|leg| leg.ended).max();
     let ended = ended.or(call.quiet).unwrap_or(now);
-    let has_agent = call.legs.iter().any(|leg| leg.offer.is_some());
-    let was_answered = call
-        .legs
-        .iter()
-        .any(|leg| leg.offer.is_some() && leg.answered.is_some());
+    let has_agent = legs().any(|leg| leg.offer.is_some());
+    let was_answered = legs().any(|leg| leg.offer.is_some() && leg.answered.is_some());
     let link = call.link.as_ref();
     let facts = &call.facts;
     let mut interaction = json!({
@@ -28,7 +26,7 @@ pub(super) fn of(call: &Call, now: u64) -> Value {
         "type": if has_agent { "finesse" } else { "ivr" },
         "ani": (!facts.ani.is_empty()).then_some(&facts.ani),
         "duration_s": seconds(call.began, ended),
-        "activities": call.legs.iter().filter(|leg| was_answered || leg.offer.is_none()).filter_map(|leg| activity(leg, now)).collect::<Vec<_>>(),
+        "activities": legs().filter(|leg| was_answered || leg.offer.is_none()).filter_map(|leg| activity(leg, now)).collect::<Vec<_>>(),
     });
     let optional = [
         ("dnis", &facts.dnis),
@@ -51,7 +49,7 @@ pub(super) fn of(call: &Call, now: u64) -> Value {
 
 /// The same for what is said of one call again, and another one for a call that has the same id later.
 fn id(call: &Call) -> String {
-    format!("{}@{}", call.id, call.began)
+    format!("{}@{}.{}", call.id, call.began, call.nth)
 }
 
 /// Milliseconds since 1970 in RFC 3339.
@@ -81,7 +79,7 @@ fn activity(leg: &Leg, now: u64) -> Option<Value> {
     let kind = match leg.how {
         How::Transfer => "transfer",
         How::Conference => "conference",
-        How::Ring | How::Ivr => "agent",
+        How::Ring | How::Ivr | How::Recorded => "agent",
     };
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {

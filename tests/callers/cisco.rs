@@ -161,38 +161,6 @@ fn what_is_said_of_pages_and_columns_is_checked() {
     assert!(check_speaking(Dialect::Curri, &speaking).is_ok());
 }
 
-#[test]
-fn rings_are_counted_by_what_is_new() {
-    let centre = centre(&super::corpus::plan());
-    let speakers = speakers(&centre, Dialect::Sipgate, &on());
-    for event in ["newCall", "newCall", "answer", "dtmf", "hangup"] {
-        let body = format!("event={event}&from=14806754110&to=4930123456&direction=in&callId=1");
-        let call = Call {
-            method: "POST",
-            path: "/v1/rings/sipgate",
-            body: body.as_bytes(),
-            ..Call::default()
-        };
-        let mut out = BytesMut::new();
-        let reply = speakers
-            .get(Dialect::Sipgate)
-            .unwrap()
-            .answer(&call, &mut out)
-            .unwrap();
-        assert_eq!((reply.status, &out[..]), (200, &b"{}"[..]));
-    }
-    let text = centre.metrics.encode_text().unwrap();
-    for line in [
-        r#"ringside_callers_rings_total{dialect="sipgate",event="ring"} 2"#,
-        r#"ringside_callers_rings_total{dialect="sipgate",event="answer"} 1"#,
-        r#"ringside_callers_rings_total{dialect="sipgate",event="update"} 1"#,
-        r#"ringside_callers_rings_total{dialect="sipgate",event="end"} 1"#,
-        r#"ringside_callers_lookups_total{dialect="sipgate",outcome="hit"} 5"#,
-    ] {
-        assert!(text.contains(line), "{line} is not in\n{text}");
-    }
-}
-
 /// Whether `body` is an answer that lets the call go on, and the name in it.
 fn continues(reply: &Reply, body: &str) -> Result<Option<String>, TestCaseError> {
     prop_assert_eq!((reply.status, reply.location.as_deref()), (200, None));

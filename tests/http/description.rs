@@ -16,13 +16,15 @@ use crate::wire::{Response, get, tcp};
 const LOOKUP: &str = "/v1/lookup";
 const IN_PATH: &str = "/v1/lookup/{ani}";
 const CUSTOMER: &str = "/v1/customers/{id}";
+const LIST: &str = "/v1/customers";
 const CHANGES: &str = "/v1/changes";
 const DESCRIPTION: &str = "/openapi.json";
 /// Each described path, and one that it means.
-const PATHS: [(&str, &str); 5] = [
+const PATHS: [(&str, &str); 6] = [
     (LOOKUP, "/v1/lookup?ani=+14806754110"),
     (IN_PATH, "/v1/lookup/+14806754110"),
     (CUSTOMER, "/v1/customers/c-1842"),
+    (LIST, "/v1/customers?search=ada"),
     (CHANGES, "/v1/changes"),
     (DESCRIPTION, "/openapi.json"),
 ];
@@ -158,6 +160,15 @@ fn every_answer_is_as_described_and_every_status_occurs() {
     }
     for id in ["c-1842", "c-2", "c-3", "nobody"] {
         described.check(CUSTOMER, "get", &client.get(&format!("/v1/customers/{id}")));
+    }
+    for query in [
+        "search=ada",
+        "search=nobody",
+        "search=%2B14806754180&sort=-name",
+        "page=0",
+        "",
+    ] {
+        described.check(LIST, "get", &client.get(&format!("/v1/customers?{query}")));
     }
     let long = vec![b'x'; BODY_MAX + 1];
     described.check(LOOKUP, "post", &client.post(LOOKUP, "application/json", &long));

@@ -103,7 +103,8 @@ fn documented() -> BTreeMap<String, String> {
 
 #[test]
 fn every_metric_is_documented_and_every_documented_one_is_there() {
-    let feed = "[feed.main]\nkind = 'file'\npath = '/nowhere/changes.ndjson'\n";
+    let feed = "[feed.main]\nkind = 'file'\npath = '/nowhere/changes.ndjson'\n\
+                [system_of_record]\nkind = 'file'\nfile.path = '/nowhere/told.ndjson'\n";
     let site = Site::new(feed);
     let running = site.serve();
     get(running.address("main").unwrap(), "/v1/lookup?ani=1&dnis=2");

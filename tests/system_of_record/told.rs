@@ -141,8 +141,9 @@ fn when_it_is_too_busy_it_is_left_alone_for_as_long_as_it_asks() {
     let running = site.serve();
     let begin = std::time::Instant::now();
     outbox(&running).push(link("a", "c-1")).unwrap();
+    record.after(2);
     outbox(&running).push(link("b", "c-2")).unwrap();
-    record.after(3);
+    record.after(4);
     assert!(begin.elapsed().as_millis() >= 1900, "{:?}", begin.elapsed());
     nothing_waits(&running);
     running.drain();
@@ -317,10 +318,8 @@ fn what_was_told_leaves_the_files() {
         0 => json(503, ""),
         _ => takes(request),
     });
-    let site = Site::new(&format!(
-        "data.erase_within_s = 60\n{}",
-        record.config("backoff_ms = 60000\nbackoff_max_ms = 60000")
-    ));
+    let patient = record.config("").replace("_ms = 10\n", "_ms = 60000\n");
+    let site = Site::new(&patient.replace("_ms = 40\n", "_ms = 60000\n"));
     let dir = Path::new(site.data()).join("main/outbox");
     let running = site.serve();
     outbox(&running).push(customer("new-1")).unwrap();

@@ -110,6 +110,7 @@ pub(in crate::http) async fn answer(
             peer: peer.clone(),
             agent: Arc::clone(&agent),
             holder,
+            policy: Arc::clone(&policy),
         };
         let opening = Opening {
             desks: desk.pops.desks(),

@@ -8,6 +8,7 @@ use crate::http::access::Need;
 use crate::http::gate::Peer;
 use crate::http::keys::now_s;
 use crate::http::service::Shared;
+use crate::http::settings::Policy;
 
 /// Who may listen, as a ticket carries it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,12 +24,17 @@ pub(super) struct Standing {
     pub(super) peer: Peer,
     pub(super) agent: Arc<str>,
     pub(super) holder: Holder,
+    /// The rules that it was let in by, and is shown pops by.
+    pub(super) policy: Arc<Policy>,
 }
 
 impl Standing {
-    /// Whether it still may.
+    /// Whether it still may, by the same rules.
     pub(super) fn holds(&self) -> bool {
         let policy = self.shared.policy.load();
+        if !Arc::ptr_eq(&policy, &self.policy) {
+            return false;
+        }
         let (access, need) = (&policy.access, Need::Desktop(self.agent.to_string()));
         if policy.desk.is_none() || !access.admits(&self.peer) || !access.scopes.covers(&need) {
             return false;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::call::{Call, How, Leg};
 use super::super::entry::{Entry, Offer, What};
-use super::super::message::{Facts, Kind, Link, Message, State};
+use super::super::message::{Facts, Kind, Link, Message, Shown, State};
 use super::super::pending::Pending;
 use super::super::sessions::Session;
 use super::Calls;
@@ -22,12 +22,10 @@ impl Calls {
                 offers,
                 link,
             } => self.ring(at, call, ids, facts, *recorded, offers, link.as_deref()),
-            What::Called { call, ids } => {
-                if let Some(root) = self.ids.get(call).cloned() {
-                    self.join(&root, ids, at);
-                }
-                Vec::new()
-            }
+            What::Called { call, ids } => match self.ids.get(call).cloned() {
+                Some(root) => self.join(&root, ids, at),
+                None => Vec::new(),
+            },
             What::Ivr { call } => self.ivr(at, call),
             What::Answered { call, by } => self.answered(at, call, by),
             What::Refused { call, agent } => self.leave(at, call, agent, State::Refused, Kind::Clear),
@@ -138,7 +136,8 @@ impl Calls {
             match known {
                 Some(known) => return self.ring_again(at, &known, id, ids, facts, recorded, offers, link),
                 None => {
-                    let mut call = Call::new(&root, facts.clone(), recorded, at);
+                    self.made += 1;
+                    let mut call = Call::new(&root, self.made, facts.clone(), recorded, at);
                     call.link = inherited;
                     self.calls.insert(root.clone(), call);
                 }
@@ -161,8 +160,10 @@ impl Calls {
     ) -> Vec<Message> {
         let before = self.calls.get(root).and_then(|call| call.link.clone());
         let names = std::iter::once(id.to_owned()).chain(ids.iter().cloned());
-        self.join(root, &names.collect::<Vec<_>>(), at);
+        let mut messages = self.join(root, &names.collect::<Vec<_>>(), at);
+        let root = &*self.root(root);
         let mut new = Vec::new();
+        // A pop is called by its first message.
         let (mut id_of_pop, mut is_relinked) = (self.messages, false);
         self.edit(root, |call| {
             call.touched = at;
@@ -210,7 +211,6 @@ impl Calls {
             }
             call.settle(at);
         });
-        let mut messages: Vec<Message> = Vec::new();
         for agent in &new {
             let shown = self.desks.entry(agent.clone()).or_default();
             shown.retain(|id| id != root);
@@ -422,13 +422,17 @@ impl Calls {
 
     fn message(&mut self, id: &str, agent: &str, kind: Kind) -> Option<Message> {
         let shown = self.call(id)?.shown(agent, self.epoch)?;
+        Some(self.tell_shown(shown, kind))
+    }
+
+    pub(super) fn tell_shown(&mut self, shown: Shown, kind: Kind) -> Message {
         self.messages += 1;
-        Some(Message {
+        Message {
             id: self.messages,
             kind,
-            agent: agent.into(),
+            agent: Arc::clone(&shown.agent),
             pop: Arc::new(shown),
-        })
+        }
     }
 }
 

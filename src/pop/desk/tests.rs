@@ -295,7 +295,7 @@ fn streams_that_race_with_publishing_miss_nothing() {
     const MESSAGES: u64 = 20_000;
     let bounds = DeskSettings {
         queue_max: 64,
-        replay_max: MESSAGES as usize,
+        replay_max: usize::try_from(MESSAGES).unwrap(),
         ..settings()
     };
     let desks = Desks::new(&bounds);

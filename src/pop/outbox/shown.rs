@@ -65,7 +65,8 @@ pub struct Shown {
     pub attempts: u32,
     /// Why the last one failed.
     pub last_error: Option<String>,
-    /// How the server explained it.
+    /// How the server explained it; in lists `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub last_answer: Option<String>,
     /// What is to be told; in lists `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +132,7 @@ impl Outbox {
         let is_flying = inner.queue.is_flying(id);
         Some(Shown {
             body: Some(item.body.clone()),
+            last_answer: item.last_answer.clone(),
             died_at: dead.map(|dead| dead.at.to_string()),
             ..shown(item, if dead.is_some() { "dead" } else { state(is_flying) })
         })
@@ -158,7 +160,7 @@ fn shown(item: &Item, state: &'static str) -> Shown {
         died_at: None,
         attempts: item.attempts,
         last_error: item.last_error.clone(),
-        last_answer: item.last_answer.clone(),
+        last_answer: None,
         body: None,
     }
 }

@@ -43,6 +43,8 @@ impl Store {
             Ok(())
         };
         let (journal, recovered) = Journal::open(dir, visit)?;
+        // Waits for other attempts were of another process: all is due at once.
+        let queue = Queue::new(limits, queue.state());
         if recovered.damaged.is_some() || recovered.set_aside > 0 {
             tracing::error!(
                 dir = %dir.display(),

@@ -72,8 +72,8 @@ impl NamesCheck {
 
 /// A number for a word that leads to a customer, such that sums of them tell sets apart.
 fn led(key: u128, place: u32) -> u64 {
-    let [high, low] = [key >> 64, key].map(|half| (half & u128::from(u64::MAX)) as u64);
-    number_hash(low, number_hash(high, u64::from(place) + 1))
+    let half = |shift: u32| u64::try_from(key >> shift & u128::from(u64::MAX)).unwrap_or(0);
+    number_hash(half(0), number_hash(half(64), u64::from(place) + 1))
 }
 
 fn wrong(found: &str) -> SnapshotError {
