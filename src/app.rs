@@ -4,6 +4,7 @@ mod access;
 mod error;
 pub mod generations;
 mod manager;
+mod outbox;
 mod pages;
 mod reload;
 mod scrub;
@@ -35,6 +36,7 @@ use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 use crate::telemetry::Log;
 use crate::tenant::Tenant;
 use generations::{Copying, Generations, Live};
+use outbox::Record;
 use reload::Reloader;
 use scrub::Scrubbing;
 use site::Site;
@@ -53,6 +55,7 @@ pub struct App {
     readiness: Arc<Readiness>,
     reloader: Arc<Reloader>,
     generations: Arc<Generations>,
+    record: Record,
     scrub_within: Duration,
     pops: Arc<Pops>,
     metrics: Arc<Metrics>,
@@ -69,6 +72,8 @@ pub struct Running {
     readiness: Arc<Readiness>,
     reloader: Arc<Reloader>,
     generations: Arc<Generations>,
+    record: Record,
+    sending: Option<pop::outbox::Running>,
 }
 
 impl App {
@@ -145,6 +150,7 @@ impl App {
         let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
         let feeds = feeds.copying(Arc::clone(&generations) as Arc<dyn feed::Copies>);
         let scrub_within = Duration::from_secs(config.data.scrub_interval_s);
+        let record = Record::open(&folder, config, &metrics)?;
         let lookups = Arc::new(callers::Meters::register(&metrics)?);
         let sources = rules.sources(config, &tenant, &lookups);
         rules.accesses.log(config, &keys);
@@ -154,9 +160,10 @@ impl App {
             config.calls.clone(),
             config.interactions,
             &config.desks,
+            record.outbox.clone(),
         )?;
         let pops = Arc::new(pops);
-        let desk = Desk::new(&pops, rules.profiles());
+        let desk = Desk::new(&pops, rules.profiles(), record.history.clone());
         let listeners: Vec<Listener> = config
             .listener
             .iter()
@@ -199,9 +206,9 @@ impl App {
             metrics: Arc::clone(&metrics),
             lookups,
             readiness: Arc::clone(&readiness),
-            extra: Some(pages::pages(&sources, &reloader, &generations, &shadows)),
+            extra: Some(pages::pages(&sources, &reloader, &generations, &shadows, &record)),
             access: admin_access,
-            further: Some(pages::status(&reloader, &generations)),
+            further: Some(pages::status(&reloader, &generations, &record)),
         };
         let http = http::Server::bind(http, listeners, admin, &metrics)?;
         Ok(App {
@@ -211,6 +218,7 @@ impl App {
             readiness,
             reloader,
             generations,
+            record,
             scrub_within,
             pops,
             metrics,
@@ -228,8 +236,15 @@ impl App {
             &self.metrics,
             Arc::clone(&self.readiness),
         )?;
+        let told = Arc::clone(&self.pops);
+        let tell: pop::outbox::Tell = Arc::new(move |outcome| told.told(&outcome));
+        let sending = self.record.outbox.as_ref().map(|outbox| {
+            let is_sensitive = outbox::is_sensitive(&self.tenant.index);
+            outbox.start(Arc::clone(&tell), is_sensitive)
+        });
+        let sending = sending.transpose()?;
         let feeds = self.feeds.spawn()?;
-        let pops = self.pops.spawn()?;
+        let pops = self.pops.spawn(&self.tenant)?;
         let http = self.http.spawn()?;
         let snapshot = self.tenant.index.snapshot();
         tracing::info!(
@@ -251,6 +266,8 @@ impl App {
             readiness: self.readiness,
             reloader: self.reloader,
             generations: self.generations,
+            record: self.record,
+            sending,
         })
     }
 }
@@ -279,6 +296,16 @@ impl Running {
     /// The listeners' names, in the order of [`Running::addresses`].
     pub fn names(&self) -> Vec<&str> {
         self.http.names()
+    }
+
+    /// What waits to be told to the system of record; `None` where there is none.
+    pub fn outbox(&self) -> Option<&Arc<pop::outbox::Outbox>> {
+        self.record.outbox.as_ref()
+    }
+
+    /// What asks the system of record for older interactions; `None` where it cannot be asked.
+    pub fn history(&self) -> Option<&Arc<pop::outbox::History>> {
+        self.record.history.as_ref()
     }
 
     /// Reads the configuration anew, and takes up what can be without a restart.
@@ -323,6 +350,9 @@ impl Running {
         drop(self.pops);
         self.feeds.stop();
         self.scrubbing.stop();
+        if let Some(sending) = self.sending {
+            sending.stop();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod key;
 mod lookup;
 mod normalize;
 mod number;
+mod outbox;
 mod output;
 mod pin;
 mod program;
@@ -79,6 +80,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Key(command) => key::run(&command, out),
         Command::Reload(arguments) => reload::run(&arguments, out),
         Command::Shadow(arguments) => shadow::run(&arguments, out),
+        Command::Outbox(arguments) => outbox::run(&arguments, out),
         Command::Config(command) => config::run(&command, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::callers::{Answers, Dialect, TreatmentRule};
+use crate::callers::{Answers, Dialect, SearchSettings, TreatmentRule};
 use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
@@ -68,6 +68,8 @@ pub struct Config {
     pub relay: relay::Settings,
     /// What an answer holds.
     pub answers: Answers,
+    /// How much a search for customers may do.
+    pub search: SearchSettings,
     /// How callers are treated; the first rule whose conditions hold decides.
     pub treatment: Vec<TreatmentRule>,
     /// Requests and connections.
@@ -90,6 +92,8 @@ pub struct Config {
     pub desks: pop::DeskSettings,
     /// What desktops show.
     pub profile: Named<http::ProfileSettings>,
+    /// Where what agents do is told.
+    pub system_of_record: pop::outbox::Settings,
 }
 
 impl Config {

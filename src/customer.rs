@@ -18,6 +18,7 @@ mod read;
 pub mod record;
 pub mod schema;
 pub mod value;
+pub mod words;
 
 pub use document::{Activity, Case, Customer, Flags, Interaction, Label, Phone, Refusal};
 pub use id::id_hash53;

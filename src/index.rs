@@ -8,6 +8,7 @@ mod by_attribute;
 mod by_hash;
 mod claimants;
 mod merge;
+mod names;
 mod ownership;
 mod suffix;
 mod view;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 
 pub use merge::Merge;
+pub use names::{By, Listed, MOST_WANTED, Order, Search, Wanted};
 pub use ownership::{Mode, OnConflict, Owner, Ownership, Phones, Shared};
 pub use suffix::{BySuffix, Suffixes};
 pub use view::{Contest, Found, Records, Standing, Verdict, View};

@@ -9,6 +9,7 @@
 //! and reads again with the present one.
 
 mod keys;
+mod names;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +22,7 @@ use crate::customer::record::Origin;
 use crate::customer::{Record, id_hash53};
 use crate::number::{Key, SuffixDigits};
 use keys::Keys;
+use names::Names;
 
 /// The most customers that are remembered for one number, or for one hash of an id: more have it by mistake, and every lookup of it reads them all.
 pub const MOST_HINTS: usize = 256;
@@ -113,6 +115,7 @@ pub struct Overlay {
     numbers: Map<Ids>,
     suffix_digits: Option<SuffixDigits>,
     suffixes: Map<Arc<[Key]>>,
+    names: Names,
     is_written: AtomicBool,
     counts: CachePadded<Counts>,
     /// The newest change that belongs here: `u64::MAX` while it is written.
@@ -126,6 +129,7 @@ impl Default for Overlay {
             numbers: Map::default(),
             suffix_digits: None,
             suffixes: Map::default(),
+            names: Names::default(),
             is_written: AtomicBool::new(false),
             counts: CachePadded::default(),
             closed: AtomicU64::new(u64::MAX),
@@ -227,6 +231,7 @@ impl Overlay {
             older: older.into_iter().collect(),
             pruned: before.is_some_and(|chain| chain.pruned) || forgotten > 0,
         };
+        let noted = Arc::clone(&chain.id);
         let mut chains = Chains::new();
         match nth {
             Some(nth) => {
@@ -242,6 +247,35 @@ impl Overlay {
             }
         }
         customers.insert(hash53, chains);
+        // Behind the version, and ahead of its becoming visible: who sees it finds it noted.
+        self.names.note(noted);
+    }
+
+    /// Reads the words of everybody's names who has changed since somebody did so last, as long as `go_on` says so, which
+    /// is asked now and then; readers of names wait for one another. `false` where some are left.
+    pub fn read_names(&self, go_on: impl FnMut() -> bool) -> bool {
+        let customers = self.customers.pin();
+        self.names.catch_up(go_on, |id, visit| {
+            let mut alike = customers.get(&id_hash53(id)).into_iter().flatten();
+            let chain = alike.find(|chain| &*chain.id == id);
+            for version in chain.iter().flat_map(|chain| chain.versions()) {
+                if let Some(record) = version.entry.record() {
+                    visit(&record);
+                }
+            }
+        })
+    }
+
+    /// Whoever may have a word with a key from the first to the second, as of [`Overlay::read_names`], `most` at the most;
+    /// one that has several comes several times.
+    pub fn with_word(&self, keys: (u128, u128), most: usize) -> Vec<Arc<str>> {
+        self.names.with_word(keys, most)
+    }
+
+    /// Everybody by when their source created them, as of [`Overlay::read_names`], `most` at the most, the newest first
+    /// unless `oldest_first`.
+    pub fn by_age(&self, oldest_first: bool, most: usize) -> Vec<Arc<str>> {
+        self.names.by_age(oldest_first, most)
     }
 
     /// The ids of customers here, deleted ones too, whose [`id_hash53`] is `hash53`; of more than [`MOST_HINTS`] one more than

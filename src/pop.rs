@@ -11,6 +11,8 @@ mod entry;
 mod interaction;
 mod kind;
 mod message;
+pub mod outbox;
+mod outward;
 mod pending;
 mod pops;
 mod sessions;

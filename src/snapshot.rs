@@ -10,6 +10,7 @@ pub mod import;
 pub mod judge;
 pub mod layout;
 pub mod map;
+pub mod names;
 pub mod scrub;
 pub mod sort;
 pub mod suffix;
@@ -285,8 +286,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
     #[inline]
     pub fn is_sole_claimant(&self, record: &Record<'_>, key: u64) -> bool {
         let table = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.keys());
-        let start = self.data.as_ref().as_ptr().addr();
-        let offset = (record.bytes().as_ptr().addr().wrapping_sub(start)) as u64;
+        let offset = self.offset_of(record);
         table
             .candidates(number_hash(key, self.header.seed))
             .any(|reference| reference * UNIT == offset)
@@ -345,6 +345,13 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
         let record = bytes.and_then(|bytes| Record::open(bytes).ok());
         self.count_damage(record.is_none());
         record
+    }
+
+    /// Where in the file `record`, which was read from it, begins.
+    #[inline]
+    fn offset_of(&self, record: &Record<'_>) -> u64 {
+        let start = self.data.as_ref().as_ptr().addr();
+        record.bytes().as_ptr().addr().wrapping_sub(start) as u64
     }
 
     fn is_claimants_entry(&self, reference: u64) -> bool {

@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::task::{LocalSet, spawn_local};
 
+use crate::pops::reference;
+
 /// Options of `loadtest baseline`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -24,13 +26,18 @@ pub(crate) struct Options {
     /// Bytes of the body.
     #[arg(long, default_value_t = 600)]
     bytes: usize,
+    /// Also take WebSockets, and send their frames back.
+    #[arg(long)]
+    echo: bool,
 }
 
 /// Serves until the process is ended.
 pub(crate) fn serve(options: &Options) -> Result<(), Error> {
-    serve_at(options.address, options.bytes, |address| {
-        println!("listening on {address}")
-    })
+    let ready = |address| println!("listening on {address}");
+    if options.echo {
+        return reference::serve_at(options.address, options.bytes, ready);
+    }
+    serve_at(options.address, options.bytes, ready)
 }
 
 /// Serves `bytes` bytes without end at `address`; `ready` is told where that came to be.

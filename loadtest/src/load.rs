@@ -34,11 +34,12 @@ use crate::server;
 use act::Events;
 use engine::{Aim, Engine, Manner, Pace};
 use scenario::{Act, PhaseOf, Scenario};
-use schedule::{Keys, Schedule};
+
 use tally::SECOND;
 use target::{Kind, Over, Stock, Target};
 
 pub(crate) use error::Error;
+pub(crate) use schedule::{Choice, Keys, Schedule};
 pub(crate) use wire::{Head, head};
 
 /// Nanoseconds of a millisecond.

@@ -26,6 +26,7 @@ mod normalize;
 mod outcome;
 mod overload;
 mod pairs;
+mod pops;
 mod processes;
 mod reads;
 mod replica;
@@ -88,6 +89,9 @@ enum Command {
     /// Rows 13 and 14: each kind of feed beside a bare receiver of the same stream, over real servers. Needs
     /// `cargo build --release` and the servers of `tests/servers/install` first.
     Feeds(feeds::Options),
+    /// Row 17: from a ring to the pop on one of thousands of desktops, beside a round trip and an echo. Needs
+    /// `cargo build --release` first.
+    Pops(pops::Options),
     /// The load generator: requests that are sent when they are due, whatever becomes of those before. Needs
     /// `cargo build --release` first.
     Load(load::Options),
@@ -135,6 +139,7 @@ fn main() -> ExitCode {
         Command::Replica(options) => replica::measure(options),
         Command::Import(options) => import::measure(options),
         Command::Feeds(options) => feeds::measure(options),
+        Command::Pops(options) => pops::measure(options),
         Command::Load(options) => return load::command(options, json, html),
         Command::Rivals(options) => load::rows::measure(options),
     };

@@ -64,6 +64,13 @@ impl Server {
         Server::start(command, "listening on ")
     }
 
+    /// The bare server that sends frames of WebSockets back, too.
+    pub(crate) fn echoing(bytes: usize) -> Result<Server, Error> {
+        let mut command = pinned(&std::env::current_exe()?);
+        command.args(["baseline", "--echo", "--bytes", &bytes.to_string()]);
+        Server::start(command, "listening on ")
+    }
+
     /// Ringside with one worker over the data folder `data`.
     pub(crate) fn ringside(data: &Path) -> Result<Server, Error> {
         Server::start(ringside(data)?, "listening on ")

@@ -9,6 +9,7 @@ use crate::http::HttpError;
 use crate::metrics::MetricsError;
 use crate::number::SettingsError;
 use crate::pop::StoreError;
+use crate::pop::outbox::OutboxError;
 use crate::replica::LogError;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::folder::FolderError;
@@ -64,6 +65,9 @@ pub enum AppError {
     /// The log of calls.
     #[error(transparent)]
     Calls(#[from] StoreError),
+    /// The system of record.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The feeds.
     #[error(transparent)]
     Feed(#[from] FeedError),

@@ -7,30 +7,37 @@ use bytes::BytesMut;
 use serde_json::json;
 
 use super::generations::Generations;
+use super::outbox::Record;
 use super::reload::Reloader;
 use crate::callers::explain::Explanation;
 use crate::callers::{Call, Refusal, Reply, Sources};
 use crate::http::{Extra, Further, Page, Shadows};
 
-/// `/explain?ani=`: how a lookup comes to its answer; `POST /reload`; acts on generations; shadow mode.
+/// `/explain?ani=`: how a lookup comes to its answer; `POST /reload`; acts on generations; shadow mode; the outbox.
 pub(super) fn pages(
     sources: &Arc<ArcSwap<Sources>>,
     reloader: &Arc<Reloader>,
     generations: &Arc<Generations>,
     shadows: &Arc<Shadows>,
+    record: &Record,
 ) -> Extra {
+    let record = record.clone();
     let shadows = Arc::clone(shadows);
     let (sources, reloader, generations) =
         (Arc::clone(sources), Arc::clone(reloader), Arc::clone(generations));
     Arc::new(move |call| match call.trimmed_path() {
         "/explain" => Some(explain(call, &sources.load())),
         "/reload" => Some(reload(call, &reloader)),
-        _ => shadows.page(call).or_else(|| generations.page(call)),
+        _ => shadows
+            .page(call)
+            .or_else(|| record.page(call))
+            .or_else(|| generations.page(call)),
     })
 }
 
 /// What the parts of the service add to `/status`.
-pub(super) fn status(reloader: &Arc<Reloader>, generations: &Arc<Generations>) -> Further {
+pub(super) fn status(reloader: &Arc<Reloader>, generations: &Arc<Generations>, record: &Record) -> Further {
+    let record = record.clone();
     let (reloader, generations) = (Arc::clone(reloader), Arc::clone(generations));
     Arc::new(move || {
         // Without the path of the input and the reasons: this page is everybody's.
@@ -43,6 +50,7 @@ pub(super) fn status(reloader: &Arc<Reloader>, generations: &Arc<Generations>) -
         let further = [
             ("candidate".to_owned(), waiting.unwrap_or_default()),
             ("reload".to_owned(), reloader.status()),
+            ("outbox".to_owned(), record.status()),
         ];
         further.into_iter().collect()
     })

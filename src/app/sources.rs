@@ -97,7 +97,10 @@ pub(super) fn speakers(config: &Config, numbers: &Numberings, name: &str, source
     let mut speakers = Speakers::none();
     let dialects = config.listener.get(name).map(|listener| &listener.dialects);
     for dialect in dialects.into_iter().flatten() {
-        let speaking = config.dialect.get(*dialect).speaking(config.http.batch_max);
+        let speaking = config
+            .dialect
+            .get(*dialect)
+            .speaking(config.http.batch_max, config.search);
         let own = numbers.dialects.get(&(Some(name.to_owned()), *dialect));
         let own = own.map(|read| &read.numbering);
         let source = Source {

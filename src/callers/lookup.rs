@@ -327,7 +327,7 @@ impl Source {
 
     /// Whether `record`'s customer lists the SIP user `user`. What such an address is depends on the source in one thing, what
     /// is withheld, and `user` was found by this source's rules: so these recognize it again, whoever stored it.
-    fn lists(&self, record: &Record<'_>, user: &str) -> bool {
+    pub(super) fn lists(&self, record: &Record<'_>, user: &str) -> bool {
         #[derive(serde::Deserialize)]
         #[serde(untagged)]
         enum Phone {

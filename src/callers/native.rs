@@ -11,6 +11,7 @@ use super::answer::Answer;
 use super::batch::Batch;
 use super::call::{Call, Reply, TEXT};
 use super::fields::Fields;
+use super::list::{Lists, Settings as SearchSettings};
 use super::lookup::{Heard, Request, Source};
 use super::meters::Outcome;
 use super::openapi;
@@ -22,6 +23,9 @@ use crate::number::{Key, Region};
 use crate::overlay::Superseded;
 use crate::telemetry::Lines;
 
+/// Where customers are listed.
+const LIST: &str = "/v1/customers";
+const LIST_SLASH: &str = "/v1/customers/";
 const GET: &str = "GET, HEAD";
 const GET_POST: &str = "GET, HEAD, POST";
 /// Numbers of a batch whose customers are fetched from memory at once: what a core can wait for at the same time.
@@ -34,6 +38,7 @@ const UNREADABLE: &str = "?";
 pub struct Native {
     source: Source,
     pub(super) batch_max: usize,
+    lists: Lists,
     /// Strangers can cause as many of these lines as they like.
     refusals: Arc<Lines>,
 }
@@ -53,6 +58,8 @@ enum Place<'a> {
     Lookup(Option<&'a str>),
     /// The customer with this id.
     Customer(&'a str),
+    /// The customers that a query is about.
+    List,
     /// The description of the dialect.
     Description,
 }
@@ -103,16 +110,30 @@ impl Format {
 
 impl Native {
     /// The paths that it answers, for people.
-    pub const PATHS: &'static str =
-        "/v1/lookup?ani=, /v1/lookup/{ani}, /v1/customers/{id}, POST /v1/changes, /openapi.json";
+    pub const PATHS: &'static str = "/v1/lookup?ani=, /v1/lookup/{ani}, /v1/customers/{id}, /v1/customers?search=, POST /v1/changes, /openapi.json";
 
     /// The dialect over `source`; one request asks for `batch_max` numbers at the most.
     pub fn new(source: Source, batch_max: usize) -> Native {
         Native {
             source,
             batch_max,
+            lists: Lists::new(SearchSettings::BUILTIN),
             refusals: Arc::default(),
         }
+    }
+
+    /// The same dialect, whose searches do as much as `settings` say.
+    #[must_use]
+    pub fn searching(self, settings: SearchSettings) -> Native {
+        Native {
+            lists: Lists::new(settings),
+            ..self
+        }
+    }
+
+    /// Its lists of customers: longer work than a lookup.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
     }
 
     /// Where its lookups come from.
@@ -172,6 +193,7 @@ impl Native {
         let begun = match place(call)? {
             Place::Lookup(in_path) => self.lookup(call, in_path, out),
             Place::Customer(id) => self.customer(call, id, out).map(Begun::Done),
+            Place::List => self.list(call, out).map(Begun::Done),
             Place::Description => describe(call, out).map(Begun::Done),
         };
         Some(begun.unwrap_or_else(|refusal| Begun::Done(refused(&refusal, out))))
@@ -333,6 +355,13 @@ impl Native {
         }
     }
 
+    fn list(&self, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refusal> {
+        if !call.is_get() {
+            return Err(Refusal::Method { allow: GET });
+        }
+        self.lists.write(&self.source, call.query, out)
+    }
+
     fn customer(&self, call: &Call<'_>, id: &str, out: &mut BytesMut) -> Result<Reply, Refusal> {
         if !call.is_get() {
             return Err(Refusal::Method { allow: GET });
@@ -350,6 +379,7 @@ impl Native {
 fn place<'a>(call: &Call<'a>) -> Option<Place<'a>> {
     match call.trimmed_path() {
         "/v1/lookup" | "/v1/lookup/" => Some(Place::Lookup(None)),
+        LIST | LIST_SLASH => Some(Place::List),
         "/openapi.json" => Some(Place::Description),
         path => segment(path, "/v1/lookup/")
             .map(|ani| Place::Lookup(Some(ani)))

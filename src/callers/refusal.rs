@@ -29,7 +29,7 @@ pub enum Refusal {
     #[error("expected the id of a customer, found one that nobody has; look the customer up by number")]
     NoSuchCustomer,
     /// Something was to be shown on a desktop that is not connected.
-    #[error("expected an agent whose desktop is connected, found none: no desktop connects to this version")]
+    #[error("expected an agent whose desktop is connected, found one whose is not; have the agent open it")]
     NoDesktop,
     /// A parameter that has to be there is not.
     #[error(

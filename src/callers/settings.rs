@@ -10,6 +10,7 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::dialect::Dialect;
+use super::list::Settings as SearchSettings;
 
 /// What an answer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -124,6 +125,8 @@ pub struct Speaking {
     pub pop_url: BTreeMap<String, String>,
     /// The most numbers in one request.
     pub batch_max: usize,
+    /// How much a search for customers may do.
+    pub search: SearchSettings,
 }
 
 impl Speaking {

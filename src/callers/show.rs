@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytes::BytesMut;
+use serde::Deserialize;
 
 use super::answer::{Ani, Answer, Who};
 use super::disclosure::Disclosure;
@@ -14,8 +15,10 @@ use super::lookup::{Heard, Request, Source};
 use super::meters::Outcome;
 use super::pop_url::{Page, PopUrls};
 use super::suffix::{How, Match};
+use crate::customer::Flags;
 use crate::customer::record::Field;
 use crate::index::View;
+use crate::number;
 use crate::overlay::Superseded;
 
 /// What is to be shown.
@@ -27,6 +30,15 @@ pub struct Subject<'a> {
     pub whose: Whose<'a>,
     /// Whether attributes are left out that the schema calls sensitive.
     pub hides_sensitive: bool,
+}
+
+/// A record's flags.
+#[derive(Debug, Default, Deserialize)]
+struct Said {
+    #[serde(default)]
+    do_not_call: bool,
+    #[serde(default)]
+    do_not_sms: bool,
 }
 
 /// Whose call it was said to be.
@@ -49,6 +61,8 @@ pub struct Showing {
     pub url: Option<String>,
     /// The number as the answer repeats it; `None` where it is withheld.
     pub ani: Option<String>,
+    /// The same as people write it within its own country, and which that is, where it has one.
+    pub national: Option<(String, Option<&'static str>)>,
     /// The customer who alone has the whole number.
     pub only: Option<String>,
     /// What the network's word on the number amounts to: `full`, `passed`, `failed` or `absent`.
@@ -119,6 +133,10 @@ impl Source {
                     Ani::Written(text) => Some(text.to_owned()),
                     Ani::None => None,
                 },
+                national: match answer.ani {
+                    Ani::Number(key) => Some((number::display_national(key), number::region_of(key))),
+                    Ani::Written(_) | Ani::None => None,
+                },
                 only,
                 attestation: heard.attested.as_str(),
             };
@@ -133,6 +151,30 @@ impl Source {
     /// Whether there is a customer `id`.
     pub fn has_customer(&self, id: &str) -> bool {
         self.tenant.index.read(|view| Ok(view.customer(id)?.is_some()))
+    }
+
+    /// The ids of all customers with the number `key`.
+    pub fn customers_with(&self, key: u64) -> Vec<String> {
+        self.tenant.index.read(|view| {
+            let found = Who::from(view.find(key)?);
+            let records = found.as_whom().all().iter();
+            Ok(records.map(|record| record.id().to_owned()).collect())
+        })
+    }
+
+    /// What the customer `id` does not want; `None` where there is no such customer.
+    pub fn flags(&self, id: &str) -> Option<Flags> {
+        self.tenant.index.read(|view| {
+            let Some(record) = view.customer(id)? else {
+                return Ok(None);
+            };
+            let said = record.field(Field::Flags).map(serde_json::from_slice::<Said>);
+            let said = said.and_then(Result::ok).unwrap_or_default();
+            Ok(Some(Flags {
+                do_not_call: said.do_not_call,
+                do_not_sms: said.do_not_sms,
+            }))
+        })
     }
 
     fn of_subject<'v>(

@@ -15,6 +15,7 @@ use super::dialect::Dialect;
 use super::dynamics::Dynamics;
 use super::finesse::Finesse;
 use super::freshdesk::Freshdesk;
+use super::list::Lists;
 use super::lookup::Source;
 use super::native::{Begun, Native};
 use super::refusal::{RETRY_AFTER_S, Refusal};
@@ -33,6 +34,11 @@ pub(super) trait Speaker: Debug + Send + Sync {
     /// Whether the body of `call`, which holds none yet, is part of its question.
     fn reads_body(&self, call: &Call<'_>) -> bool {
         call.method == "POST"
+    }
+
+    /// Our own id of the customer whom this system calls `id`; `None` where it calls nobody so, or has no ids.
+    fn customer_of(&self, _source: &Source, _id: &str) -> Option<String> {
+        None
     }
 
     /// Answers `call`, whose path is one of this dialect's, into `out`, which is empty.
@@ -99,7 +105,10 @@ impl Speakers {
     /// What `speaking` says cannot be.
     pub fn add(&mut self, dialect: Dialect, source: Source, speaking: &Speaking) -> Result<(), Unspeakable> {
         let voice = match speaker(dialect, speaking)? {
-            None => Voice::Native(Native::new(source, speaking.batch_max)),
+            None => {
+                let native = Native::new(source, speaking.batch_max);
+                Voice::Native(native.searching(speaking.search))
+            }
             Some(speaker) => {
                 let label: Box<str> = speaking.label(dialect).into();
                 let refused = source.meters.refused().clone();
@@ -167,6 +176,14 @@ impl Spoken {
         }
     }
 
+    /// Our own id of the customer whom this dialect's system calls `id`; `None` where it calls nobody so.
+    pub fn customer_of(&self, id: &str) -> Option<String> {
+        match &self.voice {
+            Voice::Native(_) => None,
+            Voice::Other(other) => other.speaker.customer_of(&other.source, id),
+        }
+    }
+
     /// Whether it is switched on.
     pub fn is_on(&self) -> bool {
         self.is_on
@@ -183,6 +200,14 @@ impl Spoken {
         match &self.voice {
             Voice::Native(native) => native.reads_body(call),
             Voice::Other(other) => other.speaker.reads_body(call),
+        }
+    }
+
+    /// Its lists of customers, where it has any: longer work than a lookup.
+    pub fn lists(&self) -> Option<&Lists> {
+        match &self.voice {
+            Voice::Native(native) => Some(native.lists()),
+            Voice::Other(_) => None,
         }
     }
 

@@ -85,15 +85,15 @@ impl Speaker for Zendesk {
         false
     }
 
+    fn customer_of(&self, source: &Source, id: &str) -> Option<String> {
+        self.crm.customer_of(source, id)
+    }
+
     fn answer(&self, source: &Source, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refusal> {
         let path = call.trimmed_path().trim_end_matches('/');
         let (table, list) = match path.strip_suffix(".json").unwrap_or(path) {
             "/api/v2/users/search" => (Some(USERS), "users"),
             "/api/v2/search" => (None, "results"),
-            display if display.ends_with("/display") && call.method == "POST" => {
-                return Err(Refusal::NoDesktop);
-            }
-            display if display.ends_with("/display") => return Err(Refusal::Method { allow: "POST" }),
             _ => return Err(Refusal::NoSuchPath { known: KNOWN }),
         };
         if !call.is_get() {

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Server;
 use super::config::Caller;
+use super::outbox::OutboxArguments;
 use super::shadow::ShadowArguments;
 use super::words;
 use crate::http::Scope;
@@ -52,6 +53,8 @@ pub(super) enum Command {
     Reload(ReloadArguments),
     /// Show what shadow mode has found, and switch who answers: docs/shadow.md
     Shadow(ShadowArguments),
+    /// Show what the system of record is still to be told, and send again what it did not take: docs/system-of-record.md
+    Outbox(OutboxArguments),
     /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
     #[command(subcommand)]
     Key(KeyCommand),

@@ -10,7 +10,7 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 31] = [
+const TOLD: [&str; 32] = [
     "age_ms",
     "bodies",
     "candidate",
@@ -29,6 +29,7 @@ const TOLD: [&str; 31] = [
     "listeners",
     "lookups",
     "numbers",
+    "outbox",
     "overlay",
     "position",
     "ready",
@@ -109,6 +110,7 @@ fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
         ("feeds", feeds(status)),
         ("held", held(status)),
         ("gaps", gaps(status)),
+        ("outbox", outbox(status)),
         ("lookups", lookups(status)),
         ("found", found(status)),
         ("took", took(status)),
@@ -228,6 +230,12 @@ fn held(status: &Map<String, Value>) -> Option<String> {
     Some(format!(
         "{names}: deletes or moves too many customers; look at its source, then `ringside accept --feed NAME`"
     ))
+}
+
+/// What the system of record is to be told; nothing where there is none.
+fn outbox(status: &Map<String, Value>) -> Option<String> {
+    let state = status.get("outbox").filter(|state| state.is_object())?;
+    Some(super::outbox::standing(state))
 }
 
 /// What a feed does, and why where there is something to be said.

@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 94] = [
+const UPTAKE: [(&str, Uptake); 98] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -111,14 +111,18 @@ const UPTAKE: [(&str, Uptake); 94] = [
     ("phones.shared_above", Uptake::Live),
     // Taken up at once, as far as what is stored allows: the next merge or import writes what it takes.
     ("phones.suffix_digits", Uptake::Live),
-    ("profile.*", Uptake::Live),
-    ("profile.*.**", Uptake::Live),
+    ("profile.**", Uptake::Live),
     ("relay.**", Uptake::Restart),
     ("sanity.ignore_below", Uptake::Live),
     ("sanity.moved_max_percent", Uptake::Live),
     ("sanity.refused_max_percent", Uptake::Live),
     ("sanity.schema_removals", Uptake::Live),
     ("sanity.vanished_max_percent", Uptake::Live),
+    ("system_of_record.**", Uptake::Restart),
+    ("search.at_once_max", Uptake::Live),
+    ("search.budget_ms", Uptake::Live),
+    ("search.page_max", Uptake::Live),
+    ("search.scan_max", Uptake::Live),
     ("treatment", Uptake::Live),
 ];
 

@@ -79,6 +79,11 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
         0..=31_536_000,
     )?;
     http(config)?;
+    let search = config.search;
+    within("search.page_max", search.page_max, 1..=100)?;
+    within("search.scan_max", search.scan_max, 100..=1_000_000)?;
+    within("search.budget_ms", search.budget_ms, 5..=10_000)?;
+    within("search.at_once_max", search.at_once_max, 1..=256)?;
     within("customer.cases", config.customer.cases, 0..=1000)?;
     within("customer.interactions", config.customer.interactions, 0..=1000)?;
     desks::check(config)?;
@@ -99,6 +104,10 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     }
     within("phones.shared_above", config.phones.shared_above, 0..=100_000)?;
     suffixes(config)?;
+    config.system_of_record.check().map_err(|fault| {
+        let path = format!("system_of_record.{}", fault.key);
+        Unfit::new(path, fault.expected, fault.found)
+    })?;
     rules(config)
 }
 
@@ -140,7 +149,7 @@ fn dialects(config: &Config) -> Result<(), Unfit> {
                 format!("{:?}", said.customer_id),
             ));
         }
-        callers::check_speaking(dialect, &said.speaking(config.http.batch_max))
+        callers::check_speaking(dialect, &said.speaking(config.http.batch_max, config.search))
             .map_err(|error| Unfit::new(path(&error.key), error.expected, error.found))?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::sections::{Particular, optional};
-use crate::callers::{Dialect, Speaking};
+use crate::callers::{Dialect, SearchSettings, Speaking};
 use crate::http::{Demand, DialectKeys};
 use crate::number::SourceSettings;
 
@@ -113,8 +113,8 @@ impl Dialects {
 }
 
 impl DialectSettings {
-    /// How it is spoken, where one request may ask for `batch_max` numbers.
-    pub fn speaking(&self, batch_max: usize) -> Speaking {
+    /// How it is spoken, where one request may ask for `batch_max` numbers, and searches do as much as `search` says.
+    pub fn speaking(&self, batch_max: usize, search: SearchSettings) -> Speaking {
         Speaking {
             enabled: self.enabled,
             label: self.label.clone(),
@@ -123,6 +123,7 @@ impl DialectSettings {
             customer_id: self.customer_id.clone(),
             pop_url: self.pop_url.clone(),
             batch_max,
+            search,
         }
     }
 }

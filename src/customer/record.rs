@@ -199,6 +199,17 @@ impl std::fmt::Debug for Record<'_> {
     }
 }
 
+/// When the source created the customer `id`, as [`Record::created_ms`].
+pub fn created_ms(created_at: Option<&str>, id: &str) -> Option<i64> {
+    if let Some(text) = created_at {
+        return Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond());
+    }
+    if id.len() != 24 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some(i64::from(u32::from_str_radix(&id[..8], 16).ok()?) * 1000)
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
 }
@@ -350,15 +361,11 @@ impl<'a> Record<'a> {
     /// When the source created the customer, in milliseconds since 1970: its `created_at`, else the time in a
     /// MongoDB object id. `None` where neither says.
     pub fn created_ms(&self) -> Option<i64> {
-        if let Some(token) = self.field(Field::CreatedAt) {
-            let text = std::str::from_utf8(token.get(1..token.len().saturating_sub(1))?).ok()?;
-            return Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond());
-        }
-        let id = self.id();
-        if id.len() != 24 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        Some(i64::from(u32::from_str_radix(&id[..8], 16).ok()?) * 1000)
+        let created_at = match self.field(Field::CreatedAt) {
+            Some(token) => Some(std::str::from_utf8(token.get(1..token.len().saturating_sub(1))?).ok()?),
+            None => None,
+        };
+        created_ms(created_at, self.id())
     }
 
     fn field_count(&self) -> usize {

@@ -57,8 +57,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSED_BODY_MAX: usize = 16 << 10;
 /// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
 const MODE: u32 = 0o600;
-const KNOWN: &str =
-    "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys, /shadow";
+const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys, /shadow, /outbox";
 /// The act that has the file of keys read again.
 const RELOAD_KEYS: &str = "/reload-keys";
 

@@ -3,7 +3,7 @@
 use hyper::Request;
 
 use super::changes;
-use super::desk::Desk;
+use super::desk::{self, Desk};
 use super::gate::Peer;
 use super::head::Head;
 use super::settings::Policy;
@@ -94,6 +94,14 @@ impl<'r> Asked<'r> {
             Need::Feed => false,
         };
         policy.desk.as_ref().filter(|_| is_of_desks)
+    }
+
+    /// Whose page is asked for, or a file of it; `None` where something else is.
+    pub(super) fn page<'p>(&self, policy: &'p Policy) -> Option<&'p Desk> {
+        if self.route.is_some() {
+            return None;
+        }
+        policy.desk.as_ref().filter(|_| desk::files::is_page(self.path()))
     }
 
     /// Whose token endpoint the path is, where the listener speaks that vendor's dialect.

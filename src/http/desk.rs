@@ -4,7 +4,9 @@
 mod agent;
 mod calls;
 mod customers;
+mod display;
 mod fault;
+pub(super) mod files;
 mod handshake;
 mod listening;
 mod place;
@@ -22,10 +24,9 @@ mod viewer;
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::callers::PopUrls;
-use crate::pop::{Keeping, Link, Pops, Tickets};
+use crate::callers::{PopUrls, Refusal};
+use crate::pop::outbox::{History, OutboxError};
+use crate::pop::{Keeping, Link, Pops, Tickets, Unknown};
 
 pub use profile::{PopOn, Profile, ProfileSettings, Profiles};
 use refused::Refused;
@@ -40,6 +41,7 @@ pub struct Desk {
     pops: Arc<Pops>,
     profiles: Arc<Profiles>,
     tickets: Arc<Tickets<Holder>>,
+    history: Option<Arc<History>>,
 }
 
 /// What a desktop may see.
@@ -51,11 +53,12 @@ pub(super) struct Rights {
 
 impl Desk {
     /// The desktops that are told of `pops`, and show what `profiles` say.
-    pub fn new(pops: &Arc<Pops>, profiles: Profiles) -> Desk {
+    pub fn new(pops: &Arc<Pops>, profiles: Profiles, history: Option<Arc<History>>) -> Desk {
         Desk {
             pops: Arc::clone(pops),
             profiles: Arc::new(profiles),
             tickets: Arc::new(Tickets::new(pops.desks().settings())),
+            history,
         }
     }
 
@@ -75,7 +78,7 @@ impl Desk {
 
     /// Whether older interactions are to be had.
     fn has_history(&self) -> bool {
-        false
+        self.history.is_some()
     }
 
     /// The pages of other systems for agents who are not known.
@@ -83,18 +86,43 @@ impl Desk {
         &self.profiles.of("", None).1.urls
     }
 
-    /// Says that the call `id` is of `customer`, here and to the system of record.
-    fn link(
+    /// Says that the call `id` is of `customer`, to the system of record and here. Waits for the disk.
+    async fn link(
         &self,
         id: &str,
         customer: Option<&str>,
         agent: Option<&str>,
     ) -> Result<(Option<Link>, Keeping), Refused> {
+        if !self.pops.look(|calls| calls.knows(id)) {
+            return Err(Unknown::Call.into());
+        }
+        let (said, of, by) = (
+            id.to_owned(),
+            customer.map(str::to_owned),
+            agent.map(str::to_owned),
+        );
+        self.tell(move |pops| pops.tell_link(&said, of.as_deref(), by.as_deref()))
+            .await?;
         Ok(self.pops.link(id, customer, agent)?)
     }
 
-    /// Hands the customer `id`, whom `agent` has written down, on to the system of record.
-    fn create(&self, _id: &str, _customer: &Value, _agent: &str) -> Result<(), Refused> {
-        Ok(())
+    /// Hands something on to the system of record, on a thread that may wait for the disk.
+    async fn tell<T: Send + 'static>(
+        &self,
+        tell: impl FnOnce(&Pops) -> Result<T, OutboxError> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let pops = Arc::clone(&self.pops);
+        let told = tokio::task::spawn_blocking(move || tell(&pops)).await;
+        told.map_err(|_| Refusal::Internal)?.map_err(|error| match error {
+            OutboxError::NotTaken(_) => Refused::NotConfigured {
+                expected: "a system of record that takes it",
+                remedy: "configure [system_of_record]",
+            },
+            OutboxError::Full { .. } | OutboxError::Journal(_) => Refused::NotKept,
+            other => {
+                tracing::error!(error = %other, "an item was not taken into the outbox");
+                Refusal::Internal.into()
+            }
+        })
     }
 }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use prometheus::IntGauge;
 use tokio_rustls::TlsAcceptor;
 
@@ -113,6 +113,22 @@ impl Service<Request<Incoming>> for Answering {
             let answer = token::answer(shared, policy, peer, vendor, request, watch);
             return Answer::Waiting(Box::pin(answer));
         }
+        if let Some(desk) = asked.page(&policy) {
+            let found = match *request.method() {
+                Method::GET | Method::HEAD => {
+                    desk::files::answer(desk, asked.path(), asked.head.query, request.headers())
+                }
+                _ => None,
+            };
+            let response = found.unwrap_or_else(|| {
+                let mut out = BytesMut::new();
+                let reply = refused(&NO_SUCH_PATH, &mut out);
+                response(&reply, out.freeze())
+            });
+            shared.meters.count(response.status().as_u16());
+            self.watch.set_unread(!request.body().is_end_stream());
+            return Answer::Ready(ready(Ok(response)));
+        }
         if let Some(desk) = asked.desk(&policy) {
             let (desk, policy, peer) = (desk.clone(), policy.clone(), self.peer.clone());
             let (shared, watch) = (Arc::clone(shared), Arc::clone(&self.watch));
@@ -178,6 +194,7 @@ impl AtOnce for Answering {
             || asked.vendor(&policy).is_some()
             || asked.pushes(&policy).is_some()
             || asked.desk(&policy).is_some()
+            || asked.page(&policy).is_some()
             || shared.heads.check(&asked.head).is_err();
         if waits {
             return None;

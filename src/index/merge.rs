@@ -14,7 +14,8 @@ use crate::customer::{Record, Schema};
 use crate::intake::Intake;
 use crate::number::SuffixDigits;
 use crate::overlay::{Entry, Overlay};
-use crate::snapshot::layout::{Header, LogPlace};
+use crate::snapshot::layout::{Header, LogPlace, SectionKind};
+use crate::snapshot::names::Names;
 use crate::snapshot::sort::Room;
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, SnapshotError, Stream};
@@ -75,13 +76,14 @@ impl Merge {
         let seed = self.snapshot.header().seed;
         let mut writer = SnapshotWriter::within(room, out, seed)?.by_suffix(self.suffix_digits);
         let sealed = self.sealed.pin();
+        let names = self.names();
         let changed = self.changed(&sealed)?;
         let marks = &Marks::of(changed.iter().map(|(id, _)| *id));
-        std::thread::scope(|scope| {
+        let gone = std::thread::scope(|scope| {
             let (verified, batches) = bounded(QUEUE);
             let verifying = std::thread::Builder::new()
                 .name("verify".into())
-                .spawn_scoped(scope, move || self.unchanged(marks, streams, &verified))?;
+                .spawn_scoped(scope, move || self.unchanged(marks, streams, names, &verified))?;
             let mut written = Ok(());
             for batch in &batches {
                 written = writer.add_noted(batch.pieces.iter().map(AsRef::as_ref), &batch.noted);
@@ -115,7 +117,16 @@ impl Merge {
                 follows: self.seq,
             },
         };
-        writer.finish(&facts)
+        writer.finish_over(&facts, names.map(|names| (names, &gone[..])))
+    }
+
+    /// The old snapshot's index of names, where it has one that is whole; otherwise every name is read again.
+    fn names(&self) -> Option<Names<'_>> {
+        let names = self.snapshot.intact_names();
+        if names.is_none() && self.snapshot.header().has(SectionKind::Names) {
+            tracing::warn!("the snapshot's index of names is damaged; it is made anew");
+        }
+        names
     }
 
     /// `record` under the present schema, where it was written under an earlier one. One that the new schema does not take

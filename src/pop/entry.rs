@@ -155,6 +155,9 @@ pub enum What {
         customer: Value,
         /// The customer's numbers.
         keys: Vec<u64>,
+        /// The customers who had one of them by then.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        known: Vec<String>,
     },
     /// The system of record has given a customer an id.
     Assigned {

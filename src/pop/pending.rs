@@ -16,6 +16,9 @@ pub struct Pending {
     pub customer: Value,
     /// The numbers, as keys.
     pub keys: Vec<u64>,
+    /// The customers who had one of them by then.
+    #[serde(default)]
+    pub known: Vec<String>,
     /// Since when, milliseconds since 1970.
     pub at: u64,
     /// The id that the system of record has given.
@@ -23,13 +26,7 @@ pub struct Pending {
 }
 
 impl Pendings {
-    pub(super) fn add(&mut self, id: &str, customer: Value, keys: Vec<u64>, at: u64) {
-        let pending = Pending {
-            customer,
-            keys,
-            at,
-            assigned: None,
-        };
+    pub(super) fn add(&mut self, id: &str, pending: Pending) {
         self.0.insert(id.to_owned(), pending);
     }
 

@@ -1,5 +1,6 @@
 //! The calls of one contact centre: state, what keeps it, and the desktops that are told.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -11,16 +12,20 @@ use tokio::sync::oneshot;
 use super::calls::{Calls, Found, Heard, Rung, Unknown};
 use super::desk::{DeskSettings, Desks};
 use super::entry::{Entry, What};
-use super::message::{Link, Shown};
+use super::message::{Facts, Link, Shown};
+use super::outbox::Outbox;
 use super::pending::Pending;
 use super::sessions::Session;
-use super::settings::{Interactions, Settings};
+use super::settings::{Interactions, Recorder, Settings};
 use super::store::{CallState, Kept, LocalLog, StoreError};
+use crate::tenant::Tenant;
 
 /// Folder of the log of calls, in a tenant's folder.
 const LOG: &str = "calls";
 /// Time between two looks for what is due.
 const LOOK: Duration = Duration::from_millis(200);
+/// So many looks for one for deleted customers.
+const RARE: u64 = 25;
 
 /// The calls of one contact centre.
 #[derive(Debug)]
@@ -30,6 +35,7 @@ pub struct Pops {
     desks: Desks,
     settings: Settings,
     interactions: Interactions,
+    pub(super) outbox: Option<Arc<Outbox>>,
 }
 
 /// What is due is looked for, until this is dropped.
@@ -57,6 +63,7 @@ impl Pops {
         settings: Settings,
         interactions: Interactions,
         desks: &DeskSettings,
+        outbox: Option<Arc<Outbox>>,
     ) -> Result<Pops, StoreError> {
         let (store, calls) = LocalLog::open(&dir.join(LOG), &settings.bounds())?;
         let desks = Desks::new(desks);
@@ -67,6 +74,7 @@ impl Pops {
             desks,
             settings,
             interactions,
+            outbox,
         })
     }
 
@@ -143,6 +151,36 @@ impl Pops {
         Ok((calls.link(id).cloned(), keeping))
     }
 
+    /// Shows the customer `customer` on `agent`'s desktop, where no phone system has said that they call; what the pop is
+    /// called.
+    pub fn display(&self, agent: &str, customer: &str) -> (String, Keeping) {
+        let now = now();
+        let mut calls = self.calls();
+        let call = format!("display:{}", calls.newest_id() + 1);
+        let ring = |offers| What::Ring {
+            call: call.clone(),
+            ids: Vec::new(),
+            facts: Facts::default(),
+            recorded: false,
+            offers,
+            link: None,
+        };
+        let linked = What::Linked {
+            call: call.clone(),
+            customer: Some(customer.to_owned()),
+            agent: None,
+        };
+        let offer = calls.offer(agent, now);
+        // Linked ahead of the pop, so that it shows the customer at once.
+        let whats = [ring(Vec::new()), linked, ring(vec![offer])];
+        let keeping = self.commit(&mut calls, whats, now);
+        let shown = calls.shown(&call, agent);
+        (
+            shown.map(|shown| shown.pop_id.to_string()).unwrap_or_default(),
+            keeping,
+        )
+    }
+
     /// Says that the tab `tab` of `agent` is about to show the pop `pop_id`; gives the tab that shows it.
     ///
     /// # Errors
@@ -170,16 +208,22 @@ impl Pops {
         self.calls().pending().get(id).cloned()
     }
 
-    /// Looks for what is due from now on.
+    /// Looks from now on for what is due, and for customers of `tenant` who were written down or are deleted.
     ///
     /// # Errors
     /// No thread is to be had.
-    pub fn spawn(self: &Arc<Pops>) -> Result<Running, StoreError> {
+    pub fn spawn(self: &Arc<Pops>, tenant: &Arc<Tenant>) -> Result<Running, StoreError> {
         let (stop, stopped) = bounded::<()>(0);
-        let pops = Arc::clone(self);
+        let (pops, tenant) = (Arc::clone(self), Arc::clone(tenant));
         let look = move || {
+            let (mut looks, mut seen) = (0_u64, BTreeSet::new());
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 pops.look_for_due(now());
+                pops.look_for_confirmed(&tenant, now());
+                looks += 1;
+                if looks.is_multiple_of(RARE) {
+                    pops.look_for_deleted(&tenant, &mut seen);
+                }
             }
         };
         let thread = std::thread::Builder::new().name("pops".to_owned()).spawn(look);
@@ -191,7 +235,15 @@ impl Pops {
 
     fn look_for_due(&self, now: u64) {
         let due = self.calls().due(now);
+        let records = self.interactions.recorder == Recorder::Ringside;
         for due in due {
+            // Ahead of the entry: after a crash in between the same is handed on again, under the same key.
+            if let Some(interaction) = due.interaction.filter(|_| records)
+                && let Err(error) = self.tell_interaction(interaction)
+            {
+                tracing::warn!(%error, "a call cannot be recorded now; it is tried again");
+                return;
+            }
             let mut calls = self.calls();
             let _looked_for_again = self.commit(&mut calls, vec![due.what], now);
         }

@@ -37,6 +37,20 @@
 //! | 5 | schema | JSON |
 //! | 6 | streams | JSON: `[{"stream", "incarnation", "token"}]`; a record's origin counts into it |
 //! | 7 | suffixes | optional: table of the last digits of public numbers, as an integer; a slot leads to what the one number with them leads to, or has the reference 2⁴⁰ − 1, where several numbers have them |
+//! | 8 | names | optional: customers by the words of their names, see below |
+//!
+//! The section of names has, one behind the other:
+//!
+//! ```text
+//! a row for each customer, in the order of the records, 24 bytes:
+//!          0  u64  reference    8  i64  created at, milliseconds since 1970; least number: not known
+//!         16  u64  the first 8 bytes of the folded name, the first one weightiest
+//! postings, for each word: the places of its customers' rows, from 0, ascending, as LEB128: the first, then differences
+//! a word for each entry, ascending, 24 bytes:
+//!          0  [u8; 16]  the first 16 bytes of the folded word, zeros behind a shorter one
+//!         16  u64  where its postings end, from the first of all; they begin where those of the word before end
+//! 0  u64  rows    8  u64  bytes of postings    16  u64  words    24  u64  zero
+//! ```
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -80,11 +94,13 @@ pub enum SectionKind {
     Streams = 6,
     /// The suffix table.
     Suffixes = 7,
+    /// Customers by the words of their names.
+    Names = 8,
 }
 
 impl SectionKind {
     /// Every kind, in the order of [`Header::sections`].
-    pub const ALL: [SectionKind; 7] = [
+    pub const ALL: [SectionKind; 8] = [
         SectionKind::Records,
         SectionKind::Numbers,
         SectionKind::Claimants,
@@ -92,11 +108,12 @@ impl SectionKind {
         SectionKind::Schema,
         SectionKind::Streams,
         SectionKind::Suffixes,
+        SectionKind::Names,
     ];
 
     /// Whether a file without it is no snapshot, and whoever does not know it must not read the file.
     pub fn is_required(self) -> bool {
-        self != SectionKind::Suffixes
+        !matches!(self, SectionKind::Suffixes | SectionKind::Names)
     }
 
     /// The section's name in messages.
@@ -109,6 +126,7 @@ impl SectionKind {
             SectionKind::Schema => "schema",
             SectionKind::Streams => "streams",
             SectionKind::Suffixes => "suffixes",
+            SectionKind::Names => "names",
         }
     }
 }
@@ -188,6 +206,15 @@ impl Header {
         self.sections[kind as usize - 1]
     }
 
+    /// Whether the section of `kind` is there.
+    pub fn has(&self, kind: SectionKind) -> bool {
+        match kind {
+            SectionKind::Suffixes => self.suffix_digits != 0,
+            SectionKind::Names => self.section(kind).length != 0,
+            _ => true,
+        }
+    }
+
     /// Compares what the bytes of `kind`'s section hash to with what their writer saw.
     pub(crate) fn check(&self, kind: SectionKind, found: u64) -> Result<(), SnapshotError> {
         let expected = self.section(kind).xxh3;
@@ -205,7 +232,7 @@ impl Header {
         let mut page = vec![0; HEADER_LEN];
         page[..8].copy_from_slice(&MAGIC);
         page[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-        let present = |kind: &SectionKind| kind.is_required() || self.suffix_digits != 0;
+        let present = |kind: &SectionKind| self.has(*kind);
         let count = SectionKind::ALL
             .iter()
             .map(|kind| u32::from(present(kind)))
@@ -342,7 +369,8 @@ impl Header {
             present[known] = true;
         }
         let mut kinds = SectionKind::ALL.into_iter().zip(present);
-        match kinds.find(|(kind, present)| (kind.is_required() || has_suffixes) && !present) {
+        let needed = |kind: SectionKind| kind.is_required() || kind == SectionKind::Suffixes && has_suffixes;
+        match kinds.find(|(kind, present)| needed(*kind) && !present) {
             Some((missing, _)) => Err(SnapshotError::MissingSection {
                 section: missing.name(),
             }),

@@ -6,7 +6,7 @@ use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -35,6 +35,16 @@ impl Room {
             dir: dir.into(),
             buffer: memory / PARTS,
         }
+    }
+
+    /// Bytes that one buffer may take.
+    pub(crate) fn buffer(&self) -> u64 {
+        self.buffer
+    }
+
+    /// Where what is more than that waits.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// One of `parts` equal parts of it.
@@ -254,10 +264,11 @@ fn write_run<T: Item>(mut items: Vec<T>, file: &File, at: u64) -> io::Result<(Ve
 }
 
 /// A part of a file, read from its start.
-struct Span {
-    file: Arc<File>,
-    at: u64,
-    end: u64,
+pub(crate) struct Span {
+    pub(crate) file: Arc<File>,
+    /// Where what is read next begins.
+    pub(crate) at: u64,
+    pub(crate) end: u64,
 }
 
 impl Read for Span {

@@ -1,3 +1,4 @@
+mod names;
 mod suffix;
 
 use std::collections::BTreeMap;
@@ -256,12 +257,12 @@ fn unknown_versions_and_required_sections_are_refused_by_name() {
     ));
     // The count of sections grows by one entry that is all zero but for its kind: optional, so it is skipped.
     let mut optional = whole.clone();
-    optional[12] = 7;
-    optional[128 + 6 * 40] = 99;
+    optional[12] = 8;
+    optional[128 + 7 * 40] = 99;
     let checksum = xxhash_rust::xxh3::xxh3_64(&optional[..HEADER_LEN - 8]);
     optional[HEADER_LEN - 8..HEADER_LEN].copy_from_slice(&checksum.to_le_bytes());
     assert!(Snapshot::open(&optional).is_ok());
-    optional[128 + 6 * 40 + 6] = 1;
+    optional[128 + 7 * 40 + 6] = 1;
     let checksum = xxhash_rust::xxh3::xxh3_64(&optional[..HEADER_LEN - 8]);
     optional[HEADER_LEN - 8..HEADER_LEN].copy_from_slice(&checksum.to_le_bytes());
     assert!(matches!(
@@ -275,8 +276,8 @@ fn a_skipped_section_is_no_padding() {
     let mut bytes = snapshot(&[record("a", &[claim(1, 1)])]);
     let end = bytes.len() as u64;
     bytes.extend_from_slice(b"later");
-    let entry = 128 + 6 * 40;
-    bytes[12] = 7;
+    let entry = 128 + 7 * 40;
+    bytes[12] = 8;
     bytes[entry] = 99;
     for (at, word) in [(16, end + 5), (entry + 8, end), (entry + 16, 5)] {
         bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());

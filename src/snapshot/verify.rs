@@ -2,6 +2,7 @@
 
 use super::claimants::{Claimants, Order};
 use super::layout::{self, HEADER_LEN, SectionKind, id_hash53};
+use super::names::NamesCheck;
 use super::table::{ID_SLOT, NUMBER_SLOT, Table};
 use super::{Snapshot, SnapshotError};
 use crate::number::Key;
@@ -79,6 +80,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
         self.verify_sections()?;
         self.verify_padding()?;
         let mut seen = Verified::default();
+        let mut names = NamesCheck::new();
         for record in self.records() {
             let record = record?;
             let same = |found: &crate::customer::Record<'_>| std::ptr::eq(found.bytes(), record.bytes());
@@ -108,6 +110,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
                 self.verify_suffix(Key::from_raw(claim.key))?;
                 seen.claims += 1;
             }
+            names.see(self, &record, seen.customers)?;
             if self.customers_by_hash53(id_hash53(record.id())).count() > 1 {
                 seen.hash_collisions += 1;
             }
@@ -117,6 +120,7 @@ impl<D: AsRef<[u8]>> Snapshot<D> {
             }
         }
         go_on(seen.customers)?;
+        names.end(self)?;
         let numbers = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Numbers), self.header.keys());
         let ids = Table::<ID_SLOT>::new(self.section(SectionKind::Ids), self.header.customers);
         let suffixes = Table::<NUMBER_SLOT>::new(self.section(SectionKind::Suffixes), self.header.suffixes);

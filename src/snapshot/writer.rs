@@ -1,6 +1,7 @@
 //! Writing a snapshot: records as they come, then the tables over them, then the header.
 
 mod contested;
+mod names;
 mod noted;
 mod suffixes;
 
@@ -9,14 +10,17 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use self::contested::{Crowds, Gathered};
+use self::names::Index;
 pub(crate) use self::noted::Noted;
 use super::layout::{
     HEADER_LEN, Header, LogPlace, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash, id_hash53, number_hash,
 };
+use super::names::Names;
 use super::sort::{Room, Sorter};
 use super::table::{self, Entry, ID_SLOT, NUMBER_SLOT};
 use super::{SnapshotError, Stream};
 use crate::customer::record::HEADER_LEN as RECORD_HEADER;
+use crate::customer::words::Words;
 use crate::customer::{Record, Schema};
 use crate::number::SuffixDigits;
 
@@ -51,7 +55,8 @@ pub(super) struct Written {
 
 /// Writes one snapshot to `W`, which can be read back: contested numbers are sorted out at the end, by reading the
 /// few records that contest them. Memory: 16 bytes a customer and 16 a claim, and once more for the claims at the end;
-/// with a [`Room`], no more than that allows, and the same file comes of it. A table of suffixes takes 16 bytes a number
+/// with a [`Room`], no more than that allows, and the same file comes of it. Words of names take what their
+/// customers do, encoded, and some 80 bytes each. A table of suffixes takes 16 bytes a number
 /// at the end, when the claims have gone.
 pub struct SnapshotWriter<W> {
     out: W,
@@ -63,6 +68,9 @@ pub struct SnapshotWriter<W> {
     room: Option<Room>,
     seed: u64,
     suffix_digits: Option<SuffixDigits>,
+    /// Customers by their names, where they are to be found so.
+    names: Option<Index>,
+    words: Words,
 }
 
 impl<W: Read + Write + Seek> SnapshotWriter<W> {
@@ -108,6 +116,8 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
             sections: [Section::absent(); SectionKind::ALL.len()],
             numbers: Sorter::new(room.as_ref()),
             ids: Sorter::new(room.as_ref()),
+            names: Some(Index::new(room.as_ref())),
+            words: Words::new(),
             room,
             seed,
             suffix_digits: None,
@@ -200,7 +210,17 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
     ///
     /// # Errors
     /// Where `out` cannot be written or read back.
-    pub fn finish(mut self, facts: &Facts<'_>) -> Result<(W, Header), SnapshotError> {
+    pub fn finish(self, facts: &Facts<'_>) -> Result<(W, Header), SnapshotError> {
+        self.finish_over(facts, None)
+    }
+
+    /// As [`SnapshotWriter::finish`]; `over` are the names of a snapshot whose customers were added first, in their order
+    /// and without words, and the places, ascending, of those of them that were not.
+    pub(crate) fn finish_over(
+        mut self,
+        facts: &Facts<'_>,
+        over: Option<(Names<'_>, &[u32])>,
+    ) -> Result<(W, Header), SnapshotError> {
         self.end(SectionKind::Records);
         self.ids.begin()?;
         let (customers, claims) = (self.ids.len(), self.numbers.len());
@@ -228,6 +248,10 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
             Some(suffixes) => self.suffix_table(suffixes)?,
             None => 0,
         };
+
+        if let Some(names) = self.names.take() {
+            self.name_section(names, over)?;
+        }
 
         let header = Header {
             file_length: self.at,
@@ -261,6 +285,10 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
                 hash: number_hash(claim.key, self.seed),
                 reference,
             })?;
+        }
+        if let Some(names) = &mut self.names {
+            let facts = self.words.facts(record);
+            names.add(reference, (facts.created_ms, facts.name), &facts.keys)?;
         }
         Ok(())
     }

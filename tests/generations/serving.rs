@@ -57,6 +57,7 @@ fn no_request_is_dropped_while_generations_come_and_go() {
             "CURRENT",
             "LOCK",
             "admin.sock",
+            "calls",
             "snapshot-00000004.ringside",
             "snapshot-00000005.ringside",
             "snapshot-00000006.ringside"

@@ -191,7 +191,15 @@ pub(super) const PARTS: &[Part] = &[
         "failover",
         "the pair of nodes is not built yet",
     ),
-    missing(&["17"], "pops", "rings are not pushed to desktops yet"),
+    part(
+        &["17"],
+        "pops",
+        [
+            ("pops @folder --desktops 1000 --pairs 10 --seconds 1", 35),
+            ("pops @folder", 60),
+            ("pops @folder --pairs 20 --seconds 5", 240),
+        ],
+    ),
     part(
         &["18"],
         "answers checked by an oracle",

@@ -53,6 +53,16 @@ enum Read<'a> {
 }
 
 impl Crm {
+    /// Our own id of the customer whom this system calls `id`; `None` where it calls nobody so.
+    pub(in crate::callers) fn customer_of(&self, source: &Source, id: &str) -> Option<String> {
+        source.tenant.index.read(|view| {
+            Ok(match self.by_id(source, view, id, &Request::default())? {
+                Found::One(person) => Some(person.record.id().to_owned()),
+                Found::Nobody | Found::Veiled => None,
+            })
+        })
+    }
+
     /// Hands `write` the one customer whom `plan` is about, as of one view; `None` for nobody, and for several. Counts what
     /// was looked up.
     pub(super) fn search(

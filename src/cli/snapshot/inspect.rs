@@ -50,7 +50,7 @@ pub(in crate::cli) fn run(arguments: &PathArguments, out: &mut Output) -> Result
 
 fn inspect(path: String, snapshot: &MappedSnapshot) -> Inspected<'_> {
     let header = snapshot.header();
-    let present = |kind: &SectionKind| kind.is_required() || header.suffix_digits != 0;
+    let present = |kind: &SectionKind| header.has(*kind);
     let sections = SectionKind::ALL.into_iter().filter(present).map(|kind| {
         let section = header.section(kind);
         SectionSize {

@@ -2,6 +2,8 @@
 
 use super::{Config, Unfit, within};
 use crate::http::Profile;
+use crate::pop::Recorder;
+use crate::pop::outbox::Kind;
 
 /// The first value that is unfit.
 pub(super) fn check(config: &Config) -> Result<(), Unfit> {
@@ -26,6 +28,14 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     within("desks.ticket_s", desks.ticket_s, 1..=3600)?;
     within("desks.tickets_max", desks.tickets_max, 1..=1_000_000)?;
     within("desks.missed_s", desks.missed_s, 0..=86_400)?;
+    let records = config.interactions.recorder == Recorder::Ringside;
+    if records && !config.system_of_record.takes(Kind::Interaction) {
+        return Err(Unfit::new(
+            "interactions.recorder",
+            "\"system_of_record\", or a [system_of_record] that takes interactions",
+            "\"ringside\", with nowhere to send them",
+        ));
+    }
     for (name, profile) in &config.profile {
         Profile::new(profile).map_err(|unfit| {
             Unfit::new(

@@ -135,6 +135,22 @@ fn values_that_do_not_fit_together_are_told() {
             "expected a whole number from 64 to 65536, found 63",
         ),
         (
+            "search.page_max = 0",
+            "expected a whole number from 1 to 100, found 0",
+        ),
+        (
+            "search.scan_max = 99",
+            "expected a whole number from 100 to 1000000, found 99",
+        ),
+        (
+            "search.budget_ms = 10001",
+            "expected a whole number from 5 to 10000, found 10001",
+        ),
+        (
+            "search.at_once_max = 257",
+            "expected a whole number from 1 to 256, found 257",
+        ),
+        (
             "answers.matches_max = 0",
             "expected a whole number from 1 to 1000, found 0",
         ),

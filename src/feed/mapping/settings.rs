@@ -257,7 +257,7 @@ impl Cases {
 
 impl Interactions {
     /// The interaction that `document` is; `None` where it is no object or has no id.
-    pub(super) fn read(&self, document: &Value) -> Option<Map<String, Value>> {
+    pub fn read(&self, document: &Value) -> Option<Map<String, Value>> {
         let reader = Reader::of(document);
         let mut interaction = Map::new();
         interaction.insert("id".into(), reader.id(&self.id)?);

@@ -9,6 +9,7 @@ use super::refused::Refused;
 use super::standing::Holder;
 use super::viewer::{Viewer, write};
 use crate::callers::{Call, Refusal, Reply};
+use crate::pop::outbox::Kind;
 use crate::pop::{Unknown, What};
 
 /// The longest id of an agent, a telephone or a tab, in characters, and the longest name.
@@ -106,7 +107,8 @@ pub(super) fn desk(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut) -> Resu
         "sound": settings.sound,
         "schema": schema,
         "may_see_sensitive": may_see_sensitive,
-        "may_create": true,
+        "may_create": viewer.desk.pops.tells(Kind::Customer),
+        "may_text": viewer.desk.pops.tells(Kind::Sms),
         "has_history": viewer.desk.has_history(),
         "stale": freshness.stale,
         "as_of": as_of.map(|as_of| as_of.to_string()),

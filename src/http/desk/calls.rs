@@ -84,7 +84,7 @@ async fn link(
         return Err(Refused::NoCustomer);
     }
     let agent = agent.or(linking.agent.as_deref());
-    let (link, keeping) = desk.link(id, customer.as_deref(), agent)?;
+    let (link, keeping) = desk.link(id, customer.as_deref(), agent).await?;
     if keeping.kept().await == Kept::Not {
         return Err(Refused::NotKept);
     }

@@ -1,15 +1,17 @@
 //! Customers on a desktop: one by id, and one who is written down.
 
 use bytes::BytesMut;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::calls::read;
 use super::refused::Refused;
+use super::routing::parameter;
 use super::viewer::{Viewer, write};
-use crate::callers::{Call, Refusal, Reply};
+use crate::callers::{Call, Refusal, Reply, Spoken};
 use crate::customer::Document;
 use crate::customer::document::{self, Limits, Strictness};
-use crate::pop::{Kept, What};
+use crate::pop::{Kept, Pending, What};
 
 /// What the form may say.
 const KNOWN: [&str; 8] = [
@@ -22,6 +24,11 @@ const KNOWN: [&str; 8] = [
     "attributes",
     "call_id",
 ];
+/// Interactions of one page, where nobody asks for more or fewer, and the most.
+const OLDER: usize = 20;
+const OLDER_MAX: usize = 100;
+/// The longest message, in characters.
+const TEXT_MAX: usize = 1600;
 /// What ids of customers begin with whom the system of record does not know yet.
 const PROVISIONAL: &str = "new-";
 
@@ -39,6 +46,83 @@ pub(super) fn one(viewer: &Viewer, id: &str, call: &Call<'_>, out: &mut BytesMut
     } else {
         Err(Refusal::NoSuchCustomer.into())
     }
+}
+
+/// Answers with the customers that the query is about, on a thread that answers no lookups: it takes longer than those may
+/// wait.
+pub(super) async fn list(spoken: &Spoken, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refused> {
+    if !call.is_get() {
+        return Err(Refusal::Method { allow: "GET, HEAD" }.into());
+    }
+    let lists = spoken.lists().ok_or(crate::http::service::NO_SUCH_PATH)?.clone();
+    let (source, query) = (spoken.source().clone(), call.query.to_owned());
+    let turn = lists.begin()?;
+    let (reply, written) = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let mut out = BytesMut::new();
+        (lists.write(&source, &query, &mut out), out)
+    })
+    .await
+    .map_err(|_| Refusal::Internal)?;
+    *out = written;
+    Ok(reply?)
+}
+
+/// Answers a desktop's search: those who are written down and not confirmed go first.
+pub(super) async fn of_desk(
+    viewer: &Viewer,
+    spoken: &Spoken,
+    call: &Call<'_>,
+    out: &mut BytesMut,
+) -> Result<Reply, Refused> {
+    let reply = list(spoken, call, out).await?;
+    let search = parameter(call.query, "search").unwrap_or_default();
+    let is_first = parameter(call.query, "page").is_none_or(|page| page == "1");
+    if reply.status != 200 || search.is_empty() || !is_first {
+        return Ok(reply);
+    }
+    let key = viewer.source.numbering.read(&search, None).key();
+    let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
+    let is_found = |pending: &Pending| {
+        let name = pending
+            .customer
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let name = name.to_lowercase();
+        let by_key = key.is_some_and(|key| pending.keys.contains(&key.raw()));
+        let begins = |word: &String| {
+            name.split_whitespace()
+                .any(|part| part.starts_with(word.as_str()))
+        };
+        by_key || words.iter().all(begins)
+    };
+    let rows: Vec<Value> = viewer.desk.pops.look(|calls| {
+        let found = calls.pending().iter().filter(|(_, pending)| is_found(pending));
+        found.map(|(id, pending)| row(id, pending)).collect()
+    });
+    if rows.is_empty() {
+        return Ok(reply);
+    }
+    if let Ok(mut answer) = serde_json::from_slice::<Value>(out) {
+        let total = answer["total"].as_u64().unwrap_or_default() + rows.len() as u64;
+        answer["total"] = total.into();
+        if let Some(customers) = answer["customers"].as_array_mut() {
+            customers.splice(0..0, rows);
+        }
+        out.clear();
+        write(&answer, out);
+    }
+    Ok(reply)
+}
+
+/// Somebody who is written down, as a row of a list.
+fn row(id: &str, pending: &Pending) -> Value {
+    let of = |name: &str| pending.customer.get(name).cloned().unwrap_or(Value::Null);
+    json!({
+        "customer_id": id, "name": of("name"), "company": of("company"), "phones": of("phones"), "labels": [],
+        "created_at": of("created_at"), "updated_at": null, "open_case": null, "pending": true,
+    })
 }
 
 /// Writes a customer down, links the call to them that is named, and hands them on to the system of record.
@@ -89,15 +173,24 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
     said.insert("name".to_owned(), customer.name.as_str().into());
     said.insert("created_at".to_owned(), jiff::Timestamp::now().to_string().into());
     let document = Value::Object(said);
-    viewer.desk.create(&id, &document, &viewer.agent)?;
+    let known = keys
+        .iter()
+        .flat_map(|key| viewer.source.customers_with(*key))
+        .collect();
+    let (told, said, agent) = (id.clone(), document.clone(), viewer.agent.to_string());
+    viewer
+        .desk
+        .tell(move |pops| pops.tell_customer(&told, &said, &agent))
+        .await?;
     let keeping = viewer.desk.pops.note(What::Created {
         id: id.clone(),
         customer: document.clone(),
         keys,
+        known,
     });
     let mut kept = keeping.kept().await;
     if let Some(of_call) = of_call {
-        let (_, keeping) = viewer.desk.link(&of_call, Some(&id), Some(&viewer.agent))?;
+        let (_, keeping) = viewer.desk.link(&of_call, Some(&id), Some(&viewer.agent)).await?;
         kept = keeping.kept().await;
     }
     if kept == Kept::Not {
@@ -107,6 +200,128 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
         &json!({"customer_id": id, "pending": true, "customer": document}),
         out,
     );
+    Ok(Reply::json(202))
+}
+
+/// Answers with the customer's interactions that are older than those that Ringside holds.
+pub(super) async fn older(
+    viewer: &Viewer,
+    id: &str,
+    call: &Call<'_>,
+    out: &mut BytesMut,
+) -> Result<Reply, Refused> {
+    if !call.is_get() {
+        return Err(Refusal::Method { allow: "GET, HEAD" }.into());
+    }
+    let history = viewer.desk.history.as_ref().ok_or(Refused::NotConfigured {
+        expected: "a system of record that is asked for older interactions",
+        remedy: "set system_of_record.history_path",
+    })?;
+    let before = match parameter(call.query, "before") {
+        None => jiff::Timestamp::now(),
+        Some(before) => before.parse::<jiff::Timestamp>().map_err(|_| {
+            Refused::field(
+                "before",
+                "a moment in RFC 3339, such as 2026-11-18T14:02:11Z",
+                "another text",
+            )
+        })?,
+    };
+    let limit = match parameter(call.query, "limit").map(|limit| limit.parse::<usize>()) {
+        None => OLDER,
+        Some(Ok(limit)) if (1..=OLDER_MAX).contains(&limit) => limit,
+        Some(_) => {
+            return Err(Refused::field(
+                "limit",
+                format!("1 to {OLDER_MAX}"),
+                "another number",
+            ));
+        }
+    };
+    if !viewer.source.has_customer(id) {
+        return Err(Refused::NoCustomer);
+    }
+    let page = history.older(id, before, limit).await.map_err(|error| {
+        tracing::warn!(%error, "older interactions are not to be had");
+        Refused::Unavailable {
+            retry_after_s: error.retry_after_s(),
+        }
+    })?;
+    write(
+        &json!({"interactions": page.interactions, "more": page.more}),
+        out,
+    );
+    Ok(Reply::json(200))
+}
+
+/// What an agent did beside calls: a message that was sent.
+#[derive(Debug, Deserialize)]
+struct Done {
+    #[serde(rename = "type")]
+    kind: String,
+    customer_id: String,
+    number: String,
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    call_id: Option<String>,
+    /// What is the same for what is said twice.
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// Hands on what an agent did beside calls.
+pub(super) async fn note(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut) -> Result<Reply, Refused> {
+    if call.method != "POST" {
+        return Err(Refusal::Method { allow: "POST" }.into());
+    }
+    let done: Done = read(
+        call.body,
+        "{\"type\": \"sms\", \"customer_id\": \"…\", \"number\": \"…\"}",
+    )?;
+    if done.kind != "sms" {
+        return Err(Refused::field("type", "sms", "another word"));
+    }
+    if done
+        .text
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > TEXT_MAX)
+    {
+        return Err(Refused::field(
+            "text",
+            format!("at most {TEXT_MAX} characters"),
+            "more",
+        ));
+    }
+    let number = viewer.source.numbering.read(&done.number, None).key();
+    let number = number.ok_or_else(|| Refused::field("number", "a phone number", "something else"))?;
+    let flags = viewer.source.flags(&done.customer_id);
+    let flags = match viewer.desk.pops.pending(&done.customer_id) {
+        Some(_) => flags.unwrap_or_default(),
+        None => flags.ok_or(Refused::NoCustomer)?,
+    };
+    if flags.do_not_sms {
+        return Err(Refused::Unwanted("do_not_sms"));
+    }
+    let key = match done.id {
+        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => id,
+        Some(_) => {
+            return Err(Refused::field(
+                "id",
+                "1 to 64 visible ASCII characters",
+                "another text",
+            ));
+        }
+        None => provisional()?,
+    };
+    let body = json!({
+        "customer_id": done.customer_id, "number": number.to_string(), "text": done.text,
+        "call_id": done.call_id, "agent": &*viewer.agent, "direction": "outbound", "type": "sms",
+    });
+    let body = body.as_object().cloned().unwrap_or_default();
+    let sent = key.clone();
+    viewer.desk.tell(move |pops| pops.tell_sms(&sent, body)).await?;
+    write(&json!({"id": key, "type": "sms"}), out);
     Ok(Reply::json(202))
 }
 

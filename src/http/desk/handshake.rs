@@ -37,7 +37,7 @@ pub(super) fn accept(headers: &HeaderMap, is_secure: bool, origins: &[String]) -
 }
 
 /// Whether the page is ours, or of somebody who may.
-fn is_of_ours(headers: &HeaderMap, is_secure: bool, origins: &[String]) -> bool {
+pub(super) fn is_of_ours(headers: &HeaderMap, is_secure: bool, origins: &[String]) -> bool {
     let mut all = headers.get_all(ORIGIN).iter();
     let Some(origin) = all.next() else {
         return true;

@@ -40,11 +40,6 @@ pub(in crate::http) enum Refused {
     /// The customer does not want it.
     #[error("the customer is marked `{0}`; it was not sent")]
     Unwanted(&'static str),
-    /// Another page asks.
-    #[error(
-        "expected a request of our own page or of one of the profiles' origins, found another page's; add its origin to profile.main.origins"
-    )]
-    Origin,
     /// There is no such thing here.
     #[error("expected {expected}, found nothing of the kind; {remedy}")]
     NotConfigured {
@@ -54,8 +49,13 @@ pub(in crate::http) enum Refused {
         remedy: &'static str,
     },
     /// Another system does not answer.
-    #[error("expected an answer of the system of record, found {0}; what is shown is what is known here")]
-    Unavailable(&'static str),
+    #[error(
+        "expected older interactions from the system of record, found that it does not give them now; what is shown is what is known here"
+    )]
+    Unavailable {
+        /// When to ask again.
+        retry_after_s: u64,
+    },
 }
 
 impl Refused {
@@ -78,9 +78,8 @@ impl Refused {
             Refused::Unknown(Unknown::Agent) | Refused::Field { .. } => 400,
             Refused::Unknown(_) | Refused::NoCustomer | Refused::NotConfigured { .. } => 404,
             Refused::Streams(_) => 429,
-            Refused::NotKept | Refused::Unavailable(_) => 503,
+            Refused::NotKept | Refused::Unavailable { .. } => 503,
             Refused::Unwanted(_) => 409,
-            Refused::Origin => 403,
         }
     }
 
@@ -95,9 +94,8 @@ impl Refused {
             Refused::Streams(_) => "too_many_streams",
             Refused::NotKept => "not_kept",
             Refused::Unwanted(_) => "unwanted",
-            Refused::Origin => "foreign_origin",
             Refused::NotConfigured { .. } => "not_configured",
-            Refused::Unavailable(_) => "unavailable",
+            Refused::Unavailable { .. } => "unavailable",
         }
     }
 
@@ -118,7 +116,10 @@ impl Refused {
         // Texts can be written to memory.
         let _infallible = serde_json::to_writer(out.writer(), &json!({"error": error}));
         Reply {
-            retry_after_s: (self.status() == 503).then_some(AGAIN_S),
+            retry_after_s: match self {
+                Refused::Unavailable { retry_after_s } => Some(*retry_after_s),
+                _ => (self.status() == 503).then_some(AGAIN_S),
+            },
             ..Reply::json(self.status())
         }
     }

@@ -12,6 +12,8 @@ use crate::pop::{Facts, Heard, Kept, News};
 
 /// The longest id of a call or an agent, in bytes.
 const ID_MAX: usize = 256;
+/// The most agents that one call rings at.
+const AGENTS_MAX: usize = 256;
 /// The most call variables that are kept of a call, and the most bytes of a value.
 const VARIABLES_MAX: usize = 64;
 const VALUE_MAX: usize = 1024;
@@ -52,7 +54,22 @@ pub(super) async fn answer(
         }
         _ => {}
     }
+    bounded(&ring)?;
     announce(desk, spoken.source(), &ring, id, form, out).await
+}
+
+/// Whether what a ring keeps in memory for each agent is bearable.
+fn bounded(ring: &Ring) -> Result<(), Refused> {
+    if ring.agents.len() > AGENTS_MAX {
+        let found = ring.agents.len().to_string();
+        return Err(Refused::field("agents", format!("at most {AGENTS_MAX}"), found));
+    }
+    let extension = ring.extension.iter().map(|it| ("extension", it));
+    let mut ids = ring.agents.iter().map(|it| ("agent", it)).chain(extension);
+    match ids.find(|(_, id)| id.len() > ID_MAX) {
+        Some((field, _)) => Err(Refused::field(field, format!("at most {ID_MAX} bytes"), "more")),
+        None => Ok(()),
+    }
 }
 
 /// Answers Unified CM, whatever becomes of the ring.

@@ -12,7 +12,7 @@ use super::place::{OfAgent, Place};
 use super::refused::Refused;
 use super::standing::{Holder, Standing};
 use super::viewer::{Listener, Viewer};
-use super::{Desk, Rights, agent, calls, customers, handshake, rings, socket, sse};
+use super::{Desk, Rights, agent, calls, customers, display, handshake, rings, socket, sse};
 use crate::callers::{Call, Refusal, Reply, Spoken, trimmed};
 use crate::http::access::{Denial, Need};
 use crate::http::asked::Asked;
@@ -78,6 +78,13 @@ pub(in crate::http) async fn answer(
         shared.meters.overload(Overload::Busy);
         let reply = spoken.overloaded(&call, &mut out);
         return shared.respond(&reply, &mut out);
+    }
+    // Browsers let any page post to anywhere; what is no browser names no origin.
+    if !call.is_get() && !handshake::is_of_ours(request.headers(), call.is_secure, &desk.origins()) {
+        watch.set_unread(true);
+        let response = Fault::Origin.response();
+        shared.meters.count(response.status().as_u16());
+        return response;
     }
     if let Place::Agent {
         agent: who,
@@ -180,9 +187,8 @@ async fn route(
         Place::Call { id, agent, what } => {
             calls::answer(desk, source, id, agent.as_deref(), *what, call, out).await
         }
-        Place::Customers | Place::Display { .. } => spoken
-            .answer(call, out)
-            .ok_or(Refused::Refusal(crate::http::service::NO_SUCH_PATH)),
+        Place::Customers => customers::list(spoken, call, out).await,
+        Place::Display { agent, user } => display::answer(desk, spoken, agent, user, call, out).await,
         Place::Agent { agent: who, what } => {
             agent::agent(who)?;
             let profile = parameter(call.query, "profile");
@@ -194,12 +200,11 @@ async fn route(
                 OfAgent::Session => agent::session(&viewer, call, out).await,
                 OfAgent::Ticket => agent::ticket(&viewer, holder, call, out),
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
+                OfAgent::Customers => customers::of_desk(&viewer, spoken, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
-                OfAgent::Customers
-                | OfAgent::Events
-                | OfAgent::Socket
-                | OfAgent::Older(_)
-                | OfAgent::Interactions => Err(crate::http::service::NO_SUCH_PATH.into()),
+                OfAgent::Older(id) => customers::older(&viewer, id, call, out).await,
+                OfAgent::Interactions => customers::note(&viewer, call, out).await,
+                OfAgent::Events | OfAgent::Socket => Err(Refusal::Method { allow: "GET" }.into()),
             }
         }
     }

@@ -11,7 +11,6 @@ use super::render::Render;
 use super::standing::Standing;
 use super::{Desk, Rights, agent};
 use crate::callers::{PopUrls, Request, Showing, Source, Subject, Whose};
-use crate::number::{display_national, region_of};
 use crate::pop::{Facts, Kind, Link, Message, Shown};
 
 /// An agent's desktop, and what it may see.
@@ -78,8 +77,6 @@ impl Viewer {
             .and_then(|link| link.customer.as_deref())
             .and_then(|customer| self.desk.pops.pending(customer));
         let facts = &pop.facts;
-        // As people there write it; a page has no numbering plan of its own.
-        let number = self.source.numbering.read(facts.ani.as_str(), None).number();
         let head = json!({
             "type": kind.as_str(),
             "id": id,
@@ -99,8 +96,8 @@ impl Viewer {
             "wrap_up": pop.wrap_up.as_deref(),
             "ring": {
                 "ani": showing.ani,
-                "ani_national": number.map(display_national),
-                "region": number.and_then(region_of),
+                "ani_national": showing.national.as_ref().map(|(written, _)| written),
+                "region": showing.national.as_ref().and_then(|(_, region)| *region),
                 "dnis": facts.dnis,
                 "queue": facts.queue,
                 "extension": pop.extension.as_deref(),

@@ -4,8 +4,10 @@ use crossbeam::channel::Sender;
 
 use super::Merge;
 use crate::customer::record::Record;
+use crate::customer::words::Words;
 use crate::overlay::{Entry, Pinned};
 use crate::snapshot::layout::{SectionKind, UNIT, id_hash53};
+use crate::snapshot::names::Names;
 use crate::snapshot::writer::Noted;
 use crate::snapshot::{SnapshotError, Stream};
 
@@ -86,9 +88,8 @@ impl<'s> Batch<'s> {
         }
     }
 
-    /// Adds `record`, which stands in `section`.
-    fn keep(&mut self, section: &'s [u8], record: &Record<'s>, hash53: u64) {
-        note(&mut self.noted, record, hash53);
+    /// Adds `record`, which stands in `section` and is noted.
+    fn keep(&mut self, section: &'s [u8], record: &Record<'s>) {
         if let Some(Piece::Kept(run)) = self.pieces.last_mut()
             && let Some(longer) = joined(section, run, record.bytes())
         {
@@ -122,7 +123,8 @@ fn joined<'s>(section: &'s [u8], run: &[u8], record: &[u8]) -> Option<&'s [u8]> 
 
 impl Merge {
     /// Hands over every record of the old snapshot that the overlay says nothing of, in the order of the file. `marks` are
-    /// those of the overlay's ids. Ends early where nobody takes them any more.
+    /// those of the overlay's ids, `names` the old snapshot's, where their words are to be taken from there. Gives back the
+    /// places, ascending, of the records left out. Ends early where nobody takes them any more.
     ///
     /// # Errors
     /// The first damaged record.
@@ -130,16 +132,20 @@ impl Merge {
         &'s self,
         marks: &Marks,
         streams: &[Stream],
+        names: Option<Names<'_>>,
         batches: &Sender<Batch<'s>>,
-    ) -> Result<(), SnapshotError> {
+    ) -> Result<Vec<u32>, SnapshotError> {
         let seed = self.snapshot.header().seed;
         let section = self.snapshot.section(SectionKind::Records);
         let sealed = self.sealed.pin();
         let mut batch = Batch::new(seed);
-        for record in self.snapshot.records() {
+        let mut words = Words::new();
+        let mut gone = Vec::new();
+        for (place, record) in (0_u32..).zip(self.snapshot.records()) {
             let record = record?;
             let hash53 = id_hash53(record.id());
             if marks.may_have(hash53) && self.is_changed(&sealed, record.id()) {
+                gone.push(place);
                 continue;
             }
             match self.rewritten(&record, streams) {
@@ -148,18 +154,26 @@ impl Merge {
                     note(&mut batch.noted, &rewritten, hash53);
                     batch.pieces.push(Piece::Rewritten(bytes));
                 }
-                None => batch.keep(section, &record, hash53),
+                None => {
+                    note(&mut batch.noted, &record, hash53);
+                    batch.keep(section, &record);
+                }
+            }
+            // Another schema has other attributes, not other names.
+            match names.and_then(|names| names.row(place)) {
+                Some(row) => batch.noted.known_by(row),
+                None => batch.noted.name(&words.facts(&record)),
             }
             if batch.noted.bytes() >= BATCH_BYTES {
                 let full = std::mem::replace(&mut batch, Batch::new(seed));
                 if batches.send(full).is_err() {
-                    return Ok(());
+                    return Ok(gone);
                 }
             }
         }
         // Whoever does not take the last one either has an error of its own to tell.
-        let _gone = batches.send(batch);
-        Ok(())
+        let _unsent = batches.send(batch);
+        Ok(gone)
     }
 
     fn is_changed(&self, sealed: &Pinned<'_>, id: &str) -> bool {

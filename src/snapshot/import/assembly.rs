@@ -137,6 +137,7 @@ impl<'a> Assembly<'a> {
             noted,
             notes,
             counts,
+            ..
         } = batch.made;
         self.writer.add_noted([&records[..]], &noted)?;
         for (about, reject) in &notes {

@@ -7,6 +7,7 @@ use super::pipeline::{Document, Documents};
 use super::rejects::Reject;
 use crate::customer::document::{self, Strictness};
 use crate::customer::record::Origin;
+use crate::customer::words::Words;
 use crate::customer::{Phone, Refusal, id_hash53};
 use crate::intake::Intake;
 use crate::number::{Cell, Invalid, Region, Unstorable};
@@ -20,6 +21,7 @@ pub(super) struct Made {
     /// The records of customers, each up to where the next one begins.
     pub(super) records: Vec<u8>,
     pub(super) noted: Noted,
+    words: Words,
     /// What is wrong, in the order of the rows.
     pub(super) notes: Vec<(About, Reject)>,
     pub(super) counts: Counts,
@@ -30,6 +32,7 @@ impl Made {
         Made {
             records: Vec::new(),
             noted: Noted::new(seed),
+            words: Words::new(),
             notes: Vec::new(),
             counts: Counts::default(),
         }
@@ -149,6 +152,7 @@ impl Encoder<'_> {
         let keys = recorded.claims.iter().map(|claim| claim.key);
         made.noted
             .note(id_hash53(&customer.id), keys, recorded.bytes.len());
+        made.noted.name(&made.words.facts_of(&customer));
         made.records.extend_from_slice(&recorded.bytes);
         let unit = usize::try_from(UNIT).unwrap_or(1);
         made.records.resize(made.records.len().next_multiple_of(unit), 0);

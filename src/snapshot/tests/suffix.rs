@@ -11,7 +11,10 @@ const EVE: u64 = 442_079_460_958;
 
 fn by_suffix(digits: u8, records: &[Vec<u8>]) -> Vec<u8> {
     let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42).expect("memory");
-    written(writer.by_suffix(SuffixDigits::new(digits)), records)
+    written(
+        writer.without_names().by_suffix(SuffixDigits::new(digits)),
+        records,
+    )
 }
 
 fn three() -> [Vec<u8>; 3] {
@@ -44,7 +47,8 @@ fn a_number_is_found_by_its_last_digits_where_it_is_the_only_one() {
 
 #[test]
 fn a_snapshot_without_the_table_is_one_as_before() {
-    let without = snapshot(&three());
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42).expect("memory");
+    let without = written(writer.without_names(), &three());
     let opened = Snapshot::open(without.clone()).expect("a snapshot");
     opened.verify(|_| ()).expect("whole");
     assert_eq!(opened.suffix_digits(), None);
@@ -88,7 +92,8 @@ fn any_flipped_bit_of_the_table_is_seen_and_makes_a_miss_at_the_worst() {
 
 #[test]
 fn a_header_that_speaks_of_a_table_must_lead_to_one_that_can_be() {
-    let without = snapshot(&three());
+    let writer = SnapshotWriter::new(Cursor::new(Vec::new()), 42).expect("memory");
+    let without = written(writer.without_names(), &three());
     assert!(matches!(
         forged(without, 104, &7_u64.to_le_bytes()),
         Err(SnapshotError::MissingSection { section: "suffixes" })

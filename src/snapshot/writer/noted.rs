@@ -3,8 +3,10 @@
 use std::io::{Read, Seek, Write};
 
 use super::SnapshotWriter;
+use crate::customer::words;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::layout::{UNIT, id_hash, number_hash};
+use crate::snapshot::names::Row;
 use crate::snapshot::table::Entry;
 
 /// What the tables need of records that are to stand one behind the other; references count from the first of them.
@@ -14,6 +16,17 @@ pub(crate) struct Noted {
     bytes: u64,
     ids: Vec<Entry>,
     numbers: Vec<Entry>,
+    names: Vec<Named>,
+    /// Of all of them, one behind the other.
+    words: Vec<u128>,
+}
+
+/// What the index of names needs of one record.
+#[derive(Debug)]
+struct Named {
+    created_ms: Option<i64>,
+    name: u64,
+    words: usize,
 }
 
 impl Noted {
@@ -24,6 +37,8 @@ impl Noted {
             bytes: 0,
             ids: Vec::new(),
             numbers: Vec::new(),
+            names: Vec::new(),
+            words: Vec::new(),
         }
     }
 
@@ -39,6 +54,25 @@ impl Noted {
             reference,
         }));
         self.bytes += (len as u64).next_multiple_of(UNIT);
+    }
+
+    /// Takes note of the names of the record noted last.
+    pub(crate) fn name(&mut self, facts: &words::Facts) {
+        self.words.extend_from_slice(&facts.keys);
+        self.names.push(Named {
+            created_ms: facts.created_ms,
+            name: facts.name,
+            words: facts.keys.len(),
+        });
+    }
+
+    /// Takes note that the words of the record noted last are known, as those of a snapshot that is merged.
+    pub(crate) fn known_by(&mut self, row: Row) {
+        self.names.push(Named {
+            created_ms: row.created_ms,
+            name: row.name,
+            words: 0,
+        });
     }
 
     /// Bytes of the records, each up to where the next one begins.
@@ -79,6 +113,14 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         }
         for entry in &noted.numbers {
             self.numbers.push(behind(entry))?;
+        }
+        if let Some(names) = &mut self.names {
+            let mut words = &noted.words[..];
+            for (entry, named) in noted.ids.iter().zip(&noted.names) {
+                let (keys, rest) = words.split_at(named.words.min(words.len()));
+                words = rest;
+                names.add(behind(entry).reference, (named.created_ms, named.name), keys)?;
+            }
         }
         Ok(())
     }

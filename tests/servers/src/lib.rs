@@ -7,8 +7,10 @@
     reason = "a failing step fails the test, and says so"
 )]
 
+pub mod chromium;
 pub mod curl;
 pub mod debezium;
+pub mod http;
 pub mod mongod;
 pub mod nats;
 pub mod postgres;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::built;
+use crate::http::{Answer, send};
 use crate::wait::until;
 
 /// Longer than anything takes that works.
@@ -158,6 +159,31 @@ impl Ringside {
         line.unwrap_or("0").trim().parse().unwrap()
     }
 
+    /// What is answered to any request; `body` is JSON, and nothing where it is null.
+    ///
+    /// # Errors
+    /// Nobody is there.
+    pub fn ask(
+        &self,
+        (method, target): (&str, &str),
+        token: Option<&str>,
+        body: &Value,
+    ) -> std::io::Result<Answer> {
+        let mut headers = vec!["Content-Type: application/json".to_owned()];
+        headers.extend(token.map(|token| format!("Authorization: Bearer {token}")));
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        send(
+            self.callers,
+            PATIENCE,
+            (method, target),
+            &headers,
+            body.as_bytes(),
+        )
+    }
+
     /// Waits until its feeds are at the end of their sources, and nothing is missing; says how long that took.
     pub fn until_fresh(&self) -> Duration {
         self.until_fresh_within(PATIENCE)
@@ -229,63 +255,16 @@ fn tail(folder: &Path) -> String {
 }
 
 fn get(at: SocketAddr, target: &str) -> std::io::Result<(u16, Value)> {
-    let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    json_of(ask(at, request.as_bytes())?)
+    let answer = send(at, PATIENCE, ("GET", target), &[], b"")?;
+    Ok((answer.status, answer.json()))
 }
 
 fn text(at: SocketAddr, target: &str) -> String {
-    let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    ask(at, request.as_bytes()).unwrap().1
+    send(at, PATIENCE, ("GET", target), &[], b"").unwrap().body
 }
 
 fn post(at: SocketAddr, target: &str, kind: &str, body: &[u8]) -> std::io::Result<(u16, Value)> {
-    let length = body.len();
-    let mut request = format!(
-        "POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
-    )
-    .into_bytes();
-    request.extend_from_slice(body);
-    json_of(ask(at, &request)?)
-}
-
-fn json_of((status, body): (u16, String)) -> std::io::Result<(u16, Value)> {
-    let json = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
-    Ok((status, json))
-}
-
-fn ask(at: SocketAddr, request: &[u8]) -> std::io::Result<(u16, String)> {
-    let mut stream = TcpStream::connect(at)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(request)?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
-    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-    Ok((
-        status,
-        if is_chunked {
-            dechunked(body)
-        } else {
-            body.to_owned()
-        },
-    ))
-}
-
-fn dechunked(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
-        if size == 0 || rest.len() < size {
-            break;
-        }
-        whole.push_str(&rest[..size]);
-        body = rest[size..].strip_prefix("\r\n").unwrap_or(&rest[size..]);
-    }
-    whole
+    let kind = [format!("Content-Type: {kind}")];
+    let answer = send(at, PATIENCE, ("POST", target), &kind, body)?;
+    Ok((answer.status, answer.json()))
 }

@@ -1,0 +1,467 @@
+//! What each entry makes of the state, and what desktops are told of it.
+
+use std::sync::Arc;
+
+use super::super::call::{Call, How, Leg};
+use super::super::entry::{Entry, Offer, What};
+use super::super::message::{Facts, Kind, Link, Message, State};
+use super::super::pending::Pending;
+use super::super::sessions::Session;
+use super::Calls;
+
+impl Calls {
+    /// Makes of the state what `entry` says, and gives what desktops are to be told of it.
+    pub fn apply(&mut self, entry: &Entry) -> Vec<Message> {
+        let at = entry.at;
+        match &entry.what {
+            What::Ring {
+                call,
+                ids,
+                facts,
+                recorded,
+                offers,
+                link,
+            } => self.ring(at, call, ids, facts, *recorded, offers, link.as_deref()),
+            What::Called { call, ids } => {
+                if let Some(root) = self.ids.get(call).cloned() {
+                    self.join(&root, ids, at);
+                }
+                Vec::new()
+            }
+            What::Ivr { call } => self.ivr(at, call),
+            What::Answered { call, by } => self.answered(at, call, by),
+            What::Refused { call, agent } => self.leave(at, call, agent, State::Refused, Kind::Clear),
+            What::Missed { call, agent } => self.leave(at, call, agent, State::Missed, Kind::Clear),
+            What::Moved {
+                call, is_conference, ..
+            } => self.moved(at, call, *is_conference),
+            What::WrappedUp { call, agent, wrap_up } => self.changed(at, call, Some(agent), |call| {
+                if let Some(leg) = call.leg_mut(agent) {
+                    leg.wrap_up = Some(wrap_up.clone());
+                }
+            }),
+            What::Ended { call, agent } => self.ended(at, call, agent.as_deref()),
+            What::Linked {
+                call,
+                customer,
+                agent,
+            } => self.changed(at, call, None, |call| {
+                call.link = Some(Link {
+                    customer: customer.clone(),
+                    agent: agent.clone(),
+                    is_chosen: true,
+                    at,
+                });
+            }),
+            What::Shown { call, agent, tab } => self.changed(at, call, Some(agent), |call| {
+                if let Some(leg) = call.leg_mut(agent) {
+                    leg.shown_by.get_or_insert_with(|| tab.clone());
+                }
+            }),
+            What::Closed { call } => {
+                self.edit(call, |call| call.closed = Some(at));
+                self.bound();
+                Vec::new()
+            }
+            What::Forgotten { call } => {
+                self.forget(call);
+                Vec::new()
+            }
+            What::LoggedIn {
+                agent,
+                extension,
+                name,
+                team,
+                until,
+            } => {
+                self.sessions.expire(at);
+                let session = Session {
+                    extension: extension.clone(),
+                    name: name.clone(),
+                    team: team.clone(),
+                    until: *until,
+                };
+                self.sessions.log_in(agent, session);
+                Vec::new()
+            }
+            What::LoggedOut { agent } => {
+                self.sessions.log_out(agent);
+                Vec::new()
+            }
+            What::Created {
+                id,
+                customer,
+                keys,
+                known,
+            } => {
+                let pending = Pending {
+                    customer: customer.clone(),
+                    keys: keys.clone(),
+                    known: known.clone(),
+                    at,
+                    assigned: None,
+                };
+                self.pending.add(id, pending);
+                Vec::new()
+            }
+            What::Assigned { id, to } => {
+                self.pending.assign(id, to);
+                self.tell_of(id)
+            }
+            What::Confirmed { id, customer } => {
+                let messages = self.confirmed(id, customer.as_deref());
+                self.pending.remove(id);
+                messages
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a ring has so many parts")]
+    fn ring(
+        &mut self,
+        at: u64,
+        id: &str,
+        ids: &[String],
+        facts: &Facts,
+        recorded: bool,
+        offers: &[Offer],
+        link: Option<&str>,
+    ) -> Vec<Message> {
+        let inherited = self.reopened(id, ids, offers);
+        let root = match self.ids.get(id) {
+            Some(root) => root.clone(),
+            None => id.to_owned(),
+        };
+        let known = self.calls.contains_key(&root);
+        if !known {
+            let known = ids.iter().find_map(|id| self.ids.get(id)).cloned();
+            match known {
+                Some(known) => return self.ring_again(at, &known, id, ids, facts, recorded, offers, link),
+                None => {
+                    let mut call = Call::new(&root, facts.clone(), recorded, at);
+                    call.link = inherited;
+                    self.calls.insert(root.clone(), call);
+                }
+            }
+        }
+        self.ring_again(at, &root, id, ids, facts, recorded, offers, link)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a ring has so many parts")]
+    fn ring_again(
+        &mut self,
+        at: u64,
+        root: &str,
+        id: &str,
+        ids: &[String],
+        facts: &Facts,
+        recorded: bool,
+        offers: &[Offer],
+        link: Option<&str>,
+    ) -> Vec<Message> {
+        let before = self.calls.get(root).and_then(|call| call.link.clone());
+        let names = std::iter::once(id.to_owned()).chain(ids.iter().cloned());
+        self.join(root, &names.collect::<Vec<_>>(), at);
+        let mut new = Vec::new();
+        let (mut id_of_pop, mut is_relinked) = (self.messages, false);
+        self.edit(root, |call| {
+            call.touched = at;
+            call.is_over = false;
+            call.recorded |= recorded;
+            call.facts = Arc::new(joined(&call.facts, facts));
+            if let (None, Some(customer)) = (&call.link, link) {
+                call.link = Some(Link {
+                    customer: Some(customer.to_owned()),
+                    agent: None,
+                    is_chosen: false,
+                    at,
+                });
+            }
+            is_relinked = call.link != before;
+            for leg in &mut call.legs {
+                if leg.how == How::Ivr && leg.ended.is_none() && !offers.is_empty() {
+                    leg.end(State::Ended, at);
+                }
+            }
+            let has_spoken = call
+                .legs
+                .iter()
+                .any(|leg| leg.answered.is_some() && leg.offer.is_some());
+            for offer in offers {
+                if call.leg(&offer.agent).is_some_and(|leg| leg.state.is_live()) {
+                    continue;
+                }
+                let is_first = !has_spoken;
+                id_of_pop += u64::from(offer.pops);
+                call.legs.push(Leg {
+                    offer: Some(offer.clone()),
+                    how: if is_first { How::Ring } else { How::Transfer },
+                    state: State::Ringing,
+                    offered: at,
+                    answered: None,
+                    ended: None,
+                    wrap_up: None,
+                    pop: offer.pops.then(|| format!("p{id_of_pop}")),
+                    shown_by: None,
+                });
+                if offer.pops {
+                    new.push(offer.agent.clone());
+                }
+            }
+            call.settle(at);
+        });
+        let mut messages: Vec<Message> = Vec::new();
+        for agent in &new {
+            let shown = self.desks.entry(agent.clone()).or_default();
+            shown.retain(|id| id != root);
+            shown.push(root.to_owned());
+            messages.extend(self.message(root, agent, Kind::Pop));
+        }
+        if is_relinked {
+            for agent in self.calls.get(root).map(Call::desks).unwrap_or_default() {
+                if !new.contains(&agent) {
+                    messages.extend(self.message(root, &agent, Kind::Update));
+                }
+            }
+        }
+        self.bound();
+        messages
+    }
+
+    /// Makes room for a ring of a closed call that goes on at somebody else's telephone: a call of its own, which is whose
+    /// the other one was said to be.
+    fn reopened(&mut self, id: &str, ids: &[String], offers: &[Offer]) -> Option<Link> {
+        let names = std::iter::once(id).chain(ids.iter().map(String::as_str));
+        let closed: Vec<String> = names
+            .filter_map(|id| self.call(id))
+            .filter(|call| call.closed.is_some())
+            .filter(|call| offers.iter().any(|offer| call.leg(&offer.agent).is_none()))
+            .map(|call| call.id.clone())
+            .collect();
+        let links = closed.iter().filter_map(|id| self.calls.get(id)?.link.clone());
+        let link = links.max_by_key(|link| (link.is_chosen, link.at));
+        for id in closed {
+            self.forget(&id);
+        }
+        link
+    }
+
+    fn ivr(&mut self, at: u64, id: &str) -> Vec<Message> {
+        self.edit(id, |call| {
+            call.touched = at;
+            let is_open = |leg: &Leg| leg.how == How::Ivr && leg.ended.is_none();
+            if !call.legs.iter().any(is_open) {
+                call.legs.push(Leg {
+                    offer: None,
+                    how: How::Ivr,
+                    state: State::Answered,
+                    offered: at,
+                    answered: Some(at),
+                    ended: None,
+                    wrap_up: None,
+                    pop: None,
+                    shown_by: None,
+                });
+            }
+            call.settle(at);
+        });
+        Vec::new()
+    }
+
+    fn answered(&mut self, at: u64, id: &str, by: &Offer) -> Vec<Message> {
+        let mut missed = Vec::new();
+        self.edit(id, |call| {
+            call.touched = at;
+            let has_leg = call.leg(&by.agent).is_some_and(|leg| leg.state.is_live());
+            if !has_leg {
+                call.legs.push(Leg {
+                    offer: Some(by.clone()),
+                    how: How::Ring,
+                    state: State::Ringing,
+                    offered: at,
+                    answered: None,
+                    ended: None,
+                    wrap_up: None,
+                    pop: None,
+                    shown_by: None,
+                });
+            }
+            for leg in &mut call.legs {
+                match (&leg.offer, leg.state) {
+                    (None, State::Answered) => leg.end(State::Ended, at),
+                    (Some(offer), State::Ringing) if offer.agent == by.agent => {
+                        leg.state = State::Answered;
+                        leg.answered = Some(at);
+                    }
+                    (Some(offer), State::Ringing) => {
+                        missed.push(offer.agent.clone());
+                        leg.end(State::Missed, at);
+                    }
+                    _ => {}
+                }
+            }
+            call.settle(at);
+        });
+        let mut messages: Vec<Message> = self.message(id, &by.agent, Kind::Update).into_iter().collect();
+        for agent in missed {
+            messages.extend(self.message(id, &agent, Kind::Clear));
+        }
+        messages
+    }
+
+    fn leave(&mut self, at: u64, id: &str, agent: &str, state: State, kind: Kind) -> Vec<Message> {
+        let mut has_left = false;
+        self.edit(id, |call| {
+            call.touched = at;
+            if let Some(leg) = call.leg_mut(agent).filter(|leg| leg.state == State::Ringing) {
+                leg.end(state, at);
+                has_left = true;
+            }
+            call.settle(at);
+        });
+        if !has_left {
+            return Vec::new();
+        }
+        self.message(id, agent, kind).into_iter().collect()
+    }
+
+    fn moved(&mut self, at: u64, id: &str, is_conference: bool) -> Vec<Message> {
+        self.edit(id, |call| {
+            call.touched = at;
+            let how = if is_conference {
+                How::Conference
+            } else {
+                How::Transfer
+            };
+            let newest = call.legs.last_mut();
+            if let Some(leg) = newest.filter(|leg| leg.how == How::Transfer) {
+                leg.how = how;
+            }
+        });
+        Vec::new()
+    }
+
+    fn ended(&mut self, at: u64, id: &str, agent: Option<&str>) -> Vec<Message> {
+        let mut told = Vec::new();
+        self.edit(id, |call| {
+            call.touched = at;
+            call.is_over |= agent.is_none();
+            for leg in &mut call.legs {
+                let is_it = agent.is_none_or(|agent| leg.is_of(agent));
+                if !is_it || !leg.state.is_live() {
+                    continue;
+                }
+                let (state, kind) = match leg.state {
+                    State::Answered => (State::Ended, Kind::Update),
+                    _ => (State::Missed, Kind::Clear),
+                };
+                leg.end(state, at);
+                if let Some(offer) = &leg.offer {
+                    told.push((offer.agent.clone(), kind));
+                }
+            }
+            call.settle(at);
+        });
+        told.into_iter()
+            .filter_map(|(agent, kind)| self.message(id, &agent, kind))
+            .collect()
+    }
+
+    /// Changes a call and tells `agent`, or everybody.
+    fn changed(
+        &mut self,
+        at: u64,
+        id: &str,
+        agent: Option<&str>,
+        change: impl FnOnce(&mut Call),
+    ) -> Vec<Message> {
+        self.edit(id, |call| {
+            call.touched = at;
+            change(call);
+        });
+        let agents = match agent {
+            Some(agent) => vec![agent.to_owned()],
+            None => self.call(id).map(Call::desks).unwrap_or_default(),
+        };
+        let messages = agents
+            .iter()
+            .filter_map(|agent| self.message(id, agent, Kind::Update));
+        messages.collect()
+    }
+
+    /// Links of calls to the customer `id` are to who it is now.
+    fn confirmed(&mut self, id: &str, customer: Option<&str>) -> Vec<Message> {
+        let of = self.calls.values().filter(|call| call.is_linked_to(id));
+        let mut calls: Vec<String> = of.map(|call| call.id.clone()).collect();
+        calls.sort_unstable();
+        for call in &calls {
+            self.edit(call, |call| {
+                if let Some(link) = &mut call.link {
+                    link.customer = customer.map(str::to_owned);
+                }
+            });
+        }
+        calls.iter().flat_map(|call| self.tell(call)).collect()
+    }
+
+    /// Tells everybody whose call is linked to the customer `id`.
+    fn tell_of(&mut self, id: &str) -> Vec<Message> {
+        let of = self.calls.values().filter(|call| call.is_linked_to(id));
+        let mut calls: Vec<String> = of.map(|call| call.id.clone()).collect();
+        calls.sort_unstable();
+        calls.iter().flat_map(|call| self.tell(call)).collect()
+    }
+
+    fn tell(&mut self, id: &str) -> Vec<Message> {
+        let agents = self.call(id).map(Call::desks).unwrap_or_default();
+        let messages = agents
+            .iter()
+            .filter_map(|agent| self.message(id, agent, Kind::Update));
+        messages.collect()
+    }
+
+    fn message(&mut self, id: &str, agent: &str, kind: Kind) -> Option<Message> {
+        let shown = self.call(id)?.shown(agent, self.epoch)?;
+        self.messages += 1;
+        Some(Message {
+            id: self.messages,
+            kind,
+            agent: agent.into(),
+            pop: Arc::new(shown),
+        })
+    }
+}
+
+impl Call {
+    fn is_linked_to(&self, customer: &str) -> bool {
+        self.link
+            .as_ref()
+            .is_some_and(|link| link.customer.as_deref() == Some(customer))
+    }
+}
+
+/// What is known of a call after something more was said of it: what was said last, where anything was.
+fn joined(before: &Facts, said: &Facts) -> Facts {
+    let mut variables = before.variables.clone();
+    for (name, value) in &said.variables {
+        match variables.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => known.clone_from(value),
+            None => variables.push((name.clone(), value.clone())),
+        }
+    }
+    Facts {
+        // A transferred leg may come from the agent's telephone: whose call it is, was said first.
+        ani: if before.ani.is_empty() {
+            said.ani.clone()
+        } else {
+            before.ani.clone()
+        },
+        dnis: before.dnis.clone().or_else(|| said.dnis.clone()),
+        queue: said.queue.clone().or_else(|| before.queue.clone()),
+        is_outbound: before.is_outbound,
+        call_type: said.call_type.clone().or_else(|| before.call_type.clone()),
+        verstat: before.verstat.clone().or_else(|| said.verstat.clone()),
+        diversion: before.diversion.clone().or_else(|| said.diversion.clone()),
+        variables,
+    }
+}

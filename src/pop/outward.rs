@@ -1,0 +1,196 @@
+//! What of calls goes to the system of record, and what comes back of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::entry::What;
+use super::interaction::moment;
+use super::outbox::{Item, Kind, Outbox, OutboxError, Outcome};
+use super::pending::Pending;
+use super::pops::{Pops, now};
+use crate::index::{Found, View};
+use crate::overlay::Superseded;
+use crate::tenant::Tenant;
+
+/// How long a customer who was written down is waited for, ms.
+const PENDING_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
+
+impl Pops {
+    /// Where customers, links and interactions go; `None` where they go nowhere.
+    pub fn outbox(&self) -> Option<&Arc<Outbox>> {
+        self.outbox.as_ref()
+    }
+
+    /// Whether items of `kind` go anywhere.
+    pub fn tells(&self, kind: Kind) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.takes(kind))
+    }
+
+    /// Hands on that `agent` says that the call `id` is of `customer`. Waits for the disk.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn tell_link(
+        &self,
+        id: &str,
+        customer: Option<&str>,
+        agent: Option<&str>,
+    ) -> Result<(), OutboxError> {
+        let Some(outbox) = self.outbox.as_ref().filter(|outbox| outbox.takes(Kind::Link)) else {
+            return Ok(());
+        };
+        let at = now();
+        let body = json!({
+            "call_id": id, "customer_id": customer, "agent": agent, "by": "agent", "at": moment(at),
+        });
+        outbox.push(Item::new(format!("link:{}", digest(&body)), id, Kind::Link, body))?;
+        Ok(())
+    }
+
+    /// Hands the customer `id` on, whom `agent` has written down as `document`. Waits for the disk.
+    ///
+    /// # Errors
+    /// It cannot be kept, or goes nowhere.
+    pub fn tell_customer(&self, id: &str, document: &Value, agent: &str) -> Result<(), OutboxError> {
+        let outbox = self
+            .outbox
+            .as_ref()
+            .ok_or(OutboxError::NotTaken(Kind::Customer))?;
+        let mut body = document.as_object().cloned().unwrap_or_default();
+        body.remove("id");
+        body.insert("customer_id".to_owned(), id.into());
+        body.insert("agent".to_owned(), agent.into());
+        outbox.push(Item::new(
+            format!("customer:{id}"),
+            id,
+            Kind::Customer,
+            body.into(),
+        ))?;
+        Ok(())
+    }
+
+    /// Hands on what an agent did beside calls: a message to a customer. Waits for the disk.
+    ///
+    /// # Errors
+    /// It cannot be kept, or goes nowhere.
+    pub fn tell_sms(&self, key: &str, mut body: Map<String, Value>) -> Result<u64, OutboxError> {
+        let outbox = self.outbox.as_ref().ok_or(OutboxError::NotTaken(Kind::Sms))?;
+        let customer = body
+            .get("customer_id")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        body.insert("at".to_owned(), moment(now()).into());
+        outbox.push(Item::new(
+            format!("sms:{key}"),
+            format!("sms:{customer}"),
+            Kind::Sms,
+            body.into(),
+        ))
+    }
+
+    /// Hands on what a call has become. Waits for the disk.
+    pub(super) fn tell_interaction(&self, interaction: Value) -> Result<(), OutboxError> {
+        let Some(outbox) = self
+            .outbox
+            .as_ref()
+            .filter(|outbox| outbox.takes(Kind::Interaction))
+        else {
+            return Ok(());
+        };
+        let text = |name: &str| {
+            interaction
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (id, lane) = (text("id"), text("call_id"));
+        let key = format!("interaction:{}", digest(&Value::from(id)));
+        outbox.push(Item::new(key, lane, Kind::Interaction, interaction))?;
+        Ok(())
+    }
+
+    /// Takes in what has come of an item.
+    pub fn told(&self, outcome: &Outcome) {
+        if let Outcome::Delivered {
+            item,
+            assigned_id: Some(to),
+        } = outcome
+            && let Some(id) = item.customer_id().filter(|_| item.kind == Kind::Customer)
+        {
+            let what = What::Assigned {
+                id: id.to_owned(),
+                to: to.clone(),
+            };
+            let _kept_or_told_again = self.note(what);
+        }
+    }
+
+    /// Looks which of the customers who were written down have come with a change.
+    pub(super) fn look_for_confirmed(&self, tenant: &Tenant, now: u64) {
+        let pending: Vec<(String, Pending)> = self.look(|calls| {
+            let pending = calls.pending().iter();
+            pending
+                .map(|(id, pending)| (id.to_owned(), pending.clone()))
+                .collect()
+        });
+        for (id, pending) in pending {
+            let found = tenant.index.read(|view| confirmed(view, &pending));
+            let is_old = pending.at + PENDING_MAX_MS <= now;
+            if found.is_some() || is_old {
+                let customer = found.or(pending.assigned);
+                let _kept_or_found_again = self.note(What::Confirmed { id, customer });
+            }
+        }
+    }
+
+    /// Gives up what is to be told of customers who are deleted: `seen` are those who were there at the last look.
+    pub(super) fn look_for_deleted(&self, tenant: &Tenant, seen: &mut BTreeSet<String>) {
+        let Some(outbox) = &self.outbox else {
+            return;
+        };
+        let (mut there, mut gone) = (BTreeSet::new(), Vec::new());
+        for customer in outbox.customers() {
+            if tenant.index.read(|view| Ok(view.customer(&customer)?.is_some())) {
+                there.insert(customer);
+            } else if seen.contains(&customer) {
+                gone.push(customer);
+            }
+        }
+        *seen = there;
+        for customer in gone {
+            if let Err(error) = outbox.forget(&customer) {
+                tracing::error!(%error, "what was to be told of a deleted customer stays in the outbox");
+                seen.insert(customer);
+            }
+        }
+    }
+}
+
+/// Who the customer is as whom `pending` has come; `None` while they have not.
+fn confirmed(view: &View<'_>, pending: &Pending) -> Result<Option<String>, Superseded> {
+    if let Some(assigned) = &pending.assigned
+        && view.customer(assigned)?.is_some()
+    {
+        return Ok(Some(assigned.clone()));
+    }
+    for key in &pending.keys {
+        if let Found::One(record) = view.find(*key)?
+            && !pending.known.iter().any(|known| known == record.id())
+        {
+            return Ok(Some(record.id().to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// A short name for `body`, the same for the same one.
+fn digest(body: &Value) -> String {
+    format!(
+        "{:032x}",
+        xxhash_rust::xxh3::xxh3_128(body.to_string().as_bytes())
+    )
+}

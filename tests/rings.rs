@@ -1,0 +1,43 @@
+//! What telephone systems and desktops send that they should not: answered clearly, and without harm.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
+
+#[path = "cli/program.rs"]
+mod program;
+#[path = "support/serving.rs"]
+mod serving;
+#[path = "operations/site.rs"]
+mod site;
+#[path = "support/wire.rs"]
+mod wire;
+
+#[path = "rings/configuration.rs"]
+mod configuration;
+#[path = "rings/input.rs"]
+mod input;
+#[path = "rings/rights.rs"]
+mod rights;
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use wire::{Response, tcp};
+
+const JSON: &str = "application/json";
+const ADA: &str = "+14806754110";
+
+fn send(at: SocketAddr, method: &str, target: &str, body: &Value) -> Response {
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    tcp(at).request(method, target, JSON, body.as_bytes())
+}
+
+/// What is current at `agent`'s.
+fn current(at: SocketAddr, agent: &str) -> Vec<Value> {
+    let answer = tcp(at).get(&format!("/v1/agents/{agent}/current"));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()["pops"].as_array().unwrap().clone()
+}
