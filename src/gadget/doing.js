@@ -77,7 +77,7 @@ export function doing(app, render) {
   app.sms = async (pop, customer, number) => {
     let why = blocked(app, 'text', customer, number);
     let said = app.t('smsRecorded');
-    if (!why && customer?.id) {
+    if (!why && customer?.id && app.desk.may_text !== false) {
       try {
         await app.wire.ask('POST', '/interactions', { type: 'sms', customer_id: customer.id, number, call_id: pop?.call_id });
       } catch (error) {
