@@ -1,74 +1,58 @@
 // What an agent does with a call: the bar of actions, wrap-ups, and the calls that wait.
 
-import { button, elsewhere, h } from './dom.js';
-import { phoneOf } from './card.js';
+import { button, elsewhere, h, web } from './dom.js';
+import { clock } from './card.js';
+import { kept } from './form.js';
+import { phoneOf } from './number.js';
 import { titleOf } from './pages.js';
 
-/** Schemes that numbers may be handed over with. */
-const SCHEMES = ['tel:', 'sms:', 'sip:', 'sips:', 'callto:', 'https:', 'http:'];
+const SCHEMES = ['tel:', 'sms:', 'sip:', 'sips:', 'callto:', 'im:', 'https:', 'http:'];
 
 /** The address that `template` makes of a number, or null where it would lead to something else. */
 export function handOver(template, number) {
-  const text = (template ?? '').replaceAll('{number}', encodeURIComponent(number).replace('%2B', '+'));
-  try {
-    return SCHEMES.includes(new URL(text).protocol) ? text : null;
-  } catch {
-    return null;
-  }
+  const text = (template ?? '').replace('{number}', encodeURIComponent(number).replace('%2B', '+'));
+  try { return SCHEMES.includes(new URL(text).protocol) ? text : null; } catch { return null; }
 }
 
-/** The number that a customer is called at: the one that called, or the first of theirs. */
-export const numberFor = (pop, customer) => pop?.ring?.ani ?? phoneOf((customer?.phones ?? [])[0] ?? '').number ?? null;
-
-/** Why a customer cannot be dialled or texted, or null. */
-export function blocked(app, what, customer, number) {
-  if (what === 'dial' && customer?.flags?.do_not_call) return app.t('whyNotCall');
-  if (what === 'sms' && customer?.flags?.do_not_sms) return app.t('whyNotSms');
-  return number ? null : app.t('noNumber');
+/** Why a customer cannot be dialled (`call`) or texted (`text`), or undefined. */
+export function blocked({ t }, what, customer, number) {
+  if (what === 'call' && customer?.flags?.do_not_call) return t('whyNotCall');
+  if (what === 'text' && customer?.flags?.do_not_sms) return t('whyNotSms');
+  return number ? undefined : t('noNumber');
 }
 
-export function actionParts(app, page, pop, customer) {
+export function actions(app, page, pop, customer) {
   const { t } = app;
-  if (page === 'waiting' || page === 'elsewhere' || page === 'refused') return [];
-  const number = numberFor(pop, customer);
-  const hand = (what, word, key, act) => {
+  const number = pop?.ring.ani ?? phoneOf(customer?.phones?.[0]).number;
+  const hand = (what, hook, key, act) => {
     const why = blocked(app, what, customer, number);
-    return [button(what, t(word), key, () => (why ? app.tell(why) : act()), { 'aria-disabled': why ? 'true' : null, 'aria-describedby': why ? `${what}-why` : null, title: why ?? `${t(word)} (${key})` }),
-      why && h('span.unseen', { id: `${what}-why`, data: { test: `${what}-why` } }, why)];
+    return [button(`#${hook}`, t(what), key, () => (why ? app.tell(why) : act(pop, customer, number)), why && { 'aria-disabled': 'true', 'aria-describedby': `${hook}-why`, title: why }),
+      why && h(`span.unseen#${hook}-why`, { id: `${hook}-why` }, why)];
   };
-  const url = pop && elsewhere(pop.url, { className: 'button', 'aria-keyshortcuts': 'o', title: `${t('record')} (o)`, data: { test: 'open', kbd: 'o' } }, t('record'));
-  return [['actions', [pop?.pop_id, pop?.state, pop?.url, customer?.id, customer?.flags, number, page, app.mode, t.locale, app.desk.may_create], () => h('div.actions', {},
-    url,
-    (number || customer) && hand('dial', 'call', 'c', () => app.dial(pop, customer, number)),
-    (number || customer) && hand('sms', 'text', 't', () => app.sms(pop, customer, number)),
-    pop && page !== 'unknown' && page !== 'withheld' && page !== 'several' && button('link', t('linkOther'), '/', () => app.find()),
-    pop && customer && !pop.pending && button('unlink', t('unlink'), 'u', () => app.link(pop, null)),
-    page === 'several' && app.desk.may_create && button('create', t('newCustomer'), 'n', () => app.create(pop)),
-    !pop && button('back', t('back'), 'Esc', () => app.back()))]];
+  const isOne = pop && customer;
+  // Where nobody could take a number over, nothing offers to.
+  const can = (kind) => (number || customer) && (app.desk[kind] || app.parent.hears);
+  return h('div.actions',
+    web(pop?.url) && h('a.button#open', elsewhere(web(pop.url), { 'aria-keyshortcuts': 'o', 'data-kbd': 'o' }), t('record')),
+    can('dial') && hand('call', 'dial', 'c', app.dial), can('sms') && hand('text', 'sms', 't', app.sms),
+    isOne && button('#link', t('linkOther'), '/', () => app.find()),
+    isOne && !pop.pending && button('#unlink', t('unlink'), 'u', () => app.link(pop, null)),
+    page === 'several' && app.desk.may_create && button('#create', t('newCustomer'), 'n', () => app.create(pop)),
+    page === 'view' && button('#back', t('back'), 'Esc', () => app.back()));
 }
 
 /** Wrap-up: while the call goes on, and after it. */
-export function wrapUpPart(app, pop) {
-  const { t } = app;
-  const choices = app.desk.wrap_ups ?? [];
-  return ['wrapup', [pop.pop_id, pop.state === 'ended', pop.wrap_up, choices, t.locale], () => {
-    const place = `ringside:wrap:${app.agent}:${pop.pop_id}`;
-    const keep = (text) => app.wrapUp(pop, text).then((kept) => kept && sessionStorage.removeItem(place));
-    const free = pop.wrap_up && !choices.includes(pop.wrap_up) ? pop.wrap_up : '';
-    const input = h('input', { value: sessionStorage.getItem(place) ?? free, placeholder: t('wrapUpOther'), maxLength: 200, dir: 'auto', 'aria-label': t('wrapUp'), autocomplete: 'off', oninput: () => sessionStorage.setItem(place, input.value), data: { test: 'wrapup-text' } });
-    return h('section.wrapup', { 'aria-label': t('wrapUp'), data: { test: 'wrapup' } },
-      h('h2', {}, t('wrapUp'), pop.wrap_up && h('b', { dir: 'auto', data: { test: 'wrapup-now' } }, ` ${pop.wrap_up}`)),
-      h('div.line.choices', {}, choices.map((choice) => h('button.choice', { type: 'button', dir: 'auto', 'aria-pressed': String(choice === pop.wrap_up), onclick: () => keep(choice), data: { test: 'wrapup-choice', id: choice } }, choice))),
-      h('form.line', { onsubmit: (event) => { event.preventDefault(); if (input.value.trim()) keep(input.value.trim()); } }, input, h('button', { data: { test: 'wrapup-save' } }, t('save'))));
-  }];
+export function wrapUp(app, pop) {
+  const { t, desk } = app;
+  const place = `ringside:wrap:${app.agent}:${pop.pop_id}`;
+  const keep = async (text) => { if (text && await app.wrapUp(pop, text)) kept.drop(place); };
+  const input = h('input#wrapup-text~', { value: kept.read(place) ?? '', placeholder: t('wrapUpOther'), maxLength: 200, 'aria-label': t('wrapUp'), autocomplete: 'off', oninput: (event) => kept.write(place, event.target.value) });
+  return h('section.wrapup#wrapup', { 'data-part': `wrap:${pop.pop_id}`, 'aria-label': t('wrapUp') },
+    h('h2', t('wrapUp'), pop.wrap_up && h('b#wrapup-now~', ` ${pop.wrap_up}`)),
+    h('div.line', desk.wrap_ups.map((choice) => button('#wrapup-choice', choice, '', () => keep(choice), { dir: 'auto', 'aria-pressed': String(choice === pop.wrap_up), 'data-id': choice }))),
+    h('form.line', { onsubmit: (event) => { event.preventDefault(); keep(event.target.elements[0].value.trim()); } }, input, h('button#wrapup-save', t('save'))));
 }
 
 /** Calls that wait: they never take the page, one click or key does. */
-export function cardPart(app, calls) {
-  const { t } = app;
-  return ['cards', [calls.map((pop) => [pop.pop_id, pop.state, titleOf(app, pop)]), t.locale], () => h('ul.waits', {}, calls.map((pop, nth) => h('li', {},
-    h('button.row', { type: 'button', onclick: () => app.show(pop.pop_id), 'aria-keyshortcuts': nth === 0 ? 'a' : null, data: { test: 'card', pop: pop.pop_id, kbd: nth === 0 && 'a' } },
-      h('span', { dir: 'auto' }, h('b', {}, titleOf(app, pop))),
-      h('span.small', {}, t(pop.state === 'answered' ? 'holds' : 'waits'), ' ', h('span', { 'aria-hidden': 'true', data: { since: pop.at } }, app.time.length((app.time.now() - Date.parse(pop.at)) / 1000)))))))];
-}
-
+export const cards = (app, calls) => calls.map((pop, nth) => button('.row#card', [h('b~', titleOf(app, pop)), h('span.small', app.t(pop.state === 'answered' ? 'holds' : 'waits'), ' ', clock(app, pop.at))],
+  nth ? '' : 'a', () => app.show(pop.pop_id), { title: '', 'data-pop': pop.pop_id, 'data-part': pop.pop_id }));

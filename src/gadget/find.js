@@ -1,74 +1,60 @@
 // Finding a customer: over the page, so that nothing under it moves; the page is as it was when one goes back.
 
 import { button, h } from './dom.js';
-import { chip, labelsOf } from './card.js';
+import { chips } from './card.js';
 import { grouped } from './number.js';
+import { caseOf } from './pages.js';
 
-const SORTS = [['name', 'sortName'], ['-created_at', 'sortNew'], ['created_at', 'sortOld'], ['-updated_at', 'sortChanged']];
+const SORTS = { name: 'sortName', '-created_at': 'sortNew', created_at: 'sortOld', '-updated_at': 'sortChanged' };
 const TYPING = 180;
-const PAGE_SIZE = 20;
 
 export class Find {
   /** `pop`: the call that a choice is linked to, or null, where customers are only looked at. */
-  constructor(app, pop, text = '') {
+  constructor(app, pop, text) {
     const { t } = app;
-    Object.assign(this, { app, pop, page: 1, rows: [] });
-    this.input = h('input', {
-      type: 'search', value: text, autocomplete: 'off', spellcheck: false, 'aria-label': t('findLabel'), placeholder: t('findLabel'), 'aria-controls': 'found',
-      oninput: () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.look(1), TYPING); }, data: { test: 'find-input' },
-    });
-    this.sort = h('select', { 'aria-label': t('sort'), onchange: () => this.look(1), data: { test: 'find-sort' } }, SORTS.map(([value, word]) => h('option', { value }, t(word))));
-    this.total = h('span.small.dim', { role: 'status', data: { test: 'find-total' } });
-    this.list = h('ul', { id: 'found' });
-    this.pages = h('p.pages');
-    this.node = h('section.find', { role: 'search', 'aria-label': t('find'), onkeydown: (event) => this.key(event), data: { test: 'find' } },
-      h('div.line', {}, this.input, button('find-back', t('back'), 'Esc', () => app.back(), { className: 'plain' })),
-      h('div.line', {}, this.total, this.sort), this.list, this.pages);
+    Object.assign(this, { app, pop, rows: [] });
+    this.input = h('input#find-input', { type: 'search', value: text, autocomplete: 'off', spellcheck: false, 'aria-label': t('findLabel'), placeholder: t('findLabel'),
+      oninput: () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.look(1), TYPING); } });
+    this.sort = h('select#find-sort', { 'aria-label': t('sort'), onchange: () => this.look(1) }, Object.entries(SORTS).map(([value, word]) => h('option', { value }, t(word))));
+    this.total = h('span.small.dim#find-total', { role: 'status' });
+    this.list = h('ul');
+    this.pages = h('p.line');
+    this.node = h('section.find#find', { role: 'search', 'aria-label': t('find'), onkeydown: (event) => this.key(event) },
+      h('div.line', this.input, button('.plain#find-back', t('back'), 'Esc', () => app.back())), h('div.line', this.total, this.sort), this.list, this.pages);
     if (text) this.look(1);
   }
 
   /** Answers that come later than those of a later question are dropped. */
   async look(page) {
-    const { app } = this;
     this.asked?.abort();
     const search = this.input.value.trim();
-    if (!search) return this.show({ customers: [], total: null });
-    const asked = new AbortController();
-    this.asked = asked;
-    const query = new URLSearchParams({ search, sort: this.sort.value, page, page_size: PAGE_SIZE });
+    if (!search) return this.show({ customers: [] });
+    const asked = this.asked = new AbortController();
     try {
-      const found = await app.wire.get(`/customers?${query}`, { signal: asked.signal });
+      const found = await this.app.wire.get(`/customers?${new URLSearchParams({ search, sort: this.sort.value, page, page_size: 20 })}`, asked.signal);
       if (this.asked === asked) this.show(found);
     } catch (error) {
-      if (error.name !== 'AbortError' && this.asked === asked) this.total.textContent = app.reason(error);
+      if (!asked.signal.aborted) this.total.textContent = this.app.reason(error);
     }
     return undefined;
   }
 
-  show({ customers, total, total_is_exact: isExact = true, page = 1, pages = 1 }) {
+  show({ customers, total, total_is_exact: isExact, page, pages = 1 }) {
     const { t } = this.app;
-    this.page = page;
-    this.total.textContent = total === null ? '' : total === 0 ? '' : t(isExact ? 'findTotal' : 'findAbout', { n: total });
-    this.list.replaceChildren(...(total === 0 ? [h('li.dim', { data: { test: 'find-none' } }, t('findNone'))] : customers.map((found) => h('li', {}, this.row(found)))));
-    this.rows = [...this.list.querySelectorAll('button')];
+    this.total.textContent = total ? t(isExact === false ? 'findAbout' : 'findTotal', { n: total }) : '';
+    this.rows = customers.map((found) => this.row(found));
+    this.list.replaceChildren(...(total === 0 ? [h('li.dim#find-none', t('findNone'))] : this.rows.map((row) => h('li', row))));
     this.select(0);
-    this.pages.replaceChildren(...(pages > 1 ? [
-      button('find-previous', t('previous'), '', () => this.look(page - 1), { disabled: page <= 1, className: 'plain' }),
-      h('span.small.dim', {}, t('page', { page, pages })),
-      button('find-next', t('next'), '', () => this.look(page + 1), { disabled: page >= pages, className: 'plain' }),
-    ] : []));
+    this.pages.replaceChildren(...(pages < 2 ? [] : [button('.plain#find-previous', t('previous'), '', () => this.look(page - 1), { disabled: page < 2 }),
+      h('span.small.dim', t('page', { page, pages })), button('.plain#find-next', t('next'), '', () => this.look(page + 1), { disabled: page >= pages })]));
   }
 
   row(found) {
     const { app, pop } = this;
-    const { t } = app;
-    return h('button.row', {
-      type: 'button', title: t(pop ? 'linkThis' : 'look'), onclick: () => (pop ? app.link(pop, found) : app.look(found.customer_id)),
-      onfocus: (event) => this.select(this.rows.indexOf(event.currentTarget)), data: { test: 'find-row', id: found.customer_id },
-    },
-    h('span', { dir: 'auto' }, found.name || found.customer_id, labelsOf(found).length > 0 && h('span.chips', {}, labelsOf(found).slice(0, 3).map(chip)), found.pending && h('span.small.pending', {}, ` ${t('pending')}`)),
-    h('span.small.dim', { dir: 'auto' }, [found.company, ...(found.phones ?? []).slice(0, 2).map(grouped)].filter(Boolean).join(' · ')),
-    found.open_case && h('span.small', { dir: 'auto' }, [found.open_case.number, found.open_case.title].filter(Boolean).join(' ')));
+    return button('.row#find-row', [h('b~', found.name || found.customer_id, chips(found, 3)),
+      h('span.small.dim~', [found.company, ...(found.phones ?? []).slice(0, 2).map(grouped), found.pending && app.t('pending')].filter(Boolean).join(' · ')), h('span.small~', caseOf(found))],
+    '', () => (pop ? app.link(pop, found) : app.look(found.customer_id)),
+    { title: app.t(pop ? 'linkThis' : 'look'), onfocus: ({ currentTarget }) => this.select(this.rows.indexOf(currentTarget)), 'data-id': found.customer_id });
   }
 
   select(nth) {
@@ -77,14 +63,14 @@ export class Find {
   }
 
   key(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && event.target !== this.sort) {
+    const { target, key } = event;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[key];
+    if (step && target !== this.sort) {
       event.preventDefault();
-      // From the input the first row is the selected one already.
       this.select(this.selected + step);
-      if (event.target === this.input) this.rows[this.selected]?.scrollIntoView({ block: 'nearest' });
-      else this.rows[this.selected]?.focus();
-    } else if (event.key === 'Enter' && event.target === this.input) {
+      if (target !== this.input) this.rows[this.selected]?.focus();
+      else this.rows[this.selected]?.scrollIntoView({ block: 'nearest' });
+    } else if (key === 'Enter' && target === this.input) {
       event.preventDefault();
       this.rows[this.selected]?.click();
     }

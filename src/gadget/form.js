@@ -6,109 +6,85 @@ import { button, h } from './dom.js';
 const INPUTS = { phone: 'tel', email: 'email', date: 'date', datetime: 'datetime-local', url: 'url', bool: 'checkbox' };
 const OWN = ['name', 'phone', 'company'];
 
-const place = (app, pop) => `ringside:draft:${app.agent}:${pop.pop_id}`;
-
-export function readDraft(app, pop) {
-  try { return JSON.parse(sessionStorage.getItem(place(app, pop))) ?? {}; } catch { return {}; }
-}
-
-function keepDraft(app, pop, draft) {
-  try { sessionStorage.setItem(place(app, pop), JSON.stringify(draft)); } catch { /* It is still in the page. */ }
-}
-
-/** Forgets what was typed for a call. */
-export function dropDraft(app, pop) { sessionStorage.removeItem(place(app, pop)); }
+/** What was typed under `place`, kept for this tab. */
+export const kept = {
+  read(place) { try { return JSON.parse(sessionStorage.getItem(place)); } catch { return null; } },
+  write(place, value) { try { sessionStorage.setItem(place, JSON.stringify(value)); } catch { /* It is still in the page. */ } },
+  drop(place) { sessionStorage.removeItem(place); },
+};
 
 /** The form of a call: built once for it, so that nobody who types is disturbed. */
-export function formPart(app, pop) {
-  return ['form', [pop.pop_id, app.desk.schema, app.t.locale], () => build(app, pop)];
-}
+export const formPart = (app, pop) => ({ keep: `form:${pop.pop_id}:${app.t.locale}:${app.configured}`, make: () => build(app, pop) });
 
 function build(app, pop) {
   const { t, desk } = app;
-  const draft = { name: '', phone: pop.ring?.ani ?? '', ...readDraft(app, pop) };
+  const place = `ringside:draft:${app.agent}:${pop.pop_id}`;
+  const draft = { phone: pop.ring.ani, ...kept.read(place) };
   const fields = new Map();
-  const field = (key, label, type, required, help) => {
-    const id = `field-${key}`;
-    const input = h('input', { id, name: key, type: INPUTS[type] ?? 'text', required: false, autocomplete: 'off', dir: 'auto', 'aria-required': required ? 'true' : null, data: { test: 'field', key } });
-    if (type === 'bool') input.checked = draft[key] === true; else input.value = draft[key] ?? '';
-    input.addEventListener('input', () => {
-      draft[key] = type === 'bool' ? input.checked : input.value;
-      keepDraft(app, pop, draft);
-      tell(key, '');
-    });
-    const error = h('span.error', { id: `${id}-error`, data: { test: 'field-error', key } });
-    const node = h(`p.field${type === 'bool' ? '.bool' : ''}`, {}, h('label', { htmlFor: id, dir: 'auto' }, label, required && h('span.small.dim', {}, ` ${t('required')}`)), input, help && h('span.small.dim', { dir: 'auto' }, help), error);
-    fields.set(key, { input, error, type });
-    return node;
-  };
   const tell = (key, text) => {
     const { input, error } = fields.get(key);
     error.textContent = text;
-    if (text) { input.setAttribute('aria-invalid', 'true'); input.setAttribute('aria-describedby', error.id); } else input.removeAttribute('aria-invalid');
+    input.toggleAttribute('aria-invalid', !!text);
   };
-  const schema = (desk.schema ?? []).filter(({ key, sensitive }) => !OWN.includes(key) && (!sensitive || desk.may_see_sensitive));
-  const attribute = ({ key, label, type, required, help }) => field(key, label || key, type, required, help);
-  const first = [field('name', t('name'), 'text', true), field('phone', t('phone'), 'phone', false), ...schema.filter(({ required }) => required).map(attribute)];
-  const further = h('div', { hidden: !draft.more }, field('company', t('company'), 'text', false), schema.filter(({ required }) => !required).map(attribute));
-  const more = button('more', t('more'), '', () => {
-    draft.more = further.hidden;
-    further.hidden = !further.hidden;
-    more.setAttribute('aria-expanded', String(!further.hidden));
-    keepDraft(app, pop, draft);
-  }, { className: 'plain', 'aria-expanded': String(!further.hidden) });
-  const whole = h('p.error', { role: 'alert', data: { test: 'form-error' } });
-  const save = h('button.main', { data: { test: 'save' } }, t('save'));
+  const field = ({ key, label, type, required, help }) => {
+    const id = `field-${key}`;
+    const error = h('span.error#field-error', { id: `${id}-error`, 'data-key': key });
+    const input = h('input#field~', { id, type: INPUTS[type] ?? 'text', autocomplete: 'off', 'data-key': key, 'aria-required': required && 'true', 'aria-describedby': error.id,
+      oninput: () => { draft[key] = type === 'bool' ? input.checked : input.value; kept.write(place, draft); tell(key, ''); } });
+    if (type === 'bool') input.checked = draft[key] === true; else input.value = draft[key] ?? '';
+    fields.set(key, { input, error, type });
+    return h(type === 'bool' ? 'p.field.bool' : 'p.field', h('label~', { htmlFor: id }, label || key, required && h('span.small.dim', ` ${t('required')}`)), input, help && h('span.small.dim~', help), error);
+  };
+  const schema = desk.schema.filter(({ key }) => !OWN.includes(key));
+  const first = [{ key: 'name', label: t('name'), required: true }, { key: 'phone', label: t('phone'), type: 'phone' }, ...schema.filter(({ required }) => required)].map(field);
+  const further = h('div', { hidden: !draft.more }, [{ key: 'company', label: t('company') }, ...schema.filter(({ required }) => !required)].map(field));
+  const more = button('.plain#more', t('more'), '', () => {
+    further.hidden = draft.more;
+    draft.more = !draft.more;
+    more.ariaExpanded = String(draft.more);
+    kept.write(place, draft);
+  }, { ariaExpanded: String(!!draft.more) });
+  const whole = h('p.error#form-error', { role: 'alert' });
+  const save = h('button.main#save', t('save'));
 
-  const submit = async (event) => {
+  async function onsubmit(event) {
     event.preventDefault();
     if (save.disabled) return;
     for (const key of fields.keys()) tell(key, '');
     whole.textContent = '';
     save.disabled = true;
-    save.textContent = t('saving');
     try {
       await app.create(pop, body(draft, fields));
-      dropDraft(app, pop);
+      kept.drop(place);
     } catch (error) {
       const key = named(error.field, fields);
-      if (key) {
-        if (further.contains(fields.get(key).input) && further.hidden) more.click();
+      if (!key) whole.textContent = app.reason(error);
+      else {
+        const { input } = fields.get(key);
+        if (further.hidden && further.contains(input)) more.click();
         tell(key, error.message);
-        fields.get(key).input.focus();
-      } else whole.textContent = app.reason(error);
-    } finally {
-      save.disabled = false;
-      save.textContent = t('save');
+        input.focus();
+      }
     }
-  };
-  return h('form.new', { noValidate: true, onsubmit: submit, 'aria-label': t('newCustomer'), data: { test: 'form' } },
-    h('h2', {}, t('newCustomer')), first, further, whole, h('p.line', {}, save, more));
+    save.disabled = false;
+  }
+  return h('form.new#form', { noValidate: true, onsubmit, 'aria-label': t('newCustomer') }, h('h2', t('newCustomer')), first, further, whole, h('p.line', save, more));
 }
 
 /** What the server is sent: only what was filled in. */
 export function body(draft, fields) {
   const attributes = {};
+  const text = (key) => (draft[key] ?? '').trim();
   for (const [key, { type }] of fields) {
     const value = draft[key];
-    if (OWN.includes(key) || value === undefined || value === '') continue;
-    attributes[key] = type === 'datetime' ? new Date(value).toISOString() : value;
+    if (!OWN.includes(key) && (value ?? '') !== '') attributes[key] = type === 'datetime' ? new Date(value).toISOString() : value;
   }
-  const text = (key) => (draft[key] ?? '').trim();
-  return {
-    name: text('name'),
-    ...(text('company') && { company: text('company') }),
-    phones: text('phone') ? [text('phone')] : [],
-    ...(Object.keys(attributes).length && { attributes }),
-  };
+  return { name: text('name'), company: text('company') || undefined, phones: text('phone') ? [text('phone')] : [], attributes };
 }
 
 /** Our field for what the server calls `phones[0].number` or `attributes.email`. */
 export function named(field, fields) {
-  if (!field) return null;
-  const key = field.replace(/^attributes\./, '');
+  const key = (field ?? '').replace(/^attributes\./, '');
   if (fields.has(key)) return key;
-  if (/^phones/.test(key)) return 'phone';
-  return /name$/.test(key) ? 'name' : null;
+  return /^phones/.test(key) ? 'phone' : /name$/.test(key) ? 'name' : null;
 }
-

@@ -1,117 +1,79 @@
 // The pages without one customer: waiting, several, nobody, withheld, shown elsewhere, refused. None is blank.
 
 import { button, h } from './dom.js';
-import { callLine, certainty, chip, labelsOf, numberOf } from './card.js';
+import { chips, who } from './card.js';
 import { formPart } from './form.js';
-import { grouped } from './number.js';
+import { calling } from './number.js';
 import { customerOf, recent } from './pops.js';
 
-/** Who a call was with, in a few words. */
-export const titleOf = (app, pop) => customerOf(pop)?.name
-  || (pop.lookup?.count > 1 ? app.t('severalName', { n: pop.lookup.count }) : null)
-  || (pop.ring?.ani ? pop.ring.ani_national ?? grouped(pop.ring.ani) : app.t('withheldName'));
+/** Who a call is with, in a few words. */
+export const titleOf = ({ t }, pop) => customerOf(pop)?.name
+  || (pop.lookup?.count > 1 && t('severalName', { n: pop.lookup.count }))
+  || (pop.ring.ani ? calling(pop.ring)[0] : t('withheldName'));
+
+const plain = (part, ...children) => h('section.waiting', { 'data-part': part }, children);
 
 export function waitingParts(app) {
-  const { t, state } = app;
+  const { t, time, state } = app;
   const calls = recent(state).slice(0, 5);
   return [
-    ['waiting', [t.locale, app.stream], () => h('section.waiting', {},
-      h('h1', { data: { test: 'name' } }, t('waiting')), h('p.dim', {}, t('waitingHint')))],
-    ['recent', [t.locale, calls.map((pop) => [pop.pop_id, titleOf(app, pop), pop.state, pop.missed, pop.cleared])], () => (calls.length
-      ? h('section.recent', {}, h('h2', {}, t('lastCalls')), calls.map((pop) => recentRow(app, pop))) : h('section.none'))],
-    ['sound', [t.locale, app.sound], () => h('section.switch', {}, h('button', {
-      type: 'button', role: 'switch', 'aria-checked': String(app.sound), className: 'plain', onclick: () => app.setSound(!app.sound), data: { test: 'sound' },
-    }, `${t('sound')}: ${t(app.sound ? 'soundOn' : 'soundOff')}`))],
+    plain('waiting', h('h1#name', t('waiting')), h('p.dim', t('waitingHint'))),
+    calls.length > 0 && h('section.recent', h('h2', t('lastCalls')), calls.map((pop) => h('button.row#recent', {
+      type: 'button', onclick: () => app.show(pop.pop_id), 'data-pop': pop.pop_id, 'data-missed': (pop.missed || pop.state === 'missed') && 'true',
+    }, h('span~', titleOf(app, pop)), h('span.small.dim', [time.clock(pop.at), t(pop.cleared ? 'cleared' : pop.state), pop.wrap_up].filter(Boolean).join(' · '))))),
+    h('section', button('.plain#sound', `${t('sound')}: ${t(app.sound ? 'on' : 'off')}`, '', () => app.setSound(!app.sound), { role: 'switch', 'aria-checked': String(app.sound) })),
   ];
-}
-
-function recentRow(app, pop) {
-  const { t, time } = app;
-  const missed = pop.missed || pop.state === 'missed';
-  return h('button.row', { type: 'button', onclick: () => app.show(pop.pop_id), data: { test: 'recent', pop: pop.pop_id, missed: missed && 'true' } },
-    h('span', { dir: 'auto' }, titleOf(app, pop)),
-    h('span.small.dim', {}, [time.clock(pop.at), t(pop.cleared && pop.state === 'missed' ? 'cleared' : pop.state), pop.wrap_up].filter(Boolean).join(' · ')));
-}
-
-/** The head of a call that has no one customer. */
-function headPart(app, pop, name, withNumber) {
-  const { national, where } = numberOf(app, pop.ring?.ani, pop.ring);
-  return ['who', [app.undos.has(pop.pop_id), pop.pop_id, pop.state, pop.at, pop.answered_at, pop.ended_at, pop.ring, pop.cleared, pop.link, name, pop.lookup?.count, app.t.locale], () => {
-    const undo = pop.link?.by === 'agent' && app.undoFor(pop);
-    return h('section.who', {}, callLine(app, pop),
-      h('h1', { dir: 'auto', data: { test: 'name' } }, h('bdi', {}, name)),
-      pop.ring?.ani && h('p.number', { data: { test: 'number' } }, withNumber && h('bdi', {}, national), h('span.dim', {}, ` ${where}`)),
-      h('ul.sure', { data: { test: 'sure' } }, certainty(app, pop, null).map(([kind, text]) => h(`li.${kind}`, { data: { test: 'sure-item' } }, text)),
-        undo && h('li.plain', { data: { test: 'linked' } }, app.t('unlinked'), ' ', button('undo', app.t('undo'), '', undo, { className: 'plain' }))));
-  }];
 }
 
 export function severalParts(app, pop) {
   const { t } = app;
-  const matches = pop.lookup?.matches ?? [];
-  const found = app.details.get(pop.pop_id) ?? new Map();
+  const { matches = [], count } = pop.lookup;
+  // Whom this agent spoke with last goes first; otherwise as the server orders them, the strongest claim first.
+  const ranked = [...matches].sort((one, other) => (other.last_agent_id === app.agent) - (one.last_agent_id === app.agent));
   return [
-    headPart(app, pop, t('severalName', { n: pop.lookup?.count ?? matches.length }), true),
-    ['choices', [pop.pop_id, matches, [...found.keys()], t.locale], () => h('section.choices', {},
-      h('p.dim', {}, t('chooseLead')),
-      h('ul', {}, ranked(app, matches).map((match, nth) => h('li', {}, choice(app, pop, match, found.get(match.customer_id), nth)))),
-      button('link', t('whyNone'), '/', () => app.find(), { className: 'plain' }))],
+    who(app, pop, null, t('severalName', { n: count ?? matches.length })),
+    h('section.several', { 'data-part': 'several' }, h('p.dim', t('chooseLead')),
+      h('ul', ranked.map((match, nth) => h('li', choice(app, pop, match, String(nth + 1))))),
+      button('.plain#link', t('whyNone'), '/', () => app.find())),
+    app.creating === pop.pop_id && formPart(app, pop),
   ];
 }
 
-/** Whom this agent spoke with last goes first; otherwise as the server orders them, the strongest claim first. */
-const ranked = (app, matches) => [...matches].sort((one, other) => (other.last_agent_id === app.agent) - (one.last_agent_id === app.agent));
-
-function choice(app, pop, match, found, nth) {
+function choice(app, pop, match, nth) {
   const { t } = app;
-  const why = [match.last_agent_id && (match.last_agent_id === app.agent ? t('whyLast') : t('whySpoke', { agent: match.last_agent_id })), t('whyNumber')].filter(Boolean).join(' · ');
-  return h('button.row', {
-    type: 'button', onclick: () => app.link(pop, match), 'aria-keyshortcuts': nth < 9 ? String(nth + 1) : null,
-    data: { test: 'choice', id: match.customer_id, kbd: nth < 9 ? String(nth + 1) : null },
-  },
-  h('span', { dir: 'auto' }, match.name || match.customer_id, found && h('span.chips', {}, labelsOf(found).slice(0, 2).map(chip))),
-  h('span.small.dim', { dir: 'auto' }, [match.company, why].filter(Boolean).join(' · ')),
-  h('span.small', { dir: 'auto' }, found?.open_case ? [found.open_case.number, found.open_case.title].filter(Boolean).join(' ') : ''));
+  const found = app.details.get(pop.pop_id)?.[match.customer_id];
+  const { last_agent_id: agent } = match;
+  const why = [match.company, agent && (agent === app.agent ? t('whyLast') : t('whySpoke', { agent })), t('whyNumber')];
+  return button('.row#choice', [h('b~', match.name || match.customer_id, chips(found, 2)), h('span.small.dim~', why.filter(Boolean).join(' · ')), h('span.small~', caseOf(found))],
+    nth < 10 ? nth : '', () => app.link(pop, match), { title: '', 'data-id': match.customer_id });
 }
 
-export function unknownParts(app, pop, withheld) {
+export const caseOf = (found) => [found?.open_case?.number, found?.open_case?.title].filter(Boolean).join(' ');
+
+export function unknownParts(app, pop, isWithheld) {
   const { t } = app;
-  const { national } = numberOf(app, pop.ring?.ani, pop.ring);
+  const [number] = calling(pop.ring);
   return [
-    headPart(app, pop, withheld || !pop.ring?.ani ? t('withheldName') : national, false),
-    ['tried', [pop.pop_id, t.locale], () => h('section.tried', {},
-      h('p', {}, pop.ring?.ani ? t('findTried', { number: national }) : ''),
-      h('button.box', { type: 'button', onclick: () => app.find(), 'aria-keyshortcuts': '/', data: { test: 'link', kbd: '/' } }, t('findLabel')))],
-    ...(app.desk.may_create ? [formPart(app, pop)] : []),
+    who(app, pop, null, isWithheld || !pop.ring.ani ? t('withheldName') : number),
+    h('section.tried', { 'data-part': 'tried' }, pop.ring.ani && h('p', t('findTried', { number })), button('.box#link', t('findLabel'), '/', () => app.find())),
+    app.desk.may_create && formPart(app, pop),
   ];
 }
 
-export function elsewhereParts(app, pop) {
-  const { t } = app;
-  return [['elsewhere', [pop.pop_id, titleOf(app, pop), t.locale], () => h('section.waiting', {},
-    h('p.call', {}, t('elsewhere')), h('h1', { dir: 'auto', data: { test: 'name' } }, titleOf(app, pop)),
-    h('p', {}, button('elsewhere-show', t('showHere'), 'Enter', () => app.show(pop.pop_id), { className: 'main' })))]];
-}
+export const elsewhereParts = (app, pop) => [plain('elsewhere', h('p.call', app.t('elsewhere')), h('h1#name~', titleOf(app, pop)), h('p', button('.main#elsewhere-show', app.t('showHere'), 'Enter', () => app.show(pop.pop_id))))];
+
+/** A page that asks for one thing before it can go on. */
+const asking = (t, title, texts, label, word, type, act) => [plain('asking', h('h1#name', title), texts.map((text) => h('p', text)),
+  h('form', { onsubmit: (event) => { event.preventDefault(); act(event.target.elements[0].value.trim()); } },
+    h('label', label, h('input#refused-key', { type, required: true, autocomplete: 'off' })), h('button.main#refused-use', word)))];
 
 export function refusedParts(app) {
-  const { t } = app;
-  const key = app.wire.key;
-  return [['refused', [key, t.locale], () => h('section.waiting', {},
-    h('h1', { data: { test: 'name' } }, t('refusedTitle')),
-    h('p', {}, key ? t('refusedKey', { key: `${key.slice(0, 4)}…` }) : t('refusedNone')),
-    h('p', {}, t('refusedAsk', { agent: app.agent })),
-    h('form', { onsubmit: (event) => { event.preventDefault(); app.useKey(event.target.key.value.trim()); } },
-      h('label', {}, t('refusedField'), h('input', { name: 'key', type: 'password', autocomplete: 'off', required: true, data: { test: 'refused-key' } })),
-      h('button.main', { data: { test: 'refused-use' } }, t('refusedUse'))))]];
+  const { t, agent, wire: { key } } = app;
+  return asking(t, t('refusedTitle'), [key ? t('refusedKey', { key: `${key.slice(0, 4)}…` }) : t('refusedNone'), t('refusedAsk', { agent })], t('refusedField'), t('refusedUse'), 'password', app.useKey);
 }
 
-export function noAgentParts(t) {
-  return [['agent', [t.locale], () => h('section.waiting', {},
-    h('h1', { data: { test: 'name' } }, t('noAgentTitle')), h('p', {}, t('noAgent')),
-    h('form', { onsubmit: (event) => {
-      event.preventDefault();
-      const address = new URL(location.href);
-      address.searchParams.set('agent', event.target.agent.value.trim());
-      location.assign(address);
-    } }, h('label', {}, t('agent'), h('input', { name: 'agent', required: true, autocomplete: 'off' })), h('button.main', {}, t('start'))))]];
-}
+export const noAgentParts = (t) => asking(t, t('noAgentTitle'), [t('noAgent')], t('agent'), t('start'), 'text', (agent) => {
+  const address = new URL(location);
+  address.searchParams.set('agent', agent);
+  location.assign(address);
+});

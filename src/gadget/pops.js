@@ -30,16 +30,18 @@ export const recent = (state) => [...state.pops.values()]
   .sort((one, other) => ((other.ended_at ?? other.at) < (one.ended_at ?? one.at) ? -1 : 1));
 
 /**
- * Applies a pop, update or clear. `{ignored}` where it is older than what is known: an epoch below one seen, an id
- * below the pop's. Otherwise `{pop, isNew, answered, over}`: seen for the first time, answered just now, over just now.
+ * Applies a pop, update or clear. `{}` where it is older than what is known: an epoch below one seen, an id
+ * below the pop's. Otherwise `{pop, isNew, answered}`: seen for the first time, answered just now.
  */
 export function apply(state, message) {
   const epoch = message.epoch ?? state.epoch;
-  if (epoch < state.epoch) return { ignored: 'epoch' };
+  if (epoch < state.epoch) return {};
   state.epoch = epoch;
   const before = state.pops.get(message.pop_id);
-  if (before && before.epoch === epoch && message.id < before.id) return { ignored: 'id' };
-  const pop = { ...before, ...message, epoch };
+  if (before && before.epoch === epoch && message.id < before.id) return {};
+  // The same object for as long as the call is known: what the page's controls hold is never an older one.
+  const was = before?.state;
+  const pop = Object.assign(before ?? {}, message, { epoch });
   if (message.type === 'clear') {
     pop.cleared = true;
     if (!isOver(pop)) pop.state = 'missed';
@@ -47,12 +49,11 @@ export function apply(state, message) {
   state.pops.set(pop.pop_id, pop);
   const isNew = !state.seen.includes(pop.pop_id);
   if (isNew) state.seen.push(pop.pop_id);
-  const was = before?.state;
   const answered = pop.state === 'answered' && was !== 'answered';
-  const over = isOver(pop) && !!before && !isOver(before);
+  const over = isOver(pop) && (was === 'ringing' || was === 'answered');
   place(state, pop, { isNew, answered, over });
   for (const old of recent(state).slice(RECENT)) state.pops.delete(old.pop_id);
-  return { pop, isNew, answered, over };
+  return { pop, isNew, answered };
 }
 
 /** A call in progress keeps the page; a call that rings has it until one is answered; one that is over gives it up. */
@@ -101,10 +102,10 @@ export function yieldPop(state, popId) {
   if (state.shown === popId && pop.state !== 'ringing') leave(state);
 }
 
-/** Only what the server still has is going on: whatever else we took for a call is over. */
-export function keepOnly(state, popIds) {
+/** Only what the server has as of the id `asOf` was going on then: whatever else we took for a call is over. */
+export function keepOnly(state, popIds, asOf) {
   for (const pop of state.pops.values()) {
-    if (isOver(pop) || popIds.includes(pop.pop_id)) continue;
+    if (isOver(pop) || popIds.includes(pop.pop_id) || pop.id > asOf) continue;
     pop.state = pop.state === 'answered' ? 'ended' : 'missed';
     if (state.shown === pop.pop_id && pop.state === 'missed') leave(state);
   }

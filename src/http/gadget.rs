@@ -35,12 +35,13 @@ macro_rules! files {
 }
 
 /// The files below `/gadget/`.
-const FILES: [(&str, &str, &str); 24] = files![
+const FILES: [(&str, &str, &str); 25] = files![
     "actions.js" SCRIPT,
     "card.js" SCRIPT,
     "colour.js" SCRIPT,
     "desk.css" STYLE,
     "desk.js" SCRIPT,
+    "doing.js" SCRIPT,
     "dom.js" SCRIPT,
     "find.js" SCRIPT,
     "finesse.xml" XML,
@@ -68,12 +69,18 @@ const SHARED: [&str; 1] = ["ringside-desk.js"];
 static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
     FILES
         .iter()
-        .map(|(path, content_type, text)| Ready {
-            path,
-            content_type,
-            text,
-            zipped: zipped(text),
-            etag: etag(text),
+        .map(|(path, content_type, text)| {
+            let text = match *content_type {
+                SCRIPT | STYLE => told(text),
+                _ => (*text).to_owned(),
+            };
+            Ready {
+                path,
+                content_type,
+                zipped: zipped(&text),
+                etag: etag(&text),
+                text,
+            }
         })
         .collect()
 });
@@ -82,7 +89,7 @@ static READY: LazyLock<Vec<Ready>> = LazyLock::new(|| {
 struct Ready {
     path: &'static str,
     content_type: &'static str,
-    text: &'static str,
+    text: String,
     zipped: Vec<u8>,
     etag: String,
 }
@@ -220,6 +227,22 @@ fn is_gzip_taken(accepted: Option<&str>) -> bool {
                 && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
         })
     })
+}
+
+/// `text` without comments that have lines of their own, and without the space that lines begin with: what browsers need
+/// of it. A text that goes over several lines would suffer; the tests see to it that there is none.
+fn told(text: &str) -> String {
+    let mut told = String::with_capacity(text.len());
+    let mut in_comment = false;
+    for line in text.lines().map(str::trim) {
+        in_comment |= line.starts_with("/*");
+        if !in_comment && !line.is_empty() && !line.starts_with("//") {
+            told.push_str(line);
+            told.push('\n');
+        }
+        in_comment &= !line.ends_with("*/");
+    }
+    told
 }
 
 fn etag(text: &str) -> String {

@@ -34,7 +34,7 @@ pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
         call_id: pairs.remove(&["call_id", "dialog_id", "id"]),
         ani: ani.unwrap_or_default(),
         dnis,
-        agents: pairs.remove_all(&["agent", "agent_id", "login_id", "user"]),
+        agents: pairs.remove_all(&["agent", "agent_id", "login_id", "user", "agents"]),
         extension: pairs.remove(&["extension"]),
         queue: pairs.remove(&["queue", "queue_name", "queue_number"]),
         direction,

@@ -1,7 +1,9 @@
 //! The agent's page over HTTP: whoever may connect has it, for there is nothing of anybody in it.
 
 use bytes::Bytes;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
+use hyper::header::{
+    ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
+};
 use hyper::{Response, StatusCode};
 
 use super::Desk;
@@ -25,7 +27,9 @@ pub(in crate::http) fn answer(
     query: &str,
     headers: &HeaderMap,
 ) -> Option<Response<Outgoing>> {
-    let path = path.strip_suffix('/').unwrap_or(path);
+    if path.strip_suffix('/') == Some(PAGE) {
+        return Some(moved(query));
+    }
     let agent = parameter(query, "agent").unwrap_or_default();
     let (_, profile) = desk.profiles.of(&agent, parameter(query, "profile").as_deref());
     let text = |name| {
@@ -49,4 +53,16 @@ pub(in crate::http) fn answer(
         }
     }
     Some(response)
+}
+
+/// The way from `/gadget/` to the page: its files' addresses are relative to the one without the slash, so that it works
+/// behind a prefix of a proxy too.
+fn moved(query: &str) -> Response<Outgoing> {
+    let mark = if query.is_empty() { "" } else { "?" };
+    let mut response = Response::new(Outgoing::from(Bytes::new()));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    if let Ok(location) = HeaderValue::from_str(&format!("..{PAGE}{mark}{query}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }

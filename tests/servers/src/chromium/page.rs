@@ -207,6 +207,12 @@ impl<'browser> Page<'browser> {
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]);
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features}));
+        // The page hears of it ahead of a frame; a tab behind others has none, and hears of it at some time.
+        self.evaluate(
+            "const frame = () => new Promise(requestAnimationFrame);
+             return Promise.race([frame().then(frame), new Promise(done => setTimeout(done, 300))]).then(() => null)",
+            &[],
+        );
     }
 
     /// The size of what is seen, in the page's pixels, each of which is `scale` of the screen's.

@@ -89,13 +89,23 @@ impl<'browser> Desk<'browser> {
     /// Clicks the first `name`.
     #[track_caller]
     pub(crate) fn does(&self, name: &str) {
-        self.page.click(&hook(name));
+        self.clicks(&hook(name));
+    }
+
+    /// Clicks the first element of `selector`, as soon as a person could mean it: what a ring has put under the pointer just
+    /// now is not what was aimed at, and the page takes no clicks on it.
+    #[track_caller]
+    pub(crate) fn clicks(&self, selector: &str) {
+        self.page.until_shown(selector);
+        let settled = "return new Promise(done => setTimeout(() => done(null), 400))";
+        self.page.evaluate(settled, &[]);
+        self.page.click(selector);
     }
 
     /// Clicks the `name` of the customer `id`.
     #[track_caller]
     pub(crate) fn chooses(&self, name: &str, id: &str) {
-        self.page.click(&of(name, "id", id));
+        self.clicks(&of(name, "id", id));
     }
 
     /// Types `text` into the first `name`.

@@ -97,6 +97,11 @@ fn a_crm_is_told_of_rings_and_links() {
     assert_eq!(ring[0]["origin"], floor.url(""));
     assert!(ring[0].to_string().contains(&call), "{ring:?}");
     page.within("iframe", |inside| {
+        inside.until_shown("[data-test=choice]");
+        inside.evaluate(
+            "return new Promise(done => setTimeout(() => done(null), 400))",
+            &[],
+        );
         inside.click("[data-test=\"choice\"][data-id=\"c-21\"]");
         inside.until_says(&hook("name"), "William");
     });

@@ -27,7 +27,11 @@ fn a_ring_shows_everything_at_once() {
         "{}",
         desk.says("number")
     );
-    assert_eq!(desk.all("label"), ["VIP", "early adopter"]);
+    let labels = desk.all("label");
+    assert!(
+        labels.len() == 2 && labels[0].contains("VIP") && labels[1].contains("early adopter"),
+        "{labels:?}"
+    );
     let case = desk.says("case");
     assert!(
         case.contains("CAS-01213") && case.contains("Router keeps rebooting"),
@@ -40,13 +44,11 @@ fn a_ring_shows_everything_at_once() {
     }
     assert!(last[0].contains("2 days ago"), "{}", last[0]);
     let keys = desk.evaluate(
-        "return [...document.querySelectorAll('[data-test=\"attribute\"]')].map(it => it.dataset.key)",
+        "return [...document.querySelectorAll('[data-test=\"attribute\"]')].map(it => it.dataset.key)
+            .filter(key => key != 'phones')",
         &[],
     );
-    assert_eq!(
-        keys,
-        json!(["email", "portal", "tier", "birthday", "opted_out", "ssn"])
-    );
+    assert_eq!(keys, json!(["email", "portal", "tier", "birthday", "opted_out"]));
     let said = desk.says("said");
     for part in ["Ada Lovelace", "VIP", "CAS-01213"] {
         assert!(said.contains(part), "{said}");
@@ -82,7 +84,7 @@ fn a_call_is_answered_wrapped_up_and_over() {
     desk.until_shows("customer", "ringing");
     assert_eq!(desk.says("name"), "Grace O'Hopper");
     // The call before is one click away.
-    desk.click(&of("recent", "pop", desk_pop(&floor, &call).as_str()));
+    desk.clicks(&of("recent", "pop", desk_pop(&floor, &call).as_str()));
     desk.hears("name", "Ada Lovelace");
 }
 
@@ -99,9 +101,10 @@ fn history_opens_to_what_each_one_did() {
     let desk = Desk::of(&browser, &floor, "1001");
     floor.ring(ADA, "1001");
     desk.until_shows("case", "ringing");
-    assert_eq!(desk.all("interaction").len(), 5);
+    // Three stand with the customer, the others behind them.
+    assert_eq!(desk.all("last-item").len() + desk.all("interaction").len(), 5);
     assert!(!desk.has("activity"));
-    desk.click("[data-test=\"interaction\"] summary");
+    desk.clicks("[data-test=\"interaction\"] summary");
     desk.until_shown("[data-test=\"activity\"]");
     let activities = desk.all("activity").join("\n");
     assert!(
@@ -121,7 +124,7 @@ fn older_history_that_cannot_be_had_is_said() {
     desk.until_shows("case", "ringing");
     desk.does("older");
     desk.until_shown("[data-test=\"older-unavailable\"]");
-    assert_eq!(desk.all("interaction").len(), 5);
+    assert_eq!(desk.all("last-item").len() + desk.all("interaction").len(), 5);
 }
 
 #[test]

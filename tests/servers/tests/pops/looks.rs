@@ -69,7 +69,7 @@ fn every_state_suits_everybody() {
     state("incall");
     floor.event(&second, "1001", "refuse", &json!({}));
     desk.loses("card");
-    desk.click("[data-test=\"interaction\"] summary");
+    desk.clicks("[data-test=\"interaction\"] summary");
     desk.until_shown(&hook("activity"));
     state("history");
     floor.event(&call, "1001", "end", &json!({}));
@@ -136,7 +136,7 @@ fn the_page_is_small() {
     let desk = Desk::of(&browser, &floor, "1001");
     let loaded = desk.evaluate(
         "return [performance.getEntriesByType('navigation')[0], ...performance.getEntriesByType('resource')]
-            .filter(it => !it.name.includes('/v1/')).map(it => [it.name, it.decodedBodySize])",
+            .filter(it => !it.name.includes('/v1/')).map(it => [it.name, it.encodedBodySize])",
         &[],
     );
     let loaded: Vec<(String, u64)> = serde_json::from_value(loaded).unwrap();
