@@ -53,6 +53,12 @@ pub(super) async fn answer(
     call: &Call<'_>,
     out: &mut BytesMut,
 ) -> Result<Reply, Refused> {
+    // A desktop has a say in its own calls; of others it does not even learn that there are any.
+    if let Some(agent) = agent
+        && !desk.pops.look(|calls| calls.concerns(id, agent))
+    {
+        return Err(Unknown::Call.into());
+    }
     match what {
         OfCall::Link if call.method != "PUT" => Err(Refusal::Method { allow: "PUT" }.into()),
         OfCall::Link => link(desk, source, id, agent, call.body, out).await,
