@@ -60,7 +60,14 @@ pub(super) async fn answer(
         return Err(Unknown::Call.into());
     }
     match what {
-        OfCall::Link if call.method != "PUT" => Err(Refusal::Method { allow: "PUT" }.into()),
+        OfCall::Link if call.method == "DELETE" => {
+            if desk.pops.unlink(id)?.kept().await == Kept::Not {
+                return Err(Refused::NotKept);
+            }
+            write(&json!({"call_id": id, "link": null}), out);
+            Ok(Reply::json(200))
+        }
+        OfCall::Link if call.method != "PUT" => Err(Refusal::Method { allow: "PUT, DELETE" }.into()),
         OfCall::Link => link(desk, source, id, agent, call.body, out).await,
         OfCall::Events if call.method != "POST" => Err(Refusal::Method { allow: "POST" }.into()),
         OfCall::Events => happen(desk, id, agent, call.body, out).await,
