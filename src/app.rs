@@ -237,7 +237,7 @@ impl App {
             Arc::clone(&self.readiness),
         )?;
         let told = Arc::clone(&self.pops);
-        let tell: pop::outbox::Tell = Arc::new(move |outcome| told.told(&outcome));
+        let tell: pop::outbox::Tell = Arc::new(move |outcome| told.told(outcome));
         let sending = self.record.outbox.as_ref().map(|outbox| {
             let is_sensitive = outbox::is_sensitive(&self.tenant.index);
             outbox.start(Arc::clone(&tell), is_sensitive)

@@ -4,6 +4,7 @@
 //! inbound call the number it came from, of an outbound one the number that it goes to.
 
 mod dialog;
+mod native;
 mod pairs;
 mod push;
 mod workflow;
@@ -164,6 +165,7 @@ impl Ring {
     /// # Errors
     /// A body that is neither, and one that names no number at all, not even a withheld one.
     pub fn from_native(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
+        native::check(body)?;
         let mut pairs = Pairs::read(body, NATIVE)?;
         pairs.read_form(query);
         let mut ring = workflow::read(pairs)?;

@@ -24,7 +24,7 @@ export function doing(app, render) {
   /** Says whose call it is: `found`'s, or with null nobody's of those who were found. */
   app.link = (pop, found) => attempt(async () => {
     const whom = found?.customer_id ?? null;
-    if (!app.undos.has(pop.pop_id)) app.undos.set(pop.pop_id, pop.link?.customer_id ?? null);
+    if (!app.undos.has(pop.pop_id)) app.undos.set(pop.pop_id, pop.link?.by === 'agent' ? pop.link.customer_id ?? null : undefined);
     const { link } = await app.wire.ask('PUT', `/calls/${id(pop.call_id)}/link`, { customer_id: whom });
     // The update that follows says the same; until it is there, the page knows at least who.
     if ((pop.lookup.customer?.id ?? null) !== whom) {
@@ -38,7 +38,11 @@ export function doing(app, render) {
   /** What takes an agent's link back. */
   app.undoFor = (pop) => app.undos.has(pop.pop_id) && (async () => {
     const before = app.undos.get(pop.pop_id);
-    if (await app.link(pop, before && { customer_id: before })) app.undos.delete(pop.pop_id);
+    // Where nobody had said anything, the number tells again, as the update that follows says.
+    const undo = before === undefined
+      ? attempt(() => app.wire.ask('DELETE', `/calls/${id(pop.call_id)}/link`))
+      : app.link(pop, before && { customer_id: before });
+    if (await undo) app.undos.delete(pop.pop_id);
     render();
   });
 

@@ -178,6 +178,11 @@ impl Calls {
         self.sessions.offer(agent, None, now, true)
     }
 
+    /// Whether the call `id` was offered to `agent`, or taken by them.
+    pub fn concerns(&self, id: &str, agent: &str) -> bool {
+        self.call(id).is_some_and(|call| call.leg(agent).is_some())
+    }
+
     /// Whether the call `id` is known.
     pub fn knows(&self, id: &str) -> bool {
         self.call(id).is_some()

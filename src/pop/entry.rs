@@ -107,6 +107,11 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<String>,
     },
+    /// What somebody said of whose call it is, is taken back: the number tells again.
+    Unsaid {
+        /// The call.
+        call: String,
+    },
     /// A tab shows a pop.
     Shown {
         /// The call.

@@ -151,6 +151,16 @@ impl Pops {
         Ok((calls.link(id).cloned(), keeping))
     }
 
+    /// Takes back what somebody said of whose call `id` is: the number tells again.
+    ///
+    /// # Errors
+    /// The call is not known.
+    pub fn unlink(&self, id: &str) -> Result<Keeping, Unknown> {
+        let mut calls = self.calls();
+        let what = calls.unlinking(id)?;
+        Ok(self.commit(&mut calls, vec![what], now()))
+    }
+
     /// Shows the customer `customer` on `agent`'s desktop, where no phone system has said that they call; what the pop is
     /// called.
     pub fn display(&self, agent: &str, customer: &str) -> (String, Keeping) {

@@ -169,8 +169,11 @@ fn callers_are_answered_as_they_expect() {
             let route = Route::of(call.trimmed_path());
             replayed += 1;
             let name = file.file_stem().unwrap().to_string_lossy();
-            // Rings are answered by whoever tells desktops.
-            if route.as_ref().is_some_and(|route| route.need == Need::Ring) {
+            // Rings and desktops are answered by whoever tells desktops.
+            if route
+                .as_ref()
+                .is_some_and(|route| matches!(route.need, Need::Ring | Need::Desktop(_)))
+            {
                 let response = rings.ask(
                     &request.method,
                     &request.target,

@@ -195,7 +195,7 @@ pub(super) const PARTS: &[Part] = &[
         &["17"],
         "pops",
         [
-            ("pops @folder --desktops 1000 --pairs 10 --seconds 1", 35),
+            LEFT_OUT,
             ("pops @folder", 60),
             ("pops @folder --pairs 20 --seconds 5", 240),
         ],

@@ -97,12 +97,18 @@ impl DemoFolder {
     pub(super) fn write_config(&self, listener: SocketAddr, admin: SocketAddr) -> Result<PathBuf, CliError> {
         // Debug writes a text as TOML reads one, save for what no path of a person has in it.
         let (data, changes) = (self.path("data"), self.path("changes.ndjson"));
+        let told = self.path("system-of-record.ndjson");
         let config = format!(
             "# The demonstration's configuration; `ringside config default` has all keys, with what they mean.\n\
              [listener.main]\naddress = \"{listener}\"\n\n\
              [admin]\naddress = \"{admin}\"\n\n\
              [data]\ndir = {data:?}\n\n\
              [feed.main]\nkind = \"file\"\npath = {changes:?}\npoll_ms = 10\n\n\
+             # What agents write down, link and record goes here, in the place of a system of record.\n\
+             [system_of_record]\nkind = \"file\"\n\n\
+             [system_of_record.file]\npath = {told:?}\n\n\
+             [interactions]\nrecorder = \"ringside\"\n\n\
+             [profile.main]\nwrap_ups = [\"Billing\", \"Technical problem\", \"Callback promised\"]\n\n\
              [[treatment]]\nlabel = \"blacklist\"\ntreatment = \"refuse\"\n\n\
              [[treatment]]\nlabel = \"VIP\"\ntreatment = \"priority\"\nqueue = \"vip\"\n\n\
              [[treatment]]\nlabel = \"payment due\"\ntreatment = \"collect\"\nqueue = \"accounts\"\n"

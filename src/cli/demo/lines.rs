@@ -53,6 +53,11 @@ impl Lines {
             let digits = number.raw();
             format!("curl -s -w '\\n' 'http://{listener}/v1/lookup?ani=%2B{digits}'")
         };
+        let ring = |call: &str, number: Key| {
+            format!(
+                "curl -s -o /dev/null -w '%{{http_code}}\\n' http://{listener}/v1/rings -d '{{\"call_id\":\"{call}\",\"ani\":\"{number}\",\"agent\":\"1001\"}}'"
+            )
+        };
         let changes = shell(&dir.join("changes.ndjson"));
         // An upsert is the whole customer: what it leaves out is gone, save cases and interactions.
         let upsert = format!(
@@ -92,6 +97,28 @@ impl Lines {
             (
                 "two customers claim this number: who answers, and why".to_owned(),
                 format!("{program} explain {} --admin http://{admin}", self.contested),
+            ),
+            (
+                "the page of agent 1001: open it in a browser …".to_owned(),
+                format!("http://{listener}/gadget?agent=1001"),
+            ),
+            (
+                "… and have the VIP call: the page shows who it is while it rings".to_owned(),
+                ring("demo-1", vip.key),
+            ),
+            (
+                "agent 1001 answers, and somebody whom nobody knows rings too".to_owned(),
+                format!(
+                    "curl -s -w '\\n' http://{listener}/v1/calls/demo-1/events -d '{{\"event\":\"answer\",\"agent\":\"1001\"}}'; {}",
+                    ring("demo-2", self.unknown)
+                ),
+            ),
+            (
+                "the first call ends; what became of it is told within a minute, as it would be to a system of record".to_owned(),
+                format!(
+                    "curl -s -w '\\n' http://{listener}/v1/calls/demo-1/events -d '{{\"event\":\"end\"}}'; tail -F {}",
+                    shell(&dir.join("system-of-record.ndjson"))
+                ),
             ),
             (
                 "how the server is".to_owned(),

@@ -103,6 +103,7 @@ pub(super) fn desk(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut) -> Resu
         "dial": settings.dial,
         "sms": settings.sms,
         "pop_on": settings.pop_on.as_str(),
+        "open": settings.pop_open,
         "wrap_ups": settings.wrap_ups,
         "sound": settings.sound,
         "schema": schema,

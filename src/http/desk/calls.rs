@@ -53,8 +53,21 @@ pub(super) async fn answer(
     call: &Call<'_>,
     out: &mut BytesMut,
 ) -> Result<Reply, Refused> {
+    // A desktop has a say in its own calls; of others it does not even learn that there are any.
+    if let Some(agent) = agent
+        && !desk.pops.look(|calls| calls.concerns(id, agent))
+    {
+        return Err(Unknown::Call.into());
+    }
     match what {
-        OfCall::Link if call.method != "PUT" => Err(Refusal::Method { allow: "PUT" }.into()),
+        OfCall::Link if call.method == "DELETE" => {
+            if desk.pops.unlink(id)?.kept().await == Kept::Not {
+                return Err(Refused::NotKept);
+            }
+            write(&json!({"call_id": id, "link": null}), out);
+            Ok(Reply::json(200))
+        }
+        OfCall::Link if call.method != "PUT" => Err(Refusal::Method { allow: "PUT, DELETE" }.into()),
         OfCall::Link => link(desk, source, id, agent, call.body, out).await,
         OfCall::Events if call.method != "POST" => Err(Refusal::Method { allow: "POST" }.into()),
         OfCall::Events => happen(desk, id, agent, call.body, out).await,

@@ -134,7 +134,9 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
     }
     let of_call = match said.remove("call_id") {
         None | Some(Value::Null) => None,
-        Some(Value::String(id)) if viewer.desk.pops.look(|calls| calls.knows(&id)) => Some(id),
+        Some(Value::String(id)) if viewer.desk.pops.look(|calls| calls.concerns(&id, &viewer.agent)) => {
+            Some(id)
+        }
         Some(_) => return Err(crate::pop::Unknown::Call.into()),
     };
     let id = provisional()?;

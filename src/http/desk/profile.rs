@@ -19,6 +19,8 @@ pub struct ProfileSettings {
     pub pop_hosts: Vec<String>,
     /// When the page is opened.
     pub pop_on: PopOn,
+    /// Whether the page is opened without being asked for.
+    pub pop_open: bool,
     /// Keys of the attributes that are shown; all where empty.
     pub attributes: Vec<String>,
     /// `#rrggbb`.
@@ -121,7 +123,8 @@ impl Profile {
         for (key, template) in [("dial", &settings.dial), ("sms", &settings.sms)] {
             let is_known = |scheme: &&str| template.starts_with(*scheme);
             let is_filled = template.matches('{').count() == 1 && template.contains(NUMBER);
-            if !template.is_empty() && !(HAND_OFFS.iter().any(|scheme| is_known(scheme)) && is_filled) {
+            let is_fit = HAND_OFFS.iter().any(is_known) && is_filled;
+            if !(template.is_empty() || is_fit) {
                 let expected = format!(
                     "\"\", or an address with {NUMBER} that begins with {}",
                     HAND_OFFS.join(", ")

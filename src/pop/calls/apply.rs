@@ -51,6 +51,9 @@ impl Calls {
                     at,
                 });
             }),
+            What::Unsaid { call } => self.changed(at, call, None, |call| {
+                call.link = None;
+            }),
             What::Shown { call, agent, tab } => self.changed(at, call, Some(agent), |call| {
                 if let Some(leg) = call.leg_mut(agent) {
                     leg.shown_by.get_or_insert_with(|| tab.clone());

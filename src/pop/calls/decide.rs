@@ -285,6 +285,17 @@ impl Calls {
         })
     }
 
+    /// What follows where somebody takes back what was said of whose call `id` is.
+    ///
+    /// # Errors
+    /// The call is not known.
+    pub fn unlinking(&self, id: &str) -> Result<What, Unknown> {
+        let call = self.call(id).ok_or(Unknown::Call)?;
+        Ok(What::Unsaid {
+            call: call.id.clone(),
+        })
+    }
+
     /// What follows where the tab `tab` of `agent` is about to show the pop `pop_id`, and the tab that shows it then;
     /// nothing follows where another one does.
     ///

@@ -168,11 +168,11 @@ impl Writer {
         }
         self.bytes += self.unkept.len() as u64;
         self.unkept.clear();
-        if self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE {
-            if let Err(error) = self.roll() {
-                tracing::warn!(%error, "the log of calls goes on in the same segment");
-                self.began = Instant::now();
-            }
+        if (self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE)
+            && let Err(error) = self.roll()
+        {
+            tracing::warn!(%error, "the log of calls goes on in the same segment");
+            self.began = Instant::now();
         }
         Kept::Here
     }

@@ -10,7 +10,7 @@ use super::{Centre, heard};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Heard(Heard, Option<&'static str>),
+    Heard(Box<Heard>, Option<&'static str>),
     Linked(&'static str, Option<&'static str>),
     Shown(&'static str, &'static str),
     Passed(u64),
@@ -49,7 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
             let mut heard = heard(call, agents, news);
             heard.facts.call_type = kind.map(str::to_owned);
             heard.ids.extend(other.map(str::to_owned));
-            Step::Heard(heard, customer)
+            Step::Heard(Box::new(heard), customer)
         },
     );
     prop_oneof![

@@ -303,7 +303,7 @@ fn header(key: &str, name: &str) -> Result<(), Fault> {
 
 fn check_path(key: &str, path: &str, places: &[&str]) -> Result<(), Fault> {
     let is_fit = path.bytes().all(|byte| byte.is_ascii_graphic()) && !path.contains('#');
-    if !path.is_empty() && !(path.starts_with('/') && is_fit) {
+    if !(path.is_empty() || path.starts_with('/') && is_fit) {
         return Err(fault(
             key,
             "a path that begins with /, in ASCII, or nothing",
