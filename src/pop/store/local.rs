@@ -108,15 +108,17 @@ impl LocalLog {
 }
 
 impl CallState for LocalLog {
-    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>) {
+    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>) -> bool {
         // Whoever waits for it learns that it is not kept as its end of the channel is dropped.
         let taken = self
             .queue
             .as_ref()
             .map(|queue| queue.try_send(Waiting { entry, done }));
-        if !matches!(taken, Some(Ok(()))) {
+        let is_taken = matches!(taken, Some(Ok(())));
+        if !is_taken {
             self.is_well.store(false, Ordering::Relaxed);
         }
+        is_taken
     }
 
     fn is_well(&self) -> bool {
