@@ -58,10 +58,10 @@ impl<'browser> Page<'browser> {
         )
     }
 
-    /// The text that a person sees in the first element of `selector`; `None` where it is not there, or not shown.
+    /// The text that a person sees in the first element of `selector` that is shown; `None` where none is.
     pub fn text(&self, selector: &str) -> Option<String> {
-        let script = "const it = document.querySelector(arguments[0]);
-            return it && it.checkVisibility({visibilityProperty: true}) ? it.innerText.trim() : null";
+        let script = "return [...document.querySelectorAll(arguments[0])]
+            .find(it => it.checkVisibility({visibilityProperty: true}))?.innerText.trim() ?? null";
         self.evaluate(script, &[json!(selector)])
             .as_str()
             .map(str::to_owned)
@@ -81,12 +81,12 @@ impl<'browser> Page<'browser> {
         value.as_str().map(str::to_owned)
     }
 
-    /// Whether the first element of `selector` is shown.
+    /// Whether an element of `selector` is shown.
     pub fn shows(&self, selector: &str) -> bool {
         self.text(selector).is_some()
     }
 
-    /// Waits until the first element of `selector` is shown.
+    /// Waits until an element of `selector` is shown.
     #[track_caller]
     pub fn until_shown(&self, selector: &str) {
         self.until(&format!("{selector} is shown"), || self.shows(selector));
@@ -118,7 +118,7 @@ impl<'browser> Page<'browser> {
         });
     }
 
-    /// Clicks the first element of `selector`, as a mouse does: where something lies over it, that fails.
+    /// Clicks the first element of `selector` that is shown, as a mouse does: where something lies over it, that fails.
     #[track_caller]
     pub fn click(&self, selector: &str) {
         let element = self.element(selector);
@@ -277,8 +277,9 @@ impl<'browser> Page<'browser> {
     #[track_caller]
     fn element(&self, selector: &str) -> String {
         self.until_shown(selector);
-        let body = json!({"using": "css selector", "value": selector});
-        let found = self.command("POST", "/element", &body);
+        let script = "return [...document.querySelectorAll(arguments[0])]
+            .find(it => it.checkVisibility({visibilityProperty: true}))";
+        let found = self.evaluate(script, &[json!(selector)]);
         let mut values = found.as_object().unwrap().values();
         values.next().and_then(Value::as_str).unwrap().to_owned()
     }

@@ -103,13 +103,20 @@ fn tabs_agree_on_who_shows_a_call() {
     assert!(!tabs[other].text("main").unwrap().contains("CAS-01213"));
     tabs[other].suits_everybody("shown in another tab");
     tabs[other].picture("elsewhere", "light");
-    // The agent looks at the other one.
-    tabs[other].does("elsewhere-show");
-    tabs[other].until_is("page", "case");
-    tabs[1 - other].until_is("page", "elsewhere");
     floor.event(&call, "1001", "answer", &json!({}));
-    tabs[other].until_is("call", "answered");
-    tabs[1 - other].until_is("page", "waiting");
+    tabs[1 - other].until_is("call", "answered");
+    tabs[other].until_is("page", "waiting");
+    floor.event(&call, "1001", "end", &json!({}));
+    tabs[1 - other].until_is("call", "ended");
+
+    // The agent looks at the other one this time, and has it there.
+    floor.ring(GRACE, "1001");
+    tabs[0].until("one tab says where it is", || {
+        pages().contains(&"elsewhere".to_owned())
+    });
+    let other = usize::from(pages()[1] == "elsewhere");
+    tabs[other].does("elsewhere-show");
+    tabs[other].until_shows("customer", "ringing");
 }
 
 #[test]

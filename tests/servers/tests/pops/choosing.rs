@@ -4,11 +4,8 @@ use serde_json::{Value, json};
 use servers::chromium::Browser;
 
 use crate::desk::{Desk, of};
-use crate::floor::Floor;
+use crate::floor::{Floor, SYSTEM_OF_RECORD};
 use crate::people::{GRACE, HOUSEHOLD, NOBODY};
-
-/// One that is down: what is made here waits for it.
-const SYSTEM_OF_RECORD: &str = "[system_of_record]\nkind = \"cim\"\nurl = \"http://127.0.0.1:9\"\n";
 
 /// The customer that the newest call of `agent` is linked to, and who said so.
 fn link(floor: &Floor, agent: &str) -> (Value, Value) {

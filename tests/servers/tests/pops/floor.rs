@@ -14,6 +14,9 @@ use crate::people;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A system of record that is down: what is made here waits for it, and older history is not to be had.
+pub(crate) const SYSTEM_OF_RECORD: &str = "[system_of_record]\nkind = \"cim\"\nurl = \"http://127.0.0.1:9\"\nhistory_path = \"/history/{customer_id}\"\n";
+
 /// A running program with everybody of [`people::changes`].
 pub(crate) struct Floor {
     ringside: RefCell<Option<Ringside>>,

@@ -4,7 +4,7 @@ use serde_json::json;
 use servers::chromium::{Browser, Key};
 
 use crate::desk::{Desk, hook, of};
-use crate::floor::Floor;
+use crate::floor::{Floor, SYSTEM_OF_RECORD};
 use crate::people::{GRACE, HOUSEHOLD, NOBODY};
 
 #[test]
@@ -64,7 +64,7 @@ fn a_call_needs_no_mouse() {
 
 #[test]
 fn somebody_new_is_entered_without_a_mouse() {
-    let floor = Floor::open("");
+    let floor = Floor::open(SYSTEM_OF_RECORD);
     let browser = Browser::open();
     let desk = Desk::of(&browser, &floor, "1001");
     floor.ring(NOBODY, "1001");

@@ -4,7 +4,7 @@ use serde_json::json;
 use servers::chromium::Browser;
 
 use crate::desk::{Desk, of};
-use crate::floor::Floor;
+use crate::floor::{Floor, SYSTEM_OF_RECORD};
 use crate::people::{ADA, GRACE};
 
 #[test]
@@ -78,20 +78,16 @@ fn a_call_is_answered_wrapped_up_and_over() {
     // It is still there to be read, and rings no second time.
     assert_eq!(
         (desk.is("pop"), desk.says("name")),
-        (pop, "Ada Lovelace".to_owned())
+        (pop.clone(), "Ada Lovelace".to_owned())
     );
-    floor.ring(GRACE, "1001");
+    let second = floor.ring(GRACE, "1001");
     desk.until_shows("customer", "ringing");
     assert_eq!(desk.says("name"), "Grace O'Hopper");
     // The call before is one click away.
-    desk.clicks(&of("recent", "pop", desk_pop(&floor, &call).as_str()));
+    floor.event(&second, "1001", "end", &json!({}));
+    desk.until_shown(&of("recent", "pop", &pop));
+    desk.clicks(&of("recent", "pop", &pop));
     desk.hears("name", "Ada Lovelace");
-}
-
-fn desk_pop(floor: &Floor, call: &str) -> String {
-    let pops = floor.current("1001");
-    let pop = pops.iter().find(|pop| pop["call_id"] == call).unwrap();
-    pop["pop_id"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -116,7 +112,7 @@ fn history_opens_to_what_each_one_did() {
 /// A system of record that is down: what is here is shown, and that there is no more for now is said.
 #[test]
 fn older_history_that_cannot_be_had_is_said() {
-    let floor = Floor::open("[system_of_record]\nkind = \"cim\"\nurl = \"http://127.0.0.1:9\"\n");
+    let floor = Floor::open(SYSTEM_OF_RECORD);
     let browser = Browser::open();
     browser.expect("503");
     let desk = Desk::of(&browser, &floor, "1001");

@@ -1,6 +1,6 @@
 //! The page and the program lose each other, are refused, or know that what they know is old.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use servers::chromium::Browser;
 
 use crate::desk::Desk;
@@ -106,11 +106,15 @@ fn who_is_refused_is_told_what_to_ask_for() {
 fn old_data_is_called_old() {
     let floor = Floor::open("[answers]\nstale_after_s = 1\n");
     let browser = Browser::open();
-    let desk = Desk::of(&browser, &floor, "1001");
-    desk.until("what is old is called so", || {
-        floor.ring(ADA, "1001");
-        desk.says("status").contains("as of")
+    browser.blank().until("it is old", || {
+        let (_, answer) = floor.ask("GET", "/v1/lookup?ani=%2B14806754110", &Value::Null);
+        answer["stale"] == true
     });
+    let desk = Desk::of(&browser, &floor, "1001");
+    desk.hears("status", "as of");
+    floor.ring(ADA, "1001");
+    desk.until_shows("case", "ringing");
+    desk.hears("status", "as of");
     desk.suits_everybody("stale");
     desk.picture("stale", "light");
 }
