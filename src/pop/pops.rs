@@ -237,9 +237,9 @@ impl Pops {
             let (mut looks, mut seen) = (0_u64, BTreeSet::new());
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 pops.look_for_due(now());
-                pops.look_for_confirmed(&tenant, now());
                 looks += 1;
                 if looks.is_multiple_of(FEW) {
+                    pops.look_for_confirmed(&tenant, now());
                     pops.meters.levels(&pops.calls());
                 }
                 if looks.is_multiple_of(RARE) {
