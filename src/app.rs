@@ -161,6 +161,7 @@ impl App {
             config.interactions,
             &config.desks,
             record.outbox.clone(),
+            &metrics,
         )?;
         let pops = Arc::new(pops);
         let desk = Desk::new(&pops, rules.profiles(), record.history.clone());

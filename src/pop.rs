@@ -11,6 +11,7 @@ mod entry;
 mod interaction;
 mod kind;
 mod message;
+mod meters;
 pub mod outbox;
 mod outward;
 mod pending;

@@ -135,7 +135,7 @@ impl Speaker for Zendesk {
             Refusal::Syntax { .. } | Refusal::Unsupported { .. } => (422, "invalid"),
             Refusal::Denied { status: 401, .. } => (401, "Couldn't authenticate you"),
             Refusal::NoSuchPath { .. } => (404, "InvalidEndpoint"),
-            Refusal::NoDesktop => (404, "RecordNotFound"),
+            Refusal::NoDesktop | Refusal::NoSuchCustomer => (404, "RecordNotFound"),
             refusal => (refusal.status(), refusal.code()),
         };
         out.extend_from_slice(b"{\"error\":");

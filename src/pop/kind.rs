@@ -39,6 +39,15 @@ pub enum Silent {
 }
 
 impl Silent {
+    /// Every reason.
+    pub const ALL: [Silent; 5] = [
+        Silent::ManualOutbound,
+        Silent::Consult,
+        Silent::Monitoring,
+        Silent::Inside,
+        Silent::Reservation,
+    ];
+
     /// The word for programs.
     pub fn as_str(self) -> &'static str {
         match self {

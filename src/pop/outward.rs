@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::entry::What;
 use super::interaction::moment;
 use super::outbox::{Item, Kind, Outbox, OutboxError, Outcome};
-use super::pending::Pending;
 use super::pops::{Pops, now};
 use crate::index::{Found, View};
 use crate::overlay::Superseded;
@@ -16,6 +15,18 @@ use crate::tenant::Tenant;
 
 /// How long a customer who was written down is waited for, ms.
 const PENDING_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
+
+/// The most customers who are waited for.
+const PENDING_MAX: usize = 10_000;
+
+/// A customer who is waited for, without the document.
+struct Waited {
+    id: String,
+    keys: Vec<u64>,
+    known: Vec<String>,
+    assigned: Option<String>,
+    is_old: bool,
+}
 
 impl Pops {
     /// Where customers, links and interactions go; `None` where they go nowhere.
@@ -131,18 +142,31 @@ impl Pops {
 
     /// Looks which of the customers who were written down have come with a change.
     pub(super) fn look_for_confirmed(&self, tenant: &Tenant, now: u64) {
-        let pending: Vec<(String, Pending)> = self.look(|calls| {
-            let pending = calls.pending().iter();
-            pending
-                .map(|(id, pending)| (id.to_owned(), pending.clone()))
-                .collect()
+        let waited: Vec<Waited> = self.look(|calls| {
+            let pending = calls.pending();
+            // The oldest give way where there are too many.
+            let above = pending.len().saturating_sub(PENDING_MAX);
+            let mut begun: Vec<u64> = pending.iter().map(|(_, pending)| pending.at).collect();
+            begun.sort_unstable();
+            let line = above.checked_sub(1).and_then(|last| begun.get(last)).copied();
+            let is_old = |at: u64| at + PENDING_MAX_MS <= now || line.is_some_and(|line| at <= line);
+            let waited = pending.iter().map(|(id, pending)| Waited {
+                id: id.to_owned(),
+                keys: pending.keys.clone(),
+                known: pending.known.clone(),
+                assigned: pending.assigned.clone(),
+                is_old: is_old(pending.at),
+            });
+            waited.collect()
         });
-        for (id, pending) in pending {
-            let found = tenant.index.read(|view| confirmed(view, &pending));
-            let is_old = pending.at + PENDING_MAX_MS <= now;
-            if found.is_some() || is_old {
-                let customer = found.or(pending.assigned);
-                let _kept_or_found_again = self.note(What::Confirmed { id, customer });
+        for waited in waited {
+            let found = tenant.index.read(|view| confirmed(view, &waited));
+            if found.is_some() || waited.is_old {
+                let what = What::Confirmed {
+                    customer: found.or(waited.assigned),
+                    id: waited.id,
+                };
+                let _kept_or_found_again = self.note(what);
             }
         }
     }
@@ -171,7 +195,7 @@ impl Pops {
 }
 
 /// Who the customer is as whom `pending` has come; `None` while they have not.
-fn confirmed(view: &View<'_>, pending: &Pending) -> Result<Option<String>, Superseded> {
+fn confirmed(view: &View<'_>, pending: &Waited) -> Result<Option<String>, Superseded> {
     if let Some(assigned) = &pending.assigned
         && view.customer(assigned)?.is_some()
     {

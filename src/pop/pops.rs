@@ -13,17 +13,21 @@ use super::calls::{Calls, Found, Heard, Rung, Unknown};
 use super::desk::{DeskSettings, Desks};
 use super::entry::{Entry, What};
 use super::message::{Facts, Link, Shown};
+use super::meters::Meters;
 use super::outbox::Outbox;
 use super::pending::Pending;
 use super::sessions::Session;
 use super::settings::{Interactions, Recorder, Settings};
 use super::store::{CallState, Kept, LocalLog, StoreError};
+use crate::metrics::Metrics;
 use crate::tenant::Tenant;
 
 /// Folder of the log of calls, in a tenant's folder.
 const LOG: &str = "calls";
 /// Time between two looks for what is due.
 const LOOK: Duration = Duration::from_millis(200);
+/// So many looks for one at how many calls there are.
+const FEW: u64 = 5;
 /// So many looks for one for deleted customers.
 const RARE: u64 = 25;
 
@@ -36,6 +40,7 @@ pub struct Pops {
     settings: Settings,
     interactions: Interactions,
     pub(super) outbox: Option<Arc<Outbox>>,
+    meters: Meters,
 }
 
 /// What is due is looked for, until this is dropped.
@@ -64,6 +69,7 @@ impl Pops {
         interactions: Interactions,
         desks: &DeskSettings,
         outbox: Option<Arc<Outbox>>,
+        metrics: &Metrics,
     ) -> Result<Pops, StoreError> {
         let (store, calls) = LocalLog::open(&dir.join(LOG), &settings.bounds())?;
         let desks = Desks::new(desks);
@@ -75,6 +81,7 @@ impl Pops {
             settings,
             interactions,
             outbox,
+            meters: Meters::register(metrics)?,
         })
     }
 
@@ -124,6 +131,7 @@ impl Pops {
             let shown = agent.and_then(|agent| calls.shown(&heard.call, agent));
             rung.pop_id = shown.map(|shown| shown.pop_id.to_string());
         }
+        self.meters.rung(&rung);
         (rung, keeping)
     }
 
@@ -229,8 +237,11 @@ impl Pops {
             let (mut looks, mut seen) = (0_u64, BTreeSet::new());
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 pops.look_for_due(now());
-                pops.look_for_confirmed(&tenant, now());
                 looks += 1;
+                if looks.is_multiple_of(FEW) {
+                    pops.look_for_confirmed(&tenant, now());
+                    pops.meters.levels(&pops.calls());
+                }
                 if looks.is_multiple_of(RARE) {
                     pops.look_for_deleted(&tenant, &mut seen);
                 }
@@ -268,7 +279,7 @@ impl Pops {
                 self.desks.publish(Arc::new(message));
             }
             let (done, kept) = oneshot::channel();
-            self.store.keep(entry, Some(done));
+            self.meters.handed_on(self.store.keep(entry, Some(done)));
             last = Some(kept);
         }
         Keeping {

@@ -9,14 +9,15 @@ use tokio::sync::oneshot;
 
 use super::entry::Entry;
 use crate::durable::JournalError;
+use crate::metrics::MetricsError;
 
 pub use local::LocalLog;
 
 /// Where entries are kept.
 pub trait CallState: Debug + Send + Sync {
     /// Hands `entry` on, to be kept behind all that were handed on before; `done` is told what has become of it. Never
-    /// waits.
-    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>);
+    /// waits. Whether it was taken.
+    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>) -> bool;
 
     /// Whether entries are being kept at present.
     fn is_well(&self) -> bool;
@@ -47,4 +48,7 @@ pub enum StoreError {
     /// The thread that keeps entries cannot be had.
     #[error("no thread for the log of calls is to be had: {0}")]
     Thread(std::io::Error),
+    /// Metrics registered twice: a fault of this program.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
 }

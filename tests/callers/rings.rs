@@ -21,7 +21,15 @@ impl Rings {
     pub(super) fn of(centre: &Centre) -> Rings {
         let config = Config::load(None, std::iter::empty()).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let pops = Pops::open(dir.path(), config.calls, config.interactions, &config.desks, None).unwrap();
+        let pops = Pops::open(
+            dir.path(),
+            config.calls,
+            config.interactions,
+            &config.desks,
+            None,
+            &centre.metrics,
+        )
+        .unwrap();
         let profiles = Profiles::new(&config.profile).unwrap();
         let policy = Policy {
             speakers: centre.speakers(),

@@ -196,7 +196,7 @@ pub(super) const PARTS: &[Part] = &[
         "pops",
         [
             LEFT_OUT,
-            ("pops @folder", 60),
+            ("pops @folder --pairs 10 --seconds 1", 25),
             ("pops @folder --pairs 20 --seconds 5", 240),
         ],
     ),

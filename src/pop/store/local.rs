@@ -66,7 +66,7 @@ impl LocalLog {
     pub fn open(dir: &Path, bounds: &Bounds) -> Result<(LocalLog, Calls), StoreError> {
         let mut calls = Calls::new(bounds.clone());
         let mut segment = None;
-        let (journal, _recovered) = Journal::open::<StoreError>(dir, |first, frame| {
+        let (journal, recovered) = Journal::open::<StoreError>(dir, |first, frame| {
             if segment != Some(first) {
                 segment = Some(first);
                 calls = serde_json::from_slice(frame).map_err(StoreError::State)?;
@@ -79,6 +79,12 @@ impl LocalLog {
             }
             Ok(())
         })?;
+        if recovered.damaged.is_some() {
+            tracing::error!(
+                dir = %dir.display(),
+                "the log of calls is damaged: what lay behind the damage is set aside (*.damaged), and calls of that time are not known"
+            );
+        }
         // What was told of entries that a crash kept out of the log must not be told of others.
         calls.skip_ids(WAITING as u64 * 4);
         let is_well = Arc::new(AtomicBool::new(true));
@@ -108,15 +114,17 @@ impl LocalLog {
 }
 
 impl CallState for LocalLog {
-    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>) {
+    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>) -> bool {
         // Whoever waits for it learns that it is not kept as its end of the channel is dropped.
         let taken = self
             .queue
             .as_ref()
             .map(|queue| queue.try_send(Waiting { entry, done }));
-        if !matches!(taken, Some(Ok(()))) {
+        let is_taken = matches!(taken, Some(Ok(())));
+        if !is_taken {
             self.is_well.store(false, Ordering::Relaxed);
         }
+        is_taken
     }
 
     fn is_well(&self) -> bool {
@@ -191,3 +199,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
