@@ -182,6 +182,7 @@ impl Pops {
             recorded: false,
             offers,
             link: None,
+            inherits: None,
         };
         let linked = What::Linked {
             call: call.clone(),

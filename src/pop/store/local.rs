@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::super::calls::{Bounds, Calls};
 use super::super::entry::Entry;
+use super::super::pops::now;
 use super::{CallState, Kept, StoreError};
 use crate::durable::{Journal, JournalError};
 
@@ -84,6 +85,9 @@ impl LocalLog {
                 dir = %dir.display(),
                 "the log of calls is damaged: what lay behind the damage is set aside (*.damaged), and calls of that time are not known"
             );
+        }
+        if segment.is_none() {
+            calls.begin_ids(now());
         }
         // What was told of entries that a crash kept out of the log must not be told of others.
         calls.skip_ids(WAITING as u64 * 4);

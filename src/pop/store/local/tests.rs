@@ -30,6 +30,7 @@ fn ring(nth: u64) -> Entry {
                 ..Offer::default()
             }],
             link: Some(CUSTOMER.to_owned()),
+            inherits: None,
         },
     }
 }
