@@ -198,9 +198,9 @@ impl Calls {
         Some(parties)
     }
 
-    /// Whether somebody sits at the telephone `extension`.
-    pub fn is_taken(&self, extension: &str, now: u64) -> bool {
-        self.sessions.at(extension, now).is_some()
+    /// The agent at the telephone `extension`.
+    pub fn agent_at(&self, extension: &str, now: u64) -> Option<&str> {
+        self.sessions.at(extension, now)
     }
 
     /// Where something pops for `agent`.

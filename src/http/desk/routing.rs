@@ -184,7 +184,7 @@ async fn route(
 ) -> Result<Reply, Refused> {
     let source = spoken.source();
     match place {
-        Place::Rings(form) => rings::answer(desk, spoken, *form, call, out).await,
+        Place::Rings(form) => rings::answer(desk, spoken, *form, holder.rights, call, out).await,
         Place::Call { id, agent, what } => {
             calls::answer(desk, source, id, agent.as_deref(), *what, call, out).await
         }
@@ -248,6 +248,8 @@ impl Shared {
         match checked {
             Ok(identity) => Ok(Holder {
                 rights: Rights {
+                    ring: policy.access.scopes.covers(&Need::Ring)
+                        && identity.as_ref().is_none_or(|identity| identity.may(&Need::Ring)),
                     sensitive: identity
                         .as_ref()
                         .is_some_and(|identity| identity.may(&Need::Sensitive)),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::sync::oneshot;
 
 use super::super::calls::{Bounds, Calls};
@@ -150,7 +150,18 @@ impl Drop for LocalLog {
 impl Writer {
     fn run(mut self, waiting: &Receiver<Waiting>) {
         let mut together = Vec::new();
-        while let Ok(first) = waiting.recv() {
+        loop {
+            let first = match waiting.recv_timeout(SEGMENT_AGE) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Disconnected) => return,
+                // On a quiet system what is over leaves the disk too.
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.bytes > 0 {
+                        self.leave_segment();
+                    }
+                    continue;
+                }
+            };
             together.push(first);
             together.extend(waiting.try_iter().take(TOGETHER - 1));
             let kept = self.write(&together);
@@ -180,13 +191,17 @@ impl Writer {
         }
         self.bytes += self.unkept.len() as u64;
         self.unkept.clear();
-        if (self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE)
-            && let Err(error) = self.roll()
-        {
+        if self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE {
+            self.leave_segment();
+        }
+        Kept::Here
+    }
+
+    fn leave_segment(&mut self) {
+        if let Err(error) = self.roll() {
             tracing::warn!(%error, "the log of calls goes on in the same segment");
             self.began = Instant::now();
         }
-        Kept::Here
     }
 
     /// Begins a segment with the present state, and leaves those before it.
