@@ -233,7 +233,8 @@ function render() {
   // Another call is other parts, even where they look alike; and it is read from its top.
   const seen = `${page}${pop?.pop_id ?? customer?.id ?? ''}`;
   if (main.dataset.seen !== seen && !panel) main.scrollTop = 0;
-  if (main.dataset.seen !== seen) main.replaceChildren();
+  // A search stays where it is, for whoever types in it has the focus there.
+  if (main.dataset.seen !== seen) for (const child of [...main.children]) if (child !== panel?.node) child.remove();
   main.dataset.seen = seen;
   if (panel) parts.push({ keep: (panel.keep ??= `panel${Math.random()}`), make: () => panel.node });
   fill(main, parts);

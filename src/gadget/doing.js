@@ -24,6 +24,7 @@ export function doing(app, render) {
   /** Says whose call it is: `found`'s, or with null nobody's of those who were found. */
   app.link = (pop, found) => attempt(async () => {
     const whom = found?.customer_id ?? null;
+    const { panel } = app;
     if (!app.undos.has(pop.pop_id)) app.undos.set(pop.pop_id, pop.link?.by === 'agent' ? pop.link.customer_id ?? null : undefined);
     const { link } = await app.wire.ask('PUT', `/calls/${id(pop.call_id)}/link`, { customer_id: whom });
     // The update that follows says the same; until it is there, the page knows at least who.
@@ -32,7 +33,8 @@ export function doing(app, render) {
       if (pop.link?.at !== link.at) Object.assign(pop, { link, pending: null, page: whom ? 'customer' : pop.page, lookup: { ...pop.lookup, customer, open_case: null, match: whom ? 'link' : 'none' } });
     }
     app.parent.tell('link', { pop_id: pop.pop_id, call_id: pop.call_id, customer_id: whom });
-    app.back();
+    // What was opened meanwhile is not closed under somebody's hands.
+    if (app.panel === panel) app.back();
   });
 
   /** What takes an agent's link back. */

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use hyper::body::Incoming;
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, Response};
 
 use super::fault::Fault;
@@ -59,7 +60,13 @@ pub(in crate::http) async fn answer(
                 ..asked.call()
             };
             let reply = deny(dialect, &call, &denial, &mut out);
-            return shared.respond(&reply, &mut out);
+            let mut response = shared.respond(&reply, &mut out);
+            if matches!(place, Place::Agent { .. }) && response.headers().contains_key(WWW_AUTHENTICATE) {
+                // At `Basic` a browser puts up a window of its own; the page asks for the key by itself.
+                let bearer = HeaderValue::from_static("Bearer realm=\"ringside\"");
+                response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+            }
+            return response;
         }
         (Ok(()), Ok(holder)) => holder,
     };

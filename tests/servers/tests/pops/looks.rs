@@ -7,13 +7,14 @@ use serde_json::json;
 use servers::chromium::{Browser, Key};
 
 use crate::desk::{Desk, hook};
-use crate::floor::Floor;
+use crate::floor::{Floor, SYSTEM_OF_RECORD};
 use crate::people::{ADA, GRACE, HOUSEHOLD, NOBODY};
 
 /// Each state with its pictures: what it is called, and under which scheme.
 #[test]
 fn every_state_suits_everybody() {
-    let floor = Floor::open("[profile.main]\nwrap_ups = [\"Billing\", \"Outage\", \"Call back\"]\n");
+    let wrap_ups = "[profile.main]\nwrap_ups = [\"Billing\", \"Outage\", \"Call back\"]\n";
+    let floor = Floor::open(&format!("{SYSTEM_OF_RECORD}{wrap_ups}"));
     let browser = Browser::open();
     let desk = Desk::of(&browser, &floor, "1001");
     let state = |name: &str| {
