@@ -27,7 +27,7 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ids: Vec<String>,
         /// What is known of it.
-        facts: Facts,
+        facts: Box<Facts>,
         /// Whether it is part of a customer's history.
         recorded: bool,
         /// Where it rings; nowhere while it waits.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::calls::{Calls, Found, Heard, Rung, Unknown};
 use super::desk::{DeskSettings, Desks};
 use super::entry::{Entry, What};
-use super::message::{Facts, Link, Shown, State};
+use super::message::{Link, Shown, State};
 use super::meters::Meters;
 use super::outbox::Outbox;
 use super::pending::Pending;
@@ -177,7 +177,7 @@ impl Pops {
         let ring = |offers| What::Ring {
             call: call.clone(),
             ids: Vec::new(),
-            facts: Facts::default(),
+            facts: Box::default(),
             recorded: false,
             offers,
             link: None,

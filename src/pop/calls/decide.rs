@@ -288,7 +288,7 @@ impl Calls {
             call: heard.call.clone(),
             inherits: self.inherited(heard, &ids),
             ids,
-            facts: heard.facts.clone(),
+            facts: Box::new(heard.facts.clone()),
             recorded: rule.recorded,
             offers,
             link: found.map(str::to_owned),
