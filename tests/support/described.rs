@@ -103,7 +103,7 @@ impl Described {
         self.document.pointer(pointer).unwrap()
     }
 
-    /// Whether the screen pop is what `path` is for: `tests/rings/described.rs` asks there.
+    /// Whether the screen pop is what `path` is for: `tests/rings/description.rs` asks there.
     pub(crate) fn is_of_the_pop(path: &str) -> bool {
         ["/v1/rings", "/v1/calls/", "/v1/agents/"]
             .into_iter()

@@ -120,10 +120,10 @@ pub(super) async fn of_desk(
 fn row(id: &str, pending: &Pending) -> Value {
     let of = |name: &str| pending.customer.get(name).cloned().unwrap_or(Value::Null);
     let phones = pending.customer.get("phones").and_then(Value::as_array);
-    let phones: Vec<&Value> = phones
+    let phones: Vec<&str> = phones
         .into_iter()
         .flatten()
-        .map(|phone| phone.get("number").unwrap_or(phone))
+        .filter_map(|phone| phone.get("number").unwrap_or(phone).as_str())
         .collect();
     json!({
         "customer_id": id, "name": of("name"), "company": of("company"), "phones": phones, "labels": [],
