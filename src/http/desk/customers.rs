@@ -125,8 +125,14 @@ pub(super) async fn of_desk(
 /// Somebody who is written down, as a row of a list.
 fn row(id: &str, pending: &Pending) -> Value {
     let of = |name: &str| pending.customer.get(name).cloned().unwrap_or(Value::Null);
+    let phones = pending.customer.get("phones").and_then(Value::as_array);
+    let phones: Vec<&str> = phones
+        .into_iter()
+        .flatten()
+        .filter_map(|phone| phone.get("number").unwrap_or(phone).as_str())
+        .collect();
     json!({
-        "customer_id": id, "name": of("name"), "company": of("company"), "phones": of("phones"), "labels": [],
+        "customer_id": id, "name": of("name"), "company": of("company"), "phones": phones, "labels": [],
         "created_at": of("created_at"), "updated_at": null, "open_case": null, "pending": true,
     })
 }

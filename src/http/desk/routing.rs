@@ -208,6 +208,10 @@ async fn route(
                 OfAgent::Session => agent::session(&viewer, call, out).await,
                 OfAgent::Ticket => agent::ticket(&viewer, holder, call, out),
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
+                OfAgent::Customers if !call.is_get() => Err(Refusal::Method {
+                    allow: "GET, HEAD, POST",
+                }
+                .into()),
                 OfAgent::Customers => customers::of_desk(&viewer, spoken, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
                 OfAgent::Older(id) => customers::older(&viewer, id, call, out).await,
