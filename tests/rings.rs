@@ -2,8 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
+#[path = "support/described.rs"]
+mod described;
+#[allow(dead_code, reason = "each test uses a part of it")]
+#[path = "desks/desktop.rs"]
+mod desktop;
 #[path = "cli/program.rs"]
 mod program;
+#[allow(dead_code, reason = "each test uses a part of it")]
+#[path = "system_of_record/record.rs"]
+mod record;
 #[path = "support/serving.rs"]
 mod serving;
 #[path = "operations/site.rs"]
@@ -13,6 +21,8 @@ mod wire;
 
 #[path = "rings/configuration.rs"]
 mod configuration;
+#[path = "rings/description.rs"]
+mod description;
 #[path = "rings/input.rs"]
 mod input;
 #[path = "rings/rights.rs"]

@@ -145,7 +145,7 @@ impl Ring {
             return dialog::read(&text);
         }
         let mut pairs = Pairs::read(body, FINESSE)?;
-        pairs.read_form(query);
+        pairs.read_query(query);
         workflow::read(pairs)
     }
 
@@ -155,7 +155,7 @@ impl Ring {
     /// A body that is neither a form nor JSON, and one that names no number.
     pub fn from_push(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
         let mut pairs = Pairs::read(body, push::EXPECTED)?;
-        pairs.read_form(query);
+        pairs.read_query(query);
         push::read(pairs)
     }
 
@@ -167,7 +167,7 @@ impl Ring {
     pub fn from_native(query: &str, body: &[u8]) -> Result<Ring, Refusal> {
         native::check(body)?;
         let mut pairs = Pairs::read(body, NATIVE)?;
-        pairs.read_form(query);
+        pairs.read_query(query);
         let mut ring = workflow::read(pairs)?;
         if let (Direction::Outbound, Some(called)) = (ring.direction, ring.dnis.take()) {
             ring.dnis = Some(std::mem::replace(&mut ring.ani, called)).filter(|ani| !ani.is_empty());

@@ -54,7 +54,10 @@ function build(app, pop) {
     whole.textContent = '';
     save.disabled = true;
     try {
-      await app.create(pop, body(draft, fields));
+      // Sent again where the answer was lost, it is the same customer.
+      draft.id ??= `${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
+      kept.write(place, draft);
+      await app.create(pop, { ...body(draft, fields), id: draft.id });
       kept.drop(place);
     } catch (error) {
       const key = named(error.field, fields);

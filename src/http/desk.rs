@@ -49,6 +49,8 @@ pub struct Desk {
 pub(super) struct Rights {
     /// Attributes that the schema calls sensitive.
     pub(super) sensitive: bool,
+    /// To announce calls.
+    pub(super) ring: bool,
 }
 
 impl Desk {

@@ -1,5 +1,6 @@
 //! One call, its legs and whose it is.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ pub(super) struct Call {
     pub(super) is_over: bool,
     /// Since when nothing more is to be said of it.
     pub(super) closed: Option<u64>,
+    /// How whoever it comes to next comes to it, where somebody has said so.
+    pub(super) next: Option<How>,
 }
 
 /// What happens at one telephone, or in a machine.
@@ -39,6 +42,8 @@ pub(super) struct Call {
 pub(super) struct Leg {
     /// `None` for a machine.
     pub(super) offer: Option<Offer>,
+    /// What the phone system called the call as it came here.
+    pub(super) via: String,
     pub(super) how: How,
     pub(super) state: State,
     pub(super) offered: u64,
@@ -63,6 +68,22 @@ pub(super) enum How {
 }
 
 impl Leg {
+    /// A leg that begins to ring.
+    pub(super) fn new(offer: Option<Offer>, via: &str, how: How, at: u64) -> Leg {
+        Leg {
+            offer,
+            via: via.to_owned(),
+            how,
+            state: State::Ringing,
+            offered: at,
+            answered: None,
+            ended: None,
+            wrap_up: None,
+            pop: None,
+            shown_by: None,
+        }
+    }
+
     pub(super) fn is_of(&self, agent: &str) -> bool {
         self.offer.as_ref().is_some_and(|offer| offer.agent == agent)
     }
@@ -95,6 +116,7 @@ impl Call {
             quiet: None,
             is_over: false,
             closed: None,
+            next: None,
         }
     }
 
@@ -173,12 +195,23 @@ impl Call {
     }
 
     /// What `agent`'s desktop shows of it; `None` where it shows nothing.
-    pub(super) fn shown(&self, agent: &str, epoch: u64) -> Option<Shown> {
-        self.shown_leg(self.place(agent)?, epoch)
+    pub(super) fn shown(&self, agent: &str, epoch: u64, parties: &Arc<[Party]>) -> Option<Shown> {
+        self.shown_leg(self.place(agent)?, epoch, parties)
+    }
+
+    /// The agent at whose telephone `extension` it is.
+    pub(super) fn agent_at(&self, extension: &str) -> Option<&str> {
+        let mut legs = self.legs.iter().rev().filter(|leg| leg.state.is_live());
+        let offer = legs.find_map(|leg| {
+            leg.offer
+                .as_ref()
+                .filter(|offer| offer.extension.as_deref() == Some(extension))
+        });
+        offer.map(|offer| offer.agent.as_str())
     }
 
     /// What the leg at `place` shows on its agent's desktop; `None` where it shows nothing.
-    pub(super) fn shown_leg(&self, place: usize, epoch: u64) -> Option<Shown> {
+    pub(super) fn shown_leg(&self, place: usize, epoch: u64, parties: &Arc<[Party]>) -> Option<Shown> {
         let leg = self.legs.get(place)?;
         let (pop_id, agent) = (leg.pop.as_deref()?, leg.offer.as_ref()?.agent.as_str());
         Some(Shown {
@@ -199,18 +232,18 @@ impl Call {
             facts: Arc::clone(&self.facts),
             link: self.link.clone(),
             wrap_up: leg.wrap_up.as_deref().map(Arc::from),
-            agents: self.parties().into(),
+            agents: Arc::clone(parties),
         })
     }
 
     /// Everybody who was offered it, each once, as the newest leg says.
     pub(super) fn parties(&self) -> Vec<Party> {
-        let mut parties: Vec<Party> = Vec::new();
+        let (mut parties, mut seen): (Vec<Party>, HashSet<&str>) = Default::default();
         for leg in self.legs.iter().rev() {
             let Some(offer) = &leg.offer else {
                 continue;
             };
-            if parties.iter().all(|party| party.agent != offer.agent) {
+            if seen.insert(&offer.agent) {
                 parties.push(Party {
                     agent: offer.agent.clone(),
                     name: offer.name.clone(),

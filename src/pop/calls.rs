@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{Call, Leg};
 use super::entry::Offer;
-use super::message::{Kind, Link, Message, Shown, State};
+use super::message::{Kind, Link, Message, Party, Shown, State};
 use super::pending::Pendings;
 use super::sessions::{Session, Sessions};
 
@@ -52,6 +52,11 @@ pub struct Calls {
     desks: HashMap<String, Vec<String>>,
     /// When each call is to be looked at.
     due: BTreeSet<(u64, String)>,
+    /// The calls that are closed, oldest first.
+    closed: BTreeSet<(u64, String)>,
+    /// Who is in the call that was spoken of last.
+    #[serde(skip)]
+    parties: Option<(String, Arc<[Party]>)>,
     /// The id of the newest message.
     messages: u64,
     /// How many calls there were.
@@ -89,6 +94,8 @@ impl Calls {
             pending: Pendings::default(),
             desks: HashMap::new(),
             due: BTreeSet::new(),
+            closed: BTreeSet::new(),
+            parties: None,
             messages: 0,
             made: 0,
             epoch: 1,
@@ -105,6 +112,12 @@ impl Calls {
             .map(|call| (call.due(&self.bounds), call.id.clone()));
         self.due = due.collect();
         self
+    }
+
+    /// Begins ids of messages at `least`: those of a log that is no more are not given again.
+    pub fn begin_ids(&mut self, least: u64) {
+        self.messages = self.messages.max(least);
+        self.made = self.made.max(least);
     }
 
     /// Leaves out ids of messages that may have been given to desktops and were not kept: no id is given twice.
@@ -152,7 +165,10 @@ impl Calls {
     pub fn current(&self, agent: &str) -> Vec<Arc<Shown>> {
         let calls = self.desks.get(agent).into_iter().flatten().rev();
         calls
-            .filter_map(|id| self.calls.get(id)?.shown(agent, self.epoch))
+            .filter_map(|id| {
+                let call = self.calls.get(id)?;
+                call.shown(agent, self.epoch, &call.parties().into())
+            })
             .filter(|shown| shown.state.is_live() || !shown.is_done())
             .map(Arc::new)
             .collect()
@@ -165,12 +181,26 @@ impl Calls {
 
     /// What `agent`'s desktop shows of the call `id`.
     pub fn shown(&self, id: &str, agent: &str) -> Option<Shown> {
-        self.call(id)?.shown(agent, self.epoch)
+        let call = self.call(id)?;
+        call.shown(agent, self.epoch, &call.parties().into())
     }
 
-    /// Whether somebody sits at the telephone `extension`.
-    pub fn is_taken(&self, extension: &str, now: u64) -> bool {
-        self.sessions.at(extension, now).is_some()
+    /// Everybody in the call `id`: worked out once for all who are told of the same change.
+    fn parties(&mut self, id: &str) -> Option<Arc<[Party]>> {
+        let root = self.ids.get(id)?;
+        if let Some((known, parties)) = &self.parties
+            && known == root
+        {
+            return Some(Arc::clone(parties));
+        }
+        let parties: Arc<[Party]> = self.calls.get(root)?.parties().into();
+        self.parties = Some((root.clone(), Arc::clone(&parties)));
+        Some(parties)
+    }
+
+    /// The agent at the telephone `extension`.
+    pub fn agent_at(&self, extension: &str, now: u64) -> Option<&str> {
+        self.sessions.at(extension, now)
     }
 
     /// Where something pops for `agent`.
@@ -194,6 +224,7 @@ impl Calls {
 
     /// Changes the call `id`, and notes when it is to be looked at.
     fn edit(&mut self, id: &str, change: impl FnOnce(&mut Call)) {
+        self.parties = None;
         let Some(root) = self.ids.get(id).cloned() else {
             return;
         };
@@ -251,7 +282,8 @@ impl Calls {
             shown.retain(|id| *id != other.id && *id != root);
             shown.push(root.clone());
         }
-        let (epoch, mut ended) = (self.epoch, Vec::new());
+        self.closed.retain(|(_, id)| *id != other.id);
+        let mut ended = Vec::new();
         self.edit(&root, |call| {
             call.touched = at;
             call.ids.extend(other.ids);
@@ -267,15 +299,19 @@ impl Calls {
             }
             let links = [call.link.take(), other.link].into_iter().flatten();
             call.link = links.max_by_key(|link| (link.is_chosen, link.at));
-            ended = call
-                .end_doubles(at)
-                .into_iter()
-                .filter_map(|place| call.shown_leg(place, epoch))
-                .collect();
+            call.facts = Arc::new(apply::joined(&call.facts, &other.facts));
+            ended = call.end_doubles(at);
             call.settle(at);
         });
-        let clear = |shown| self.tell_shown(shown, Kind::Clear);
-        ended.into_iter().map(clear).collect()
+        let (epoch, parties) = (self.epoch, self.parties(&root));
+        let shown = |place: usize| self.calls.get(&root)?.shown_leg(place, epoch, parties.as_ref()?);
+        let shown: Vec<Shown> = ended.into_iter().filter_map(shown).collect();
+        let mut messages: Vec<Message> = shown
+            .into_iter()
+            .map(|shown| self.tell_shown(shown, Kind::Clear))
+            .collect();
+        messages.extend(self.tell(&root));
+        messages
     }
 
     fn forget(&mut self, id: &str) {
@@ -286,6 +322,9 @@ impl Calls {
             return;
         };
         self.due.remove(&(call.due(&self.bounds), root.clone()));
+        if let Some(closed) = call.closed {
+            self.closed.remove(&(closed, root.clone()));
+        }
         for id in &call.ids {
             self.ids.remove(id);
         }
@@ -299,19 +338,30 @@ impl Calls {
         }
     }
 
-    /// Forgets the calls that have been quiet for longest where there are too many: closed ones first, as they come due.
-    fn bound(&mut self) {
+    /// Forgets closed calls where there are too many, and others only where there are twice as many: these have not been
+    /// recorded yet. Whoever had one of those on the screen is told.
+    fn bound(&mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
         while self.calls.len() > self.bounds.calls_max {
-            let closed = self.due.iter().find(|(_, id)| {
-                self.calls
-                    .get(id)
-                    .is_some_and(|call| call.closed.is_some() || !call.is_live())
-            });
-            let Some((_, id)) = closed.or_else(|| self.due.first()).cloned() else {
-                return;
+            if let Some((_, id)) = self.closed.first().cloned() {
+                self.closed.pop_first();
+                self.forget(&id);
+                continue;
+            }
+            let Some((_, id)) = self
+                .due
+                .first()
+                .cloned()
+                .filter(|_| self.calls.len() > 2 * self.bounds.calls_max)
+            else {
+                break;
             };
+            for agent in self.call(&id).map(Call::desks).unwrap_or_default() {
+                messages.extend(self.message(&id, &agent, Kind::Clear));
+            }
             self.forget(&id);
         }
+        messages
     }
 }
 

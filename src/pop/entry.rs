@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::message::Facts;
+use super::message::{Facts, Link};
 
 /// One change of the state of calls.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         ids: Vec<String>,
         /// What is known of it.
-        facts: Facts,
+        facts: Box<Facts>,
         /// Whether it is part of a customer's history.
         recorded: bool,
         /// Where it rings; nowhere while it waits.
@@ -36,6 +36,9 @@ pub enum What {
         /// The one customer who has the whole number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         link: Option<String>,
+        /// Whose the closed call is that it goes on from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inherits: Option<Link>,
     },
     /// A call is called otherwise too.
     Called {

@@ -9,6 +9,8 @@ use super::entry::What;
 use super::interaction::moment;
 use super::outbox::{Item, Kind, Outbox, OutboxError, Outcome};
 use super::pops::{Pops, now};
+use crate::customer::Record;
+use crate::customer::record::Field;
 use crate::index::{Found, View};
 use crate::overlay::Superseded;
 use crate::tenant::Tenant;
@@ -25,6 +27,7 @@ struct Waited {
     keys: Vec<u64>,
     known: Vec<String>,
     assigned: Option<String>,
+    name: String,
     is_old: bool,
 }
 
@@ -86,7 +89,7 @@ impl Pops {
     ///
     /// # Errors
     /// It cannot be kept, or goes nowhere.
-    pub fn tell_sms(&self, key: &str, mut body: Map<String, Value>) -> Result<u64, OutboxError> {
+    pub fn tell_sms(&self, agent: &str, key: &str, mut body: Map<String, Value>) -> Result<u64, OutboxError> {
         let outbox = self.outbox.as_ref().ok_or(OutboxError::NotTaken(Kind::Sms))?;
         let customer = body
             .get("customer_id")
@@ -95,7 +98,7 @@ impl Pops {
             .to_owned();
         body.insert("at".to_owned(), moment(now()).into());
         outbox.push(Item::new(
-            format!("sms:{key}"),
+            format!("sms:{}:{key}", digest(&Value::from(agent))),
             format!("sms:{customer}"),
             Kind::Sms,
             body.into(),
@@ -155,12 +158,21 @@ impl Pops {
                 keys: pending.keys.clone(),
                 known: pending.known.clone(),
                 assigned: pending.assigned.clone(),
+                name: folded(
+                    pending
+                        .customer
+                        .get("name")
+                        .and_then(Value::as_str)
+                        .unwrap_or_default(),
+                ),
                 is_old: is_old(pending.at),
             });
             waited.collect()
         });
+        let mut taken = BTreeSet::new();
         for waited in waited {
             let found = tenant.index.read(|view| confirmed(view, &waited));
+            let found = found.filter(|found| taken.insert(found.clone()));
             if found.is_some() || waited.is_old {
                 let what = What::Confirmed {
                     customer: found.or(waited.assigned),
@@ -194,21 +206,37 @@ impl Pops {
     }
 }
 
-/// Who the customer is as whom `pending` has come; `None` while they have not.
+/// Who the customer is as whom `pending` has come; `None` while they have not. Where the system of record has said how it
+/// calls them, nobody else will do; else it is who has a number of theirs that they did not have before, under their name.
 fn confirmed(view: &View<'_>, pending: &Waited) -> Result<Option<String>, Superseded> {
-    if let Some(assigned) = &pending.assigned
-        && view.customer(assigned)?.is_some()
-    {
-        return Ok(Some(assigned.clone()));
+    if let Some(assigned) = &pending.assigned {
+        return Ok(view.customer(assigned)?.map(|_| assigned.clone()));
     }
     for key in &pending.keys {
-        if let Found::One(record) = view.find(*key)?
-            && !pending.known.iter().any(|known| known == record.id())
-        {
+        let found = view.find(*key)?;
+        let records: &[Record<'_>] = match &found {
+            Found::Nobody => &[],
+            Found::One(record) => std::slice::from_ref(record),
+            Found::Several(records) => records,
+        };
+        let is_it = |record: &&Record<'_>| {
+            let name = record
+                .field(Field::Name)
+                .and_then(|json| serde_json::from_slice::<String>(json).ok());
+            let is_new = !pending.known.iter().any(|known| known == record.id());
+            is_new && name.is_some_and(|name| folded(&name) == pending.name)
+        };
+        if let Some(record) = records.iter().find(is_it) {
             return Ok(Some(record.id().to_owned()));
         }
     }
     Ok(None)
+}
+
+/// A name as all of its spellings have it, as far as blanks and case go.
+fn folded(name: &str) -> String {
+    let words: Vec<String> = name.split_whitespace().map(str::to_lowercase).collect();
+    words.join(" ")
 }
 
 /// A short name for `body`, the same for the same one.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::calls::{Calls, Found, Heard, Rung, Unknown};
 use super::desk::{DeskSettings, Desks};
 use super::entry::{Entry, What};
-use super::message::{Facts, Link, Shown};
+use super::message::{Link, Shown, State};
 use super::meters::Meters;
 use super::outbox::Outbox;
 use super::pending::Pending;
@@ -20,6 +20,7 @@ use super::sessions::Session;
 use super::settings::{Interactions, Recorder, Settings};
 use super::store::{CallState, Kept, LocalLog, StoreError};
 use crate::metrics::Metrics;
+use crate::telemetry::Lines;
 use crate::tenant::Tenant;
 
 /// Folder of the log of calls, in a tenant's folder.
@@ -41,6 +42,8 @@ pub struct Pops {
     interactions: Interactions,
     pub(super) outbox: Option<Arc<Outbox>>,
     meters: Meters,
+    /// A full outbox would fill the log too.
+    lines: Lines,
 }
 
 /// What is due is looked for, until this is dropped.
@@ -82,6 +85,7 @@ impl Pops {
             interactions,
             outbox,
             meters: Meters::register(metrics)?,
+            lines: Lines::default(),
         })
     }
 
@@ -103,11 +107,6 @@ impl Pops {
     /// Looks at the state.
     pub fn look<T>(&self, look: impl FnOnce(&Calls) -> T) -> T {
         look(&self.calls())
-    }
-
-    /// Whether somebody sits at the telephone `extension`.
-    pub fn is_taken(&self, extension: &str) -> bool {
-        self.calls().is_taken(extension, now())
     }
 
     /// The log-in of `agent`.
@@ -178,10 +177,11 @@ impl Pops {
         let ring = |offers| What::Ring {
             call: call.clone(),
             ids: Vec::new(),
-            facts: Facts::default(),
+            facts: Box::default(),
             recorded: false,
             offers,
             link: None,
+            inherits: None,
         };
         let linked = What::Linked {
             call: call.clone(),
@@ -215,10 +215,37 @@ impl Pops {
         self.commit(&mut self.calls(), vec![what], now())
     }
 
-    /// What `agent`'s desktop is to show, newest first, and the id of the newest message.
+    /// What `agent`'s desktop is to show, newest first, and the id of the newest message: calls that ring or are spoken,
+    /// those that can still be wrapped up, and those that were missed lately.
     pub fn current(&self, agent: &str) -> (Vec<Arc<Shown>>, u64) {
+        let now = now();
+        let wrapped_ms = self.settings.close_after_s * 1000;
+        let missed_ms = self.desks.settings().missed_s * 1000;
+        let is_past = |ended: Option<u64>, most: u64| ended.is_some_and(|ended| ended + most <= now);
         let calls = self.calls();
-        (calls.current(agent), calls.newest_id())
+        let mut shown = calls.current(agent);
+        shown.retain(|shown| match shown.state {
+            State::Ringing | State::Answered => true,
+            State::Ended => !is_past(shown.ended_at, wrapped_ms),
+            State::Missed | State::Refused => !is_past(shown.ended_at, missed_ms),
+        });
+        (shown, calls.newest_id())
+    }
+
+    /// The call that rings at the telephone `extension` from `ani`, told without an id, if there is one.
+    pub fn ringing_at(&self, extension: &str, ani: &str, prefix: &str) -> Option<String> {
+        let calls = self.calls();
+        let agent = calls.agent_at(extension, now())?;
+        let shown = calls.current(agent);
+        let rings = |shown: &&Arc<Shown>| {
+            shown.state == State::Ringing && shown.facts.ani == ani && shown.call_id.starts_with(prefix)
+        };
+        shown.iter().find(rings).map(|shown| shown.call_id.to_string())
+    }
+
+    /// The agent at the telephone `extension`.
+    pub fn agent_at(&self, extension: &str) -> Option<String> {
+        self.calls().agent_at(extension, now()).map(str::to_owned)
     }
 
     /// The customer `id`, where they were written down and no change has brought them.
@@ -262,8 +289,13 @@ impl Pops {
             if let Some(interaction) = due.interaction.filter(|_| records)
                 && let Err(error) = self.tell_interaction(interaction)
             {
-                tracing::warn!(%error, "a call cannot be recorded now; it is tried again");
-                return;
+                if error.is_temporary() {
+                    if self.lines.may() {
+                        tracing::warn!(%error, "a call cannot be recorded now; it is tried again");
+                    }
+                    continue;
+                }
+                tracing::error!(%error, "a call is not recorded");
             }
             let mut calls = self.calls();
             let _looked_for_again = self.commit(&mut calls, vec![due.what], now);

@@ -31,7 +31,12 @@ pub(crate) struct Site {
 impl Site {
     /// A folder of two customers, and a configuration that says `more`.
     pub(crate) fn new(more: &str) -> Site {
-        let built = built_of(CUSTOMERS, &[]);
+        Site::of(CUSTOMERS, &[], more)
+    }
+
+    /// A folder of these `customers`, one document a line, built with `arguments`.
+    pub(crate) fn of(customers: &str, arguments: &[&str], more: &str) -> Site {
+        let built = built_of(customers, arguments);
         let site = Site {
             config: built.dir.path().join("ringside.toml"),
             dir: built.dir,

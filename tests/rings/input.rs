@@ -233,7 +233,7 @@ fn new_customers_are_checked_ahead_of_being_kept() {
         (json!({"name": "Katherine", "phones": "+14806754199"}), "phones"),
         (json!({"name": {}, "phones": ["+14806754199"]}), "name"),
         (
-            json!({"name": "Katherine", "phones": ["+14806754199"], "id": "c-1"}),
+            json!({"name": "Katherine", "phones": ["+14806754199"], "id": "a b"}),
             "id",
         ),
         (

@@ -9,7 +9,7 @@ use crate::program::run;
 use crate::site::Site;
 use crate::wire::{Response, tcp};
 
-fn key(site: &Site, name: &str, scopes: &[&str]) -> String {
+pub(crate) fn key(site: &Site, name: &str, scopes: &[&str]) -> String {
     let mut arguments = vec!["key", "add", name, "--dir", site.data()];
     arguments.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
     let ran = run(&arguments);
@@ -18,7 +18,7 @@ fn key(site: &Site, name: &str, scopes: &[&str]) -> String {
     key.unwrap_or_else(|| panic!("no key in {}", ran.out)).to_owned()
 }
 
-fn ask(at: SocketAddr, key: &str, method: &str, target: &str, body: &Value) -> Response {
+pub(crate) fn ask(at: SocketAddr, key: &str, method: &str, target: &str, body: &Value) -> Response {
     let headers = format!("Content-Type: application/json\r\nAuthorization: Bearer {key}\r\n");
     let body = match body {
         Value::Null => String::new(),

@@ -157,8 +157,12 @@ impl<S: Read + Write> Client<S> {
             );
         };
         let head = String::from_utf8(self.read.drain(..head_len).collect()).unwrap();
-        let length: usize = header(&head, "content-length").unwrap().parse().unwrap();
-        let length = if has_body { length } else { 0 };
+        // What has no content has no length.
+        let length = match head.split(' ').nth(1) {
+            Some("204") => 0,
+            _ => header(&head, "content-length").unwrap().parse().unwrap(),
+        };
+        let length: usize = if has_body { length } else { 0 };
         while self.read.len() < length {
             assert!(self.more(), "the connection ended within a body");
         }

@@ -7,7 +7,8 @@ use super::super::xml;
 use super::{Direction, Event, FINESSE, Ring};
 
 /// What is told of it that makes one call out of several legs.
-const LEGS: [&str; 5] = [
+const LEGS: [&str; 6] = [
+    "wrapUpReason",
     "secondaryId",
     "callKeyPrefix",
     "callKeyCallId",

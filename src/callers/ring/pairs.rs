@@ -6,6 +6,8 @@ use super::super::parameters::decoded;
 use super::super::refusal::Refusal;
 use crate::number;
 
+/// Parameters that prove who asks.
+const SECRETS: [&str; 2] = ["key", "ticket"];
 /// The most pairs that are read; each is compared with every name that is looked for.
 const MOST_PAIRS: usize = 500;
 
@@ -13,6 +15,8 @@ const MOST_PAIRS: usize = 500;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in super::super) struct Pairs {
     pairs: Vec<Pair>,
+    /// Call variables that were sent as such, apart from the rest: whatever they are called, they say nothing of the call.
+    variables: Vec<(String, String)>,
     /// The names of the variables that were not filled.
     unfilled: Vec<String>,
 }
@@ -65,6 +69,16 @@ impl Pairs {
         }
     }
 
+    /// Reads a query behind what is there, without what proves who asks: that is nobody's to be kept or shown.
+    pub(super) fn read_query(&mut self, query: &str) {
+        let is_secret = |pair: &&str| {
+            let name = decoded(pair.split_once('=').map_or(pair, |(name, _)| name));
+            SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+        };
+        let told: Vec<&str> = query.split('&').filter(|pair| !is_secret(pair)).collect();
+        self.read_form(&told.join("&"));
+    }
+
     /// Puts in a pair that is known already.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.push(Pair {
@@ -103,7 +117,7 @@ impl Pairs {
             }
             Value::Object(members) if at_top => {
                 for (name, value) in members {
-                    self.take(&name, value, false);
+                    self.take_variable(name, value);
                 }
             }
             Value::Array(_) | Value::Object(_) => {}
@@ -113,7 +127,19 @@ impl Pairs {
     /// Takes a call variable of the form `{"name": …, "value": …}`.
     fn take_named(&mut self, mut members: Map<String, Value>) {
         if let (Some(Value::String(name)), Some(value)) = (members.remove("name"), members.remove("value")) {
-            self.take(&name, value, false);
+            self.take_variable(name, value);
+        }
+    }
+
+    fn take_variable(&mut self, name: String, value: Value) {
+        let value = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            Value::Bool(value) => value.to_string(),
+            Value::Null | Value::Array(_) | Value::Object(_) => return,
+        };
+        if !is_placeholder(&value) && self.pairs.len() + self.variables.len() < MOST_PAIRS {
+            self.variables.push((name, value));
         }
     }
 
@@ -166,10 +192,8 @@ impl Pairs {
 
     /// What is left, in its order.
     pub(super) fn rest(self) -> Vec<(String, String)> {
-        self.pairs
-            .into_iter()
-            .map(|pair| (pair.name, pair.value))
-            .collect()
+        let pairs = self.pairs.into_iter().map(|pair| (pair.name, pair.value));
+        pairs.chain(self.variables).collect()
     }
 }
 

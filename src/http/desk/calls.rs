@@ -11,6 +11,8 @@ use super::viewer::{link_json, write};
 use crate::callers::{Call, Refusal, Reply, Source};
 use crate::pop::{Heard, Kept, News, Unknown};
 
+/// The longest id of a call, an agent or a telephone, in bytes.
+const ID_MAX: usize = 256;
 /// The longest wrap-up, in characters.
 const WRAP_UP_MAX: usize = 500;
 const EVENTS: &str = "answer, refuse, transfer, conference, wrap_up, ivr or end";
@@ -53,6 +55,13 @@ pub(super) async fn answer(
     call: &Call<'_>,
     out: &mut BytesMut,
 ) -> Result<Reply, Refused> {
+    if id.is_empty() || id.len() > ID_MAX {
+        return Err(Refused::field(
+            "call_id",
+            format!("1 to {ID_MAX} bytes"),
+            "more, or none",
+        ));
+    }
     // A desktop has a say in its own calls; of others it does not even learn that there are any.
     if let Some(agent) = agent
         && !desk.pops.look(|calls| calls.concerns(id, agent))
@@ -112,10 +121,35 @@ async fn happen(
     body: &[u8],
     out: &mut BytesMut,
 ) -> Result<Reply, Refused> {
-    let said: Happening = read(
+    let mut said: Happening = read(
         body,
         "a JSON object such as {\"event\": \"answer\", \"agent\": \"1001\"}",
     )?;
+    for (field, value) in [
+        ("agent", &said.agent),
+        ("extension", &said.extension),
+        ("to_agent", &said.to_agent),
+        ("to_extension", &said.to_extension),
+        ("secondary_id", &said.secondary_id),
+    ] {
+        if value
+            .as_ref()
+            .is_some_and(|value| value.is_empty() || value.len() > ID_MAX)
+        {
+            return Err(Refused::field(
+                field,
+                format!("1 to {ID_MAX} bytes"),
+                "more, or none",
+            ));
+        }
+    }
+    // A desktop makes no call part of its own that is none of its agent's.
+    if let Some(agent) = agent {
+        said.secondary_id = said.secondary_id.filter(|id| {
+            desk.pops
+                .look(|calls| !calls.knows(id) || calls.concerns(id, agent))
+        });
+    }
     let agent = agent.map(str::to_owned).or(said.agent);
     let wrap_up = said.wrap_up.unwrap_or_default();
     let news = match said.event.as_str() {

@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::calls::read;
 use super::refused::Refused;
@@ -14,7 +15,8 @@ use crate::customer::document::{self, Limits, Strictness};
 use crate::pop::{Kept, Pending, What};
 
 /// What the form may say.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 9] = [
+    "id",
     "name",
     "first_name",
     "last_name",
@@ -29,6 +31,7 @@ const OLDER: usize = 20;
 const OLDER_MAX: usize = 100;
 /// The longest message, in characters.
 const TEXT_MAX: usize = 1600;
+const DRAFT: &str = "1 to 64 visible ASCII characters, the same for what is sent again";
 /// What ids of customers begin with whom the system of record does not know yet.
 const PROVISIONAL: &str = "new-";
 
@@ -38,7 +41,10 @@ pub(super) fn one(viewer: &Viewer, id: &str, call: &Call<'_>, out: &mut BytesMut
         return Err(Refusal::Method { allow: "GET, HEAD" }.into());
     }
     if let Some(pending) = viewer.desk.pops.pending(id) {
-        write(&json!({"customer": pending.customer, "pending": true}), out);
+        write(
+            &json!({"customer": viewer.pending(pending), "pending": true}),
+            out,
+        );
         return Ok(Reply::json(200));
     }
     if viewer.source.write_customer(id, !viewer.rights.sensitive, out) {
@@ -119,8 +125,14 @@ pub(super) async fn of_desk(
 /// Somebody who is written down, as a row of a list.
 fn row(id: &str, pending: &Pending) -> Value {
     let of = |name: &str| pending.customer.get(name).cloned().unwrap_or(Value::Null);
+    let phones = pending.customer.get("phones").and_then(Value::as_array);
+    let phones: Vec<&str> = phones
+        .into_iter()
+        .flatten()
+        .filter_map(|phone| phone.get("number").unwrap_or(phone).as_str())
+        .collect();
     json!({
-        "customer_id": id, "name": of("name"), "company": of("company"), "phones": of("phones"), "labels": [],
+        "customer_id": id, "name": of("name"), "company": of("company"), "phones": phones, "labels": [],
         "created_at": of("created_at"), "updated_at": null, "open_case": null, "pending": true,
     })
 }
@@ -139,7 +151,25 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
         }
         Some(_) => return Err(crate::pop::Unknown::Call.into()),
     };
-    let id = provisional()?;
+    let id = match said.remove("id") {
+        None | Some(Value::Null) => provisional()?,
+        Some(Value::String(draft)) if is_draft(&draft) => {
+            format!(
+                "{PROVISIONAL}{:032x}",
+                xxh3_128(format!("{}\n{draft}", viewer.agent).as_bytes())
+            )
+        }
+        Some(_) => return Err(Refused::field("id", DRAFT, "something else")),
+    };
+    if let Some(pending) = viewer.desk.pops.pending(&id) {
+        // Saved already, and the answer was lost.
+        let customer = viewer.pending(pending);
+        write(
+            &json!({"customer_id": id, "pending": true, "customer": customer}),
+            out,
+        );
+        return Ok(Reply::json(202));
+    }
     said.insert("id".to_owned(), id.as_str().into());
     let schema = viewer.source.tenant.index.schema();
     let sensitive = schema.attributes.iter().filter(|attribute| attribute.sensitive);
@@ -306,7 +336,7 @@ pub(super) async fn note(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut) -
         return Err(Refused::Unwanted("do_not_sms"));
     }
     let key = match done.id {
-        Some(id) if (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => id,
+        Some(id) if is_draft(&id) => id,
         Some(_) => {
             return Err(Refused::field(
                 "id",
@@ -322,9 +352,18 @@ pub(super) async fn note(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut) -
     });
     let body = body.as_object().cloned().unwrap_or_default();
     let sent = key.clone();
-    viewer.desk.tell(move |pops| pops.tell_sms(&sent, body)).await?;
+    let agent = viewer.agent.to_string();
+    viewer
+        .desk
+        .tell(move |pops| pops.tell_sms(&agent, &sent, body))
+        .await?;
     write(&json!({"id": key, "type": "sms"}), out);
     Ok(Reply::json(202))
+}
+
+/// Whether `id` can be what a desktop calls what it is writing.
+fn is_draft(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// An id that nobody has.

@@ -17,6 +17,8 @@ const AGENTS_MAX: usize = 256;
 /// The most call variables that are kept of a call, and the most bytes of a value.
 const VARIABLES_MAX: usize = 64;
 const VALUE_MAX: usize = 1024;
+/// What calls begin with that Unified CM does not name.
+const CURRI: &str = "curri:";
 /// What an agent's wrap-up is called in what Finesse sends.
 const WRAP_UPS: [&str; 3] = ["wrapUpReason", "wrap_up", "wrapUp"];
 
@@ -25,11 +27,12 @@ pub(super) async fn answer(
     desk: &Desk,
     spoken: &Spoken,
     form: Form,
+    rights: Rights,
     call: &Call<'_>,
     out: &mut BytesMut,
 ) -> Result<Reply, Refused> {
     if form == Form::Curri {
-        return Ok(curri(desk, spoken, call, out));
+        return Ok(curri(desk, spoken, rights, call, out));
     }
     if call.method != "POST" {
         return Err(Refusal::Method { allow: "POST" }.into());
@@ -72,12 +75,13 @@ fn bounded(ring: &Ring) -> Result<(), Refused> {
     }
 }
 
-/// Answers Unified CM, whatever becomes of the ring.
-fn curri(desk: &Desk, spoken: &Spoken, call: &Call<'_>, out: &mut BytesMut) -> Reply {
+/// Answers Unified CM, whatever becomes of the ring, which is announced where whoever asks may announce any.
+fn curri(desk: &Desk, spoken: &Spoken, rights: Rights, call: &Call<'_>, out: &mut BytesMut) -> Reply {
     if call.method == "POST"
+        && rights.ring
         && let Ok(ring) = Ring::from_curri(call.body)
-        && let Some(extension) = ring.extension.as_deref()
-        && desk.pops.is_taken(extension)
+        && let Some(extension) = ring.extension.as_deref().filter(|text| text.len() <= ID_MAX)
+        && desk.pops.agent_at(extension).is_some()
     {
         let source = spoken.source();
         let facts = facts(source, &ring);
@@ -92,9 +96,10 @@ fn curri(desk: &Desk, spoken: &Spoken, call: &Call<'_>, out: &mut BytesMut) -> R
             &mut lookup,
         );
         source.count_ring(&ring);
-        // It names no call. One caller rings one telephone once at a time.
+        // It names no call, and asks again of one that still rings; whoever calls next is somebody else.
+        let known = desk.pops.ringing_at(extension, &facts.ani, CURRI);
         let heard = Heard {
-            call: format!("curri:{}:{extension}", facts.ani),
+            call: known.unwrap_or_else(|| format!("{CURRI}{}", desk.pops.current("").1 + 1)),
             extension: Some(extension.to_owned()),
             facts,
             ..Heard::default()
@@ -145,7 +150,15 @@ async fn announce(
             extension: ring.extension.clone(),
             news: news(ring),
         };
-        let (rung, keeping) = desk.pops.hear(&heard, showing.only.as_deref());
+        let (rung, mut keeping) = desk.pops.hear(&heard, showing.only.as_deref());
+        // It comes beside whatever else is new.
+        if let Some(text) = wrap_up(ring).filter(|_| !matches!(heard.news, News::WrapUp(_))) {
+            let heard = Heard {
+                news: News::WrapUp(text),
+                ..heard
+            };
+            keeping = desk.pops.hear(&heard, None).1;
+        }
         let kept = keeping.kept().await;
         let link = desk.pops.link_of([id.as_str()]);
         head["link"] = link_json(link.as_ref());
@@ -206,14 +219,16 @@ fn ids(ring: &Ring) -> Vec<String> {
 }
 
 fn news(ring: &Ring) -> News {
-    let wrap_up = WRAP_UPS.into_iter().find_map(|name| ring.variable(name));
     match ring.event {
         Event::Ring => News::Ring,
         Event::Answer => News::Answer,
         Event::End => News::End,
-        Event::Update => match wrap_up.filter(|text| !text.is_empty()) {
-            Some(text) => News::WrapUp(cut(text)),
-            None => News::Update,
-        },
+        Event::Update => wrap_up(ring).map_or(News::Update, News::WrapUp),
     }
+}
+
+/// What the agent said that it was about.
+fn wrap_up(ring: &Ring) -> Option<String> {
+    let said = WRAP_UPS.into_iter().find_map(|name| ring.variable(name));
+    said.filter(|text| !text.is_empty()).map(cut)
 }

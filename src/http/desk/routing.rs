@@ -191,7 +191,7 @@ async fn route(
 ) -> Result<Reply, Refused> {
     let source = spoken.source();
     match place {
-        Place::Rings(form) => rings::answer(desk, spoken, *form, call, out).await,
+        Place::Rings(form) => rings::answer(desk, spoken, *form, holder.rights, call, out).await,
         Place::Call { id, agent, what } => {
             calls::answer(desk, source, id, agent.as_deref(), *what, call, out).await
         }
@@ -208,6 +208,10 @@ async fn route(
                 OfAgent::Session => agent::session(&viewer, call, out).await,
                 OfAgent::Ticket => agent::ticket(&viewer, holder, call, out),
                 OfAgent::Customers if call.method == "POST" => customers::create(&viewer, call, out).await,
+                OfAgent::Customers if !call.is_get() => Err(Refusal::Method {
+                    allow: "GET, HEAD, POST",
+                }
+                .into()),
                 OfAgent::Customers => customers::of_desk(&viewer, spoken, call, out).await,
                 OfAgent::Customer(id) => customers::one(&viewer, id, call, out),
                 OfAgent::Older(id) => customers::older(&viewer, id, call, out).await,
@@ -255,6 +259,8 @@ impl Shared {
         match checked {
             Ok(identity) => Ok(Holder {
                 rights: Rights {
+                    ring: policy.access.scopes.covers(&Need::Ring)
+                        && identity.as_ref().is_none_or(|identity| identity.may(&Need::Ring)),
                     sensitive: identity
                         .as_ref()
                         .is_some_and(|identity| identity.may(&Need::Sensitive)),

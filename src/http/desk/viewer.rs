@@ -11,7 +11,7 @@ use super::render::Render;
 use super::standing::Standing;
 use super::{Desk, Rights, agent};
 use crate::callers::{PopUrls, Request, Showing, Source, Subject, Whose};
-use crate::pop::{Facts, Kind, Link, Message, Shown};
+use crate::pop::{Facts, Kind, Link, Message, Pending, Shown};
 
 /// An agent's desktop, and what it may see.
 #[derive(Debug, Clone)]
@@ -61,6 +61,23 @@ impl Viewer {
         out.extend_from_slice(b"}");
     }
 
+    /// Somebody who was written down, as this desktop may see them.
+    pub(in crate::http) fn pending(&self, pending: Pending) -> Value {
+        let mut customer = pending.customer;
+        if !self.rights.sensitive
+            && let Some(attributes) = customer.get_mut("attributes").and_then(Value::as_object_mut)
+        {
+            let schema = self.source.tenant.index.schema();
+            let is_sensitive = |key: &str| {
+                let mut known = schema.attributes.iter().filter(|attribute| attribute.key == key);
+                // One that the schema has no more was perhaps sensitive when it had it.
+                known.next().is_none_or(|attribute| attribute.sensitive)
+            };
+            attributes.retain(|key, _| !is_sensitive(key));
+        }
+        customer
+    }
+
     fn pop(&self, pop: &Shown, kind: Kind, id: u64, out: &mut BytesMut) {
         let mut lookup = BytesMut::new();
         let showing = show(
@@ -108,7 +125,7 @@ impl Viewer {
                 "variables": variables(facts),
             },
             "link": link_json(link),
-            "pending": pending.map(|pending| pending.customer),
+            "pending": pending.map(|pending| self.pending(pending)),
             "agents": &*pop.agents,
         });
         write_with_lookup(&head, &lookup, out);

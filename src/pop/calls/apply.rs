@@ -9,6 +9,10 @@ use super::super::pending::Pending;
 use super::super::sessions::Session;
 use super::Calls;
 
+/// The most legs of a call, and the most variables that are kept of it.
+const LEGS_MAX: usize = 256;
+const VARIABLES_MAX: usize = 64;
+
 impl Calls {
     /// Makes of the state what `entry` says, and gives what desktops are to be told of it.
     pub fn apply(&mut self, entry: &Entry) -> Vec<Message> {
@@ -21,7 +25,19 @@ impl Calls {
                 recorded,
                 offers,
                 link,
-            } => self.ring(at, call, ids, facts, *recorded, offers, link.as_deref()),
+                inherits,
+            } => self.ring(
+                at,
+                &Rung {
+                    id: call,
+                    ids,
+                    facts,
+                    recorded: *recorded,
+                    offers,
+                    link: link.as_deref(),
+                    inherits: inherits.as_ref(),
+                },
+            ),
             What::Called { call, ids } => match self.ids.get(call).cloned() {
                 Some(root) => self.join(&root, ids, at),
                 None => Vec::new(),
@@ -61,8 +77,10 @@ impl Calls {
             }),
             What::Closed { call } => {
                 self.edit(call, |call| call.closed = Some(at));
-                self.bound();
-                Vec::new()
+                if let Some(call) = self.call(call) {
+                    self.closed.insert((at, call.id.clone()));
+                }
+                self.bound()
             }
             What::Forgotten { call } => {
                 self.forget(call);
@@ -117,63 +135,40 @@ impl Calls {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a ring has so many parts")]
-    fn ring(
-        &mut self,
-        at: u64,
-        id: &str,
-        ids: &[String],
-        facts: &Facts,
-        recorded: bool,
-        offers: &[Offer],
-        link: Option<&str>,
-    ) -> Vec<Message> {
-        let inherited = self.reopened(id, ids, offers);
-        let root = match self.ids.get(id) {
-            Some(root) => root.clone(),
-            None => id.to_owned(),
-        };
-        let known = self.calls.contains_key(&root);
-        if !known {
-            let known = ids.iter().find_map(|id| self.ids.get(id)).cloned();
-            match known {
-                Some(known) => return self.ring_again(at, &known, id, ids, facts, recorded, offers, link),
-                None => {
-                    self.made += 1;
-                    let mut call = Call::new(&root, self.made, facts.clone(), recorded, at);
-                    call.link = inherited;
-                    self.calls.insert(root.clone(), call);
-                }
+    fn ring(&mut self, at: u64, ring: &Rung<'_>) -> Vec<Message> {
+        let Rung {
+            id, facts, offers, ..
+        } = *ring;
+        let names: Vec<String> = std::iter::once(id)
+            .chain(ring.ids.iter().map(String::as_str))
+            .map(str::to_owned)
+            .collect();
+        // What is closed is another call, however it was called.
+        for name in &names {
+            if self.call(name).is_some_and(|call| call.closed.is_some()) {
+                self.forget(name);
             }
         }
-        self.ring_again(at, &root, id, ids, facts, recorded, offers, link)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a ring has so many parts")]
-    fn ring_again(
-        &mut self,
-        at: u64,
-        root: &str,
-        id: &str,
-        ids: &[String],
-        facts: &Facts,
-        recorded: bool,
-        offers: &[Offer],
-        link: Option<&str>,
-    ) -> Vec<Message> {
-        let before = self.calls.get(root).and_then(|call| call.link.clone());
-        let names = std::iter::once(id.to_owned()).chain(ids.iter().cloned());
-        let mut messages = self.join(root, &names.collect::<Vec<_>>(), at);
-        let root = &*self.root(root);
+        let known = names.iter().find_map(|name| self.ids.get(name)).cloned();
+        let root = known.unwrap_or_else(|| {
+            self.made += 1;
+            let mut call = Call::new(id, self.made, facts.clone(), ring.recorded, at);
+            call.link = ring.inherits.cloned();
+            self.calls.insert(id.to_owned(), call);
+            id.to_owned()
+        });
+        let before = self.calls.get(&root).and_then(|call| call.link.clone());
+        let mut messages = self.join(&root, &names, at);
+        let root = &*self.root(&root);
         let mut new = Vec::new();
         // A pop is called by its first message.
         let (mut id_of_pop, mut is_relinked) = (self.messages, false);
         self.edit(root, |call| {
             call.touched = at;
             call.is_over = false;
-            call.recorded |= recorded;
+            call.recorded |= ring.recorded;
             call.facts = Arc::new(joined(&call.facts, facts));
-            if let (None, Some(customer)) = (&call.link, link) {
+            if let (None, Some(customer)) = (&call.link, ring.link) {
                 call.link = Some(Link {
                     customer: Some(customer.to_owned()),
                     agent: None,
@@ -191,22 +186,22 @@ impl Calls {
                 .legs
                 .iter()
                 .any(|leg| leg.answered.is_some() && leg.offer.is_some());
+            let how = if has_spoken { How::Transfer } else { How::Ring };
+            let how = if offers.is_empty() {
+                how
+            } else {
+                call.next.take().unwrap_or(how)
+            };
             for offer in offers {
-                if call.leg(&offer.agent).is_some_and(|leg| leg.state.is_live()) {
+                if call.leg(&offer.agent).is_some_and(|leg| leg.state.is_live())
+                    || call.legs.len() >= LEGS_MAX
+                {
                     continue;
                 }
-                let is_first = !has_spoken;
                 id_of_pop += u64::from(offer.pops);
                 call.legs.push(Leg {
-                    offer: Some(offer.clone()),
-                    how: if is_first { How::Ring } else { How::Transfer },
-                    state: State::Ringing,
-                    offered: at,
-                    answered: None,
-                    ended: None,
-                    wrap_up: None,
                     pop: offer.pops.then(|| format!("p{id_of_pop}")),
-                    shown_by: None,
+                    ..Leg::new(Some(offer.clone()), id, how, at)
                 });
                 if offer.pops {
                     new.push(offer.agent.clone());
@@ -227,26 +222,8 @@ impl Calls {
                 }
             }
         }
-        self.bound();
+        messages.extend(self.bound());
         messages
-    }
-
-    /// Makes room for a ring of a closed call that goes on at somebody else's telephone: a call of its own, which is whose
-    /// the other one was said to be.
-    fn reopened(&mut self, id: &str, ids: &[String], offers: &[Offer]) -> Option<Link> {
-        let names = std::iter::once(id).chain(ids.iter().map(String::as_str));
-        let closed: Vec<String> = names
-            .filter_map(|id| self.call(id))
-            .filter(|call| call.closed.is_some())
-            .filter(|call| offers.iter().any(|offer| call.leg(&offer.agent).is_none()))
-            .map(|call| call.id.clone())
-            .collect();
-        let links = closed.iter().filter_map(|id| self.calls.get(id)?.link.clone());
-        let link = links.max_by_key(|link| (link.is_chosen, link.at));
-        for id in closed {
-            self.forget(&id);
-        }
-        link
     }
 
     fn ivr(&mut self, at: u64, id: &str) -> Vec<Message> {
@@ -255,15 +232,9 @@ impl Calls {
             let is_open = |leg: &Leg| leg.how == How::Ivr && leg.ended.is_none();
             if !call.legs.iter().any(is_open) {
                 call.legs.push(Leg {
-                    offer: None,
-                    how: How::Ivr,
                     state: State::Answered,
-                    offered: at,
                     answered: Some(at),
-                    ended: None,
-                    wrap_up: None,
-                    pop: None,
-                    shown_by: None,
+                    ..Leg::new(None, id, How::Ivr, at)
                 });
             }
             call.settle(at);
@@ -277,17 +248,7 @@ impl Calls {
             call.touched = at;
             let has_leg = call.leg(&by.agent).is_some_and(|leg| leg.state.is_live());
             if !has_leg {
-                call.legs.push(Leg {
-                    offer: Some(by.clone()),
-                    how: How::Ring,
-                    state: State::Ringing,
-                    offered: at,
-                    answered: None,
-                    ended: None,
-                    wrap_up: None,
-                    pop: None,
-                    shown_by: None,
-                });
+                call.legs.push(Leg::new(Some(by.clone()), id, How::Ring, at));
             }
             for leg in &mut call.legs {
                 match (&leg.offer, leg.state) {
@@ -336,9 +297,10 @@ impl Calls {
             } else {
                 How::Transfer
             };
-            let newest = call.legs.last_mut();
-            if let Some(leg) = newest.filter(|leg| leg.how == How::Transfer) {
-                leg.how = how;
+            // Whoever joins may ring already, or ring next.
+            match call.legs.last_mut() {
+                Some(leg) if leg.how == How::Transfer && leg.state == State::Ringing => leg.how = how,
+                _ => call.next = Some(how),
             }
         });
         Vec::new()
@@ -415,7 +377,7 @@ impl Calls {
         calls.iter().flat_map(|call| self.tell(call)).collect()
     }
 
-    fn tell(&mut self, id: &str) -> Vec<Message> {
+    pub(super) fn tell(&mut self, id: &str) -> Vec<Message> {
         let agents = self.call(id).map(Call::desks).unwrap_or_default();
         let messages = agents
             .iter()
@@ -423,8 +385,9 @@ impl Calls {
         messages.collect()
     }
 
-    fn message(&mut self, id: &str, agent: &str, kind: Kind) -> Option<Message> {
-        let shown = self.call(id)?.shown(agent, self.epoch)?;
+    pub(super) fn message(&mut self, id: &str, agent: &str, kind: Kind) -> Option<Message> {
+        let parties = self.parties(id)?;
+        let shown = self.call(id)?.shown(agent, self.epoch, &parties)?;
         Some(self.tell_shown(shown, kind))
     }
 
@@ -447,13 +410,26 @@ impl Call {
     }
 }
 
+/// A ring, as an entry has it.
+struct Rung<'e> {
+    id: &'e str,
+    ids: &'e [String],
+    facts: &'e Facts,
+    recorded: bool,
+    offers: &'e [Offer],
+    link: Option<&'e str>,
+    inherits: Option<&'e Link>,
+}
+
 /// What is known of a call after something more was said of it: what was said last, where anything was.
-fn joined(before: &Facts, said: &Facts) -> Facts {
+pub(super) fn joined(before: &Facts, said: &Facts) -> Facts {
     let mut variables = before.variables.clone();
     for (name, value) in &said.variables {
+        let has_room = variables.len() < VARIABLES_MAX;
         match variables.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => known.clone_from(value),
-            None => variables.push((name.clone(), value.clone())),
+            None if has_room => variables.push((name.clone(), value.clone())),
+            None => {}
         }
     }
     Facts {

@@ -3,8 +3,13 @@
 use super::super::call::Call;
 use super::super::entry::What;
 use super::super::kind::{Rule, Silent};
-use super::super::message::{Facts, State};
+use super::super::message::{Facts, Link, State};
 use super::Calls;
+
+/// The most names of a call.
+const IDS_MAX: usize = 64;
+/// How long what is told of a closed call is taken for something late, where it comes from the same number, ms.
+const LATE_MS: u64 = 120_000;
 
 /// What a phone system says of a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,26 +87,34 @@ impl Calls {
     pub fn hear(&self, heard: &Heard, found: Found<'_>, now: u64) -> (Vec<What>, Rung) {
         let rule = Rule::of(heard.facts.call_type.as_deref(), heard.facts.is_outbound);
         let ids = self.ids_of(heard);
-        if let Some(silent) = rule.silent.filter(|silent| *silent != Silent::ManualOutbound) {
-            let entries = self.called(heard, &ids);
-            let reason = Some(silent.as_str());
-            return (
-                entries,
-                Rung {
-                    reason,
-                    ..Rung::default()
-                },
-            );
-        }
-        let by_telephone = heard
-            .extension
-            .as_deref()
-            .and_then(|at| self.sessions.at(at, now));
-        let mut agents: Vec<&str> = heard.agents.iter().map(String::as_str).collect();
-        if agents.is_empty() {
-            agents.extend(by_telephone);
-        }
         let call = self.call(&heard.call);
+        let mut agents: Vec<&str> = heard.agents.iter().map(String::as_str).collect();
+        if agents.is_empty()
+            && let Some(extension) = heard.extension.as_deref()
+        {
+            // Whoever it is at there, though they have logged out since.
+            let at_it = call.and_then(|call| call.agent_at(extension));
+            agents.extend(at_it.or_else(|| self.sessions.at(extension, now)));
+        }
+        if let Some(silent) = rule.silent.filter(|silent| *silent != Silent::ManualOutbound) {
+            // A call that rang as another kind ends, or is wrapped up, as what it is by then; one that was told apart
+            // does not end what it only belongs to.
+            let came_so = |agent: &&str| {
+                let leg = call.and_then(|call| call.leg(agent));
+                leg.is_some_and(|leg| leg.via == heard.call)
+            };
+            let is_late = matches!(heard.news, News::End | News::Refuse | News::WrapUp(_));
+            if !is_late || !agents.iter().any(came_so) {
+                let reason = Some(silent.as_str());
+                return (
+                    self.called(heard, &ids),
+                    Rung {
+                        reason,
+                        ..Rung::default()
+                    },
+                );
+            }
+        }
         match &heard.news {
             News::Ring => self.rings(heard, ids, rule, &agents, found, now),
             News::Answer => {
@@ -109,13 +122,19 @@ impl Calls {
                     return (self.called(heard, &ids), Rung::default());
                 };
                 let leg = call.and_then(|call| call.leg(agent));
-                if leg.is_some_and(|leg| leg.state != State::Ringing) {
-                    return (self.called(heard, &ids), self.rung(call, agent));
-                }
-                // Nobody has said that it rings: the agent is shown it all the same.
-                let (mut entries, rung) = match leg {
-                    Some(_) => (self.called(heard, &ids), self.rung(call, agent)),
-                    None => self.rings(heard, ids, rule, &[*agent], found, now),
+                let is_over = call.is_some_and(|call| call.is_over || call.closed.is_some());
+                let (mut entries, rung) = match leg.map(|leg| leg.state) {
+                    Some(State::Ringing) => (self.called(heard, &ids), self.rung(call, agent)),
+                    Some(State::Answered | State::Ended) => {
+                        return (self.called(heard, &ids), self.rung(call, agent));
+                    }
+                    Some(State::Missed | State::Refused) if is_over => {
+                        return (self.called(heard, &ids), self.rung(call, agent));
+                    }
+                    // Nobody has said that it rings, or not for so long: the agent is shown it all the same.
+                    Some(State::Missed | State::Refused) | None => {
+                        self.rings(heard, ids, rule, &[*agent], found, now)
+                    }
                 };
                 entries.push(What::Answered {
                     call: heard.call.clone(),
@@ -126,50 +145,67 @@ impl Calls {
                 (entries, rung)
             }
             _ if call.is_none() && heard.news != News::Ivr => (Vec::new(), Rung::default()),
-            news => {
-                let mut entries = self.called(heard, &ids);
-                let id = || heard.call.clone();
-                let agent = agents.first().map(|agent| (*agent).to_owned());
-                match (news, agent) {
-                    (News::Ivr, _) => {
-                        if call.is_none() {
-                            entries.push(self.ring_entry(heard, ids, rule, Vec::new(), found));
-                        }
-                        entries.push(What::Ivr { call: id() });
-                    }
-                    (News::Refuse, Some(agent)) => entries.push(What::Refused { call: id(), agent }),
-                    (News::Transfer | News::Conference, agent) => entries.push(What::Moved {
+            news => (
+                self.happens(heard, ids, rule, news, &agents, found),
+                Rung::default(),
+            ),
+        }
+    }
+
+    /// What follows from news of a call that is known, or that begins with a machine.
+    fn happens(
+        &self,
+        heard: &Heard,
+        ids: Vec<String>,
+        rule: Rule,
+        news: &News,
+        agents: &[&str],
+        found: Found<'_>,
+    ) -> Vec<What> {
+        let call = self.call(&heard.call);
+        let mut entries = self.called(heard, &ids);
+        let id = || heard.call.clone();
+        let agent = agents.first().map(|agent| (*agent).to_owned());
+        match (news, agent) {
+            (News::Ivr, _) => {
+                if call.is_none() {
+                    entries.push(self.ring_entry(heard, ids, rule, Vec::new(), found));
+                }
+                entries.push(What::Ivr { call: id() });
+            }
+            (News::Refuse, Some(agent)) => entries.push(What::Refused { call: id(), agent }),
+            (News::Transfer | News::Conference, agent) => entries.push(What::Moved {
+                call: id(),
+                agent,
+                is_conference: *news == News::Conference,
+            }),
+            (News::WrapUp(text), Some(agent)) => {
+                let leg = call.and_then(|call| call.leg(&agent));
+                if leg.is_some_and(|leg| leg.wrap_up.as_deref() != Some(text)) {
+                    entries.push(What::WrappedUp {
                         call: id(),
                         agent,
-                        is_conference: *news == News::Conference,
-                    }),
-                    (News::WrapUp(text), Some(agent)) => {
-                        let known = call.and_then(|call| call.leg(&agent)?.wrap_up.as_deref());
-                        if known != Some(text) {
-                            entries.push(What::WrappedUp {
-                                call: id(),
-                                agent,
-                                wrap_up: text.clone(),
-                            });
-                        }
-                    }
-                    (News::End, agent) => {
-                        let is_at_it = match (&agent, call) {
-                            (Some(agent), Some(call)) => {
-                                call.leg(agent).is_some_and(|leg| leg.state.is_live())
-                            }
-                            (None, Some(call)) => !call.is_over,
-                            (_, None) => false,
-                        };
-                        if is_at_it {
-                            entries.push(What::Ended { call: id(), agent });
-                        }
-                    }
-                    _ => {}
+                        wrap_up: text.clone(),
+                    });
                 }
-                (entries, Rung::default())
             }
+            (News::End, Some(agent)) => {
+                let leg = call.and_then(|call| call.leg(&agent));
+                if leg.is_some_and(|leg| leg.state.is_live()) {
+                    let agent = Some(agent);
+                    entries.push(What::Ended { call: id(), agent });
+                }
+            }
+            // Over at a telephone that nobody is at is over for nobody else.
+            (News::End, None) if heard.extension.is_none() && call.is_some_and(|call| !call.is_over) => {
+                entries.push(What::Ended {
+                    call: id(),
+                    agent: None,
+                });
+            }
+            _ => {}
         }
+        entries
     }
 
     fn rings(
@@ -181,10 +217,17 @@ impl Calls {
         found: Found<'_>,
         now: u64,
     ) -> (Vec<What>, Rung) {
-        let call = self.call(&heard.call);
+        let call = self
+            .call(&heard.call)
+            .filter(|call| !is_past(call, &heard.facts, now));
+        // What is told again, or late, of a call that is over, is nothing new; where it goes on, it rings anew.
         let is_known = |agent: &&str| {
             let leg = call.and_then(|call| call.leg(agent));
-            leg.is_some_and(|leg| leg.state.is_live() || call.is_some_and(|call| call.closed.is_some()))
+            leg.zip(call).is_some_and(|(leg, call)| {
+                let is_told =
+                    call.closed.is_some() || call.is_over || leg.state == State::Ended && !call.is_live();
+                leg.state.is_live() || is_told
+            })
         };
         let mut rung = Rung {
             agent: agents.first().map(|agent| (*agent).to_owned()),
@@ -216,6 +259,23 @@ impl Calls {
         (vec![self.ring_entry(heard, ids, rule, offers, found)], rung)
     }
 
+    /// Whose the closed calls are that a ring goes on from: one that it names as another call, and one of the same id where
+    /// it is the same caller's, or is said to be handed on. Phone systems use ids again, and the next caller is nobody's.
+    fn inherited(&self, heard: &Heard, ids: &[String]) -> Option<Link> {
+        let is_handed_on = matches!(heard.facts.call_type.as_deref(), Some("TRANSFER" | "CONFERENCE"));
+        let same = self
+            .call(&heard.call)
+            .filter(|call| is_handed_on || !heard.facts.ani.is_empty() && call.facts.ani == heard.facts.ani);
+        let others = ids.iter().filter_map(|id| self.call(id));
+        let closed = same
+            .into_iter()
+            .chain(others)
+            .filter(|call| call.closed.is_some());
+        closed
+            .filter_map(|call| call.link.clone())
+            .max_by_key(|link| (link.is_chosen, link.at))
+    }
+
     fn ring_entry(
         &self,
         heard: &Heard,
@@ -226,8 +286,9 @@ impl Calls {
     ) -> What {
         What::Ring {
             call: heard.call.clone(),
+            inherits: self.inherited(heard, &ids),
             ids,
-            facts: heard.facts.clone(),
+            facts: Box::new(heard.facts.clone()),
             recorded: rule.recorded,
             offers,
             link: found.map(str::to_owned),
@@ -243,32 +304,38 @@ impl Calls {
         }
     }
 
-    /// What makes one call of what is called so many names, where they are not known to be one.
+    /// What makes one call of what is called so many names, where they are not known to be one. Closed calls are left alone.
     fn called(&self, heard: &Heard, ids: &[String]) -> Vec<What> {
-        let mut names = std::iter::once(&heard.call).chain(ids);
-        let Some(root) = names.find_map(|id| self.ids.get(id)) else {
+        let names = || std::iter::once(&heard.call).chain(ids);
+        let is_open = |id: &&String| self.call(id).is_none_or(|call| call.closed.is_none());
+        let open: Vec<String> = names().filter(is_open).cloned().collect();
+        let Some(root) = open.iter().find_map(|id| self.ids.get(id)) else {
             return Vec::new();
         };
-        let mut names = std::iter::once(&heard.call).chain(ids);
-        if names.all(|id| self.ids.get(id) == Some(root)) {
+        let has_room = self.call(root).is_some_and(|call| call.ids.len() < IDS_MAX);
+        if !has_room || open.iter().all(|id| self.ids.get(id) == Some(root)) {
             return Vec::new();
         }
-        let names = std::iter::once(&heard.call).chain(ids);
         vec![What::Called {
             call: root.clone(),
-            ids: names.cloned().collect(),
+            ids: open,
         }]
     }
 
     fn ids_of(&self, heard: &Heard) -> Vec<String> {
         let mut ids = heard.ids.clone();
         for (name, value) in &heard.facts.variables {
-            let is_key = |key: &String| key.eq_ignore_ascii_case(name);
-            if !value.is_empty() && self.bounds.key_variables.iter().any(is_key) {
-                ids.push(format!("{name}={value}"));
+            let mut keys = self.bounds.key_variables.iter();
+            // Under one spelling, whatever the phone system's of the moment is.
+            if let Some(key) = keys
+                .find(|key| key.eq_ignore_ascii_case(name))
+                .filter(|_| !value.is_empty())
+            {
+                ids.push(format!("{key}={value}"));
             }
         }
         ids.retain(|id| *id != heard.call && !id.is_empty());
+        ids.truncate(IDS_MAX);
         ids
     }
 
@@ -331,4 +398,10 @@ impl Calls {
             None => "waiting",
         })
     }
+}
+
+/// Whether a ring with these `facts` is none of `call`, which is closed: an id that is used again.
+fn is_past(call: &Call, facts: &Facts, now: u64) -> bool {
+    call.closed
+        .is_some_and(|closed| call.facts.ani != facts.ani || now.saturating_sub(closed) > LATE_MS)
 }

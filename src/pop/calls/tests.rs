@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
 mod model;
+mod odd;
 
 use super::super::entry::{Entry, What};
 use super::super::message::{Facts, Kind, Message, State};
@@ -427,43 +428,4 @@ fn one_tab_shows_a_pop() {
     );
     assert_eq!(centre.calls.showing("ben", &pop_id, "t1"), Err(Unknown::Pop));
     assert_eq!(centre.told.last().unwrap().pop.shown_by.as_deref(), Some("t1"));
-}
-
-#[test]
-fn an_id_that_is_used_again_is_another_call_with_the_same_link() {
-    let mut centre = Centre::new();
-    centre.hear(&heard("7", &["joan"], News::Ring), Some("c-1"));
-    centre.hear(&heard("7", &["joan"], News::Answer), None);
-    centre.link("7", Some("c-2"), "joan").unwrap();
-    centre.hear(&heard("7", &[], News::End), None);
-    centre.wait(61_000);
-    centre.told();
-    // Put into a queue by the transfer for longer than a call is waited for.
-    centre.hear(&heard("7", &["ben"], News::Ring), Some("c-1"));
-    assert_eq!(
-        centre.told(),
-        [told("ben", Kind::Pop, State::Ringing, Some("c-2"))]
-    );
-    centre.wait(3_601_000);
-    assert_eq!(centre.interactions.len(), 2);
-    assert_ne!(centre.interactions[0]["id"], centre.interactions[1]["id"]);
-}
-
-#[test]
-fn calls_are_bounded() {
-    let mut centre = Centre::new();
-    centre.calls = Calls::new(Bounds {
-        calls_max: 10,
-        ..Bounds::default()
-    });
-    for nth in 0..100 {
-        centre.now += 1;
-        centre.hear(&heard(&nth.to_string(), &["joan"], News::Ring), None);
-        if nth % 3 == 0 {
-            centre.hear(&heard(&nth.to_string(), &[], News::End), None);
-        }
-    }
-    assert_eq!(centre.calls.len(), 10);
-    assert!(centre.calls.knows("99") && centre.calls.knows("98"));
-    assert!(centre.calls.current("joan").len() <= 10);
 }

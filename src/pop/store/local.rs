@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::sync::oneshot;
 
 use super::super::calls::{Bounds, Calls};
 use super::super::entry::Entry;
+use super::super::pops::now;
 use super::{CallState, Kept, StoreError};
 use crate::durable::{Journal, JournalError};
 
@@ -85,6 +86,9 @@ impl LocalLog {
                 "the log of calls is damaged: what lay behind the damage is set aside (*.damaged), and calls of that time are not known"
             );
         }
+        if segment.is_none() {
+            calls.begin_ids(now());
+        }
         // What was told of entries that a crash kept out of the log must not be told of others.
         calls.skip_ids(WAITING as u64 * 4);
         let is_well = Arc::new(AtomicBool::new(true));
@@ -146,7 +150,18 @@ impl Drop for LocalLog {
 impl Writer {
     fn run(mut self, waiting: &Receiver<Waiting>) {
         let mut together = Vec::new();
-        while let Ok(first) = waiting.recv() {
+        loop {
+            let first = match waiting.recv_timeout(SEGMENT_AGE) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Disconnected) => return,
+                // On a quiet system what is over leaves the disk too.
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.bytes > 0 {
+                        self.leave_segment();
+                    }
+                    continue;
+                }
+            };
             together.push(first);
             together.extend(waiting.try_iter().take(TOGETHER - 1));
             let kept = self.write(&together);
@@ -176,13 +191,17 @@ impl Writer {
         }
         self.bytes += self.unkept.len() as u64;
         self.unkept.clear();
-        if (self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE)
-            && let Err(error) = self.roll()
-        {
+        if self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE {
+            self.leave_segment();
+        }
+        Kept::Here
+    }
+
+    fn leave_segment(&mut self) {
+        if let Err(error) = self.roll() {
             tracing::warn!(%error, "the log of calls goes on in the same segment");
             self.began = Instant::now();
         }
-        Kept::Here
     }
 
     /// Begins a segment with the present state, and leaves those before it.

@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 
 use super::super::super::calls::{Bounds, Calls};
 use super::super::super::entry::{Entry, Offer, What};
-use super::super::super::message::Facts;
 use super::{CallState, Kept, LocalLog, WAITING};
 
 const CUSTOMER: &str = "c-1";
@@ -22,7 +21,7 @@ fn ring(nth: u64) -> Entry {
         what: What::Ring {
             call: nth.to_string(),
             ids: Vec::new(),
-            facts: Facts::default(),
+            facts: Box::default(),
             recorded: true,
             offers: vec![Offer {
                 agent: "joan".to_owned(),
@@ -30,6 +29,7 @@ fn ring(nth: u64) -> Entry {
                 ..Offer::default()
             }],
             link: Some(CUSTOMER.to_owned()),
+            inherits: None,
         },
     }
 }

@@ -48,6 +48,8 @@ fn made_up(centre: &Centre, phases: &[&str]) {
             "7464",
             "--generation-deterministic",
         ])
+        // Streams never end, and what is said of calls holds for those that ring: tests/rings/description.rs asks there.
+        .args(["--exclude-path-regex", "^/v1/(rings|calls|agents)"])
         // Made up as well, they would have signs in them that no head may have.
         .args(["--header", "Authorization: Bearer of-another-system"])
         .args([
@@ -68,5 +70,5 @@ fn made_up(centre: &Centre, phases: &[&str]) {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(said.contains(" selected / 6 total"), "{said}");
+    assert!(said.contains(" selected / 27 total"), "{said}");
 }
