@@ -37,6 +37,9 @@ use wire::{Response, tcp};
 const JSON: &str = "application/json";
 const ADA: &str = "+14806754110";
 
+/// A busy machine keeps what it is told later than people wait.
+const PATIENT: [(&str, &str); 1] = [("RINGSIDE__CALLS__WAIT_MS", "5000")];
+
 fn send(at: SocketAddr, method: &str, target: &str, body: &Value) -> Response {
     let body = match body {
         Value::Null => String::new(),

@@ -2,7 +2,8 @@
 // (`ack`): the first one shows it. A tab that is not looked at lets the others go first.
 
 const HIDDEN_WAIT = 400;
-const PING_WAIT = 400;
+/** How long a tab may take to say that it is there: on a busy machine longer than a person notices. */
+const PING_WAIT = 2000;
 
 export class Tabs {
   /** `on.mine(popId)`: agreed to be this tab's; `on.elsewhere(popId)`: another's; `on.here(popId)`: it is this tab's now. */

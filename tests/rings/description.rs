@@ -11,7 +11,7 @@ use crate::rights::{ask, key};
 use crate::serving::Serving;
 use crate::site::Site;
 use crate::wire::{Response, tcp};
-use crate::{ADA, JSON, send};
+use crate::{ADA, JSON, PATIENT, send};
 
 const RINGS: &str = "/v1/rings";
 const LINK: &str = "/v1/calls/{call_id}/link";
@@ -126,7 +126,7 @@ fn every_answer_is_as_described_and_every_status_occurs() {
     std::fs::write(&mapping, ATTRIBUTES).unwrap();
     let more = format!("[profile.main.pop_url]\ncustomer = 'https://crm.example/{{customer_id}}'\n{more}");
     let site = Site::of(PEOPLE, &["--mapping", mapping.to_str().unwrap()], &more);
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let described = Described::by(tcp(at).get("/openapi.json").json());
     let mut asking = Asking { at, described };
     for path in [OLDER, OWN_EVENTS] {
@@ -380,7 +380,7 @@ fn bounds(asking: &mut Asking) {
     let site = Site::new(
         "desks.streams_per_agent_max = 1\ndesks.tickets_max = 1\nhttp.body_max_bytes = 65536\nhttp.body_timeout_s = 1\n",
     );
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let usual = std::mem::replace(&mut asking.at, at);
     let only = Desktop::ask(at, &target(STREAM, "", ""), "");
     asking.ask("GET", STREAM, "", &Value::Null, 429);
@@ -453,7 +453,7 @@ fn refusals_for_what_is_asked(asking: &mut Asking) {
 fn refusals_for_who_asks(asking: &mut Asking) {
     let site = Site::new("");
     let other = key(&site, "ivr", &["lookup"]);
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     for (path, method, status) in asking.answers() {
         let (target, method) = (target(&path, "call-1", "c-1"), method.to_uppercase());
         let response = match status.as_str() {

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::site::Site;
 use crate::wire::tcp;
-use crate::{ADA, JSON, current, send};
+use crate::{ADA, JSON, PATIENT, current, send};
 
 /// What is refused, and which field is named.
 #[test]
 fn a_ring_that_cannot_be_read_is_refused_by_its_field() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let whole = json!({"call_id": "call-1", "ani": ADA, "agent": "1001"});
     let long = "x".repeat(10_000);
     for (field, value) in [
@@ -44,7 +44,7 @@ fn a_ring_that_cannot_be_read_is_refused_by_its_field() {
 #[test]
 fn a_body_that_is_none_is_refused() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     for body in [
         "",
         "{",
@@ -77,7 +77,7 @@ fn a_body_that_is_none_is_refused() {
 #[test]
 fn a_ring_of_a_megabyte_is_refused_ahead_of_being_read() {
     let site = Site::new("http.body_max_bytes = 65536\n");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let ring =
         json!({"call_id": "call-1", "ani": ADA, "agent": "1001", "variables": {"note": "x".repeat(1 << 20)}});
     let body = ring.to_string();
@@ -95,7 +95,7 @@ fn a_ring_of_a_megabyte_is_refused_ahead_of_being_read() {
 #[test]
 fn variables_are_bounded() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let many: serde_json::Map<String, Value> = (0..1000)
         .map(|nth| (format!("v{nth}"), json!("x".repeat(30))))
         .collect();
@@ -117,7 +117,7 @@ fn variables_are_bounded() {
 #[test]
 fn a_ring_for_nobody_says_why() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     for (whom, reason) in [
         (json!({}), "no_agent"),
         (json!({"agent": ""}), "no_agent"),
@@ -150,7 +150,7 @@ fn a_ring_for_nobody_says_why() {
 #[test]
 fn kinds_of_calls_that_nobody_knows_ring() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     for (nth, kind) in ["", "acd_in", "ACD_IN", "🙂", "'; DROP TABLE calls; --", "CON"]
         .iter()
         .enumerate()
@@ -167,7 +167,7 @@ fn kinds_of_calls_that_nobody_knows_ring() {
 #[test]
 fn a_ring_that_is_told_again_is_one() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let ring = json!({"call_id": "call-1", "ani": ADA, "agent": "1001"});
     let once = send(at, "POST", "/v1/rings", &ring).json();
     let again = send(at, "POST", "/v1/rings", &ring).json();
@@ -188,7 +188,7 @@ fn a_ring_that_is_told_again_is_one() {
 #[test]
 fn what_is_said_of_no_call_is_not_found() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let answer = send(
         at,
         "PUT",
@@ -226,7 +226,7 @@ fn what_is_said_of_no_call_is_not_found() {
 #[test]
 fn new_customers_are_checked_ahead_of_being_kept() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     for (body, field) in [
         (json!({}), "name"),
         (json!({"name": "Katherine", "phones": ["no number"]}), "phones"),
@@ -252,7 +252,7 @@ fn new_customers_are_checked_ahead_of_being_kept() {
 #[test]
 fn a_text_message_is_not_sent_to_nobody() {
     let site = Site::new("");
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     for body in [
         json!({}),
         json!({"type": "fax", "customer_id": "c-1", "number": ADA}),

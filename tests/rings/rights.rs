@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use crate::ADA;
+use crate::PATIENT;
 use crate::program::run;
 use crate::site::Site;
 use crate::wire::{Response, tcp};
@@ -35,7 +36,7 @@ fn a_desktop_is_its_agents_alone() {
     let theirs = key(&site, "desk-1002", &["desktop:1002"]);
     let trusted = key(&site, "desk-1003", &["desktop:1003", "sensitive"]);
     let lookup = key(&site, "ivr", &["lookup"]);
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let ring = json!({"call_id": "call-1", "ani": ADA, "agent": "1001"});
     for (key, status) in [(&lookup, 403), (&mine, 403), (&phones, 200)] {
         assert_eq!(ask(at, key, "POST", "/v1/rings", &ring).status, status);
@@ -98,7 +99,7 @@ fn a_desktop_is_its_agents_alone() {
 fn a_ticket_opens_one_stream_of_one_agent() {
     let site = Site::new("");
     let mine = key(&site, "desk-1001", &["desktop:1001"]);
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     let answer = ask(at, &mine, "POST", "/v1/agents/1001/ticket", &Value::Null);
     assert_eq!(answer.status, 200, "{}", answer.body);
     let ticket = answer.json()["ticket"].as_str().unwrap().to_owned();
@@ -132,7 +133,7 @@ fn a_ticket_opens_one_stream_of_one_agent() {
 fn the_page_itself_needs_no_key() {
     let site = Site::new("");
     let _any = key(&site, "desk-1001", &["desktop:1001"]);
-    let (_serving, at, _) = site.start(&[]);
+    let (_serving, at, _) = site.start(&PATIENT);
     for target in [
         "/gadget?agent=1001",
         "/gadget/ringside-desk.js",
