@@ -111,6 +111,7 @@ impl Driver {
             "--hide-scrollbars",
             "--force-color-profile=srgb",
             "--font-render-hinting=none",
+            "--disable-lcd-text",
             "--lang=en-US",
         ];
         let body = json!({"capabilities": {"alwaysMatch": {

@@ -254,6 +254,13 @@ impl<'browser> Page<'browser> {
         look_at(self)
     }
 
+    /// Moves the pointer to where nothing is under it.
+    pub fn point_away(&self) {
+        let to = json!({"type": "pointerMove", "duration": 0, "x": 0, "y": 0});
+        let mouse = json!({"type": "pointer", "id": "mouse", "actions": [to]});
+        self.command("POST", "/actions", &json!({"actions": [mouse]}));
+    }
+
     /// Writes a picture of it to `file`, and says how many bytes that are.
     pub fn picture(&self, file: &Path) -> usize {
         let taken = self.devtools("Page.captureScreenshot", json!({"format": "png"}));

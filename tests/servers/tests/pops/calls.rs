@@ -102,7 +102,6 @@ fn tabs_agree_on_who_shows_a_call() {
     let other = usize::from(pages()[0] == "case");
     assert!(!tabs[other].text("main").unwrap().contains("CAS-01213"));
     tabs[other].suits_everybody("shown in another tab");
-    tabs[other].picture("elsewhere", "light");
     floor.event(&call, "1001", "answer", &json!({}));
     tabs[1 - other].until_is("call", "answered");
     tabs[other].until_is("page", "waiting");

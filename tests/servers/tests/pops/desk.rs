@@ -144,6 +144,7 @@ impl<'browser> Desk<'browser> {
         // A test runs in its package's folder; who names one means the repository's.
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
         let file = root.join(folder).join(format!("gadget-{name}.png"));
+        self.page.point_away();
         self.page.scheme(scheme);
         let bytes = self.page.picture(&file);
         println!("{}: {bytes} bytes", file.display());

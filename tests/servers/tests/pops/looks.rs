@@ -10,7 +10,9 @@ use crate::desk::{Desk, hook};
 use crate::floor::{Floor, SYSTEM_OF_RECORD};
 use crate::people::{ADA, GRACE, HOUSEHOLD, NOBODY};
 
-/// Each state with its pictures: what it is called, and under which scheme.
+/// The states that the documentation has pictures of, beside the call that rings.
+const PICTURES: [&str; 5] = ["several", "search", "unknown", "incall", "ended"];
+
 #[test]
 fn every_state_suits_everybody() {
     let wrap_ups = "[profile.main]\nwrap_ups = [\"Billing\", \"Outage\", \"Call back\"]\n";
@@ -19,7 +21,9 @@ fn every_state_suits_everybody() {
     let desk = Desk::of(&browser, &floor, "1001");
     let state = |name: &str| {
         desk.suits_everybody(name);
-        desk.picture(name, "light");
+        if PICTURES.contains(&name) {
+            desk.picture(name, "light");
+        }
     };
     let end = |call: &str| {
         floor.event(call, "1001", "end", &json!({}));

@@ -80,7 +80,6 @@ fn who_is_refused_is_told_what_to_ask_for() {
     assert_eq!(desk.is("page"), "refused");
     assert!(desk.text("main").unwrap().contains("1001"));
     desk.suits_everybody("refused");
-    desk.picture("refused", "light");
 
     desk.types("refused-key", &wrong);
     desk.does("refused-use");
@@ -116,5 +115,4 @@ fn old_data_is_called_old() {
     desk.until_shows("case", "ringing");
     desk.hears("status", "as of");
     desk.suits_everybody("stale");
-    desk.picture("stale", "light");
 }

@@ -76,7 +76,9 @@ fn names_from_right_to_left_stand_so() {
         let direction = desk.evaluate(direction, &[]);
         assert!(direction[0] == "rtl" || direction[1] == "auto", "{direction}");
         desk.suits_everybody("a name from right to left");
-        desk.picture(if agent == "1001" { "hebrew" } else { "arabic" }, "light");
+        if agent == "1001" {
+            desk.picture("hebrew", "light");
+        }
     }
 }
 
@@ -127,5 +129,4 @@ fn who_must_not_be_called_is_not() {
         let href = desk.attribute(&selector, "href");
         assert_eq!(href, None, "{action}");
     }
-    desk.picture("do-not-call", "light");
 }
