@@ -169,7 +169,9 @@ impl Ring {
         let mut pairs = Pairs::read(body, NATIVE)?;
         pairs.read_query(query);
         let mut ring = workflow::read(pairs)?;
-        if let (Direction::Outbound, Some(called)) = (ring.direction, ring.dnis.take()) {
+        if ring.direction == Direction::Outbound
+            && let Some(called) = ring.dnis.take()
+        {
             ring.dnis = Some(std::mem::replace(&mut ring.ani, called)).filter(|ani| !ani.is_empty());
         }
         Ok(ring)

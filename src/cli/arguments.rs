@@ -419,7 +419,7 @@ pub(super) struct KeyPlace {
 pub(super) struct KeyAddArguments {
     /// Whose key it is; a second key of a name does not end the first
     pub(super) name: String,
-    /// What it allows: lookup, feed, ring, desktop:AGENT, desktop:*, admin; may be given several times
+    /// What it allows: lookup, feed, ring, desktop:AGENT, desktop:*, sensitive, admin; may be given several times
     #[arg(long, value_name = "SCOPE", required = true)]
     pub(super) scope: Vec<Scope>,
     /// How long it counts, such as 90d or 12h; without this for ever

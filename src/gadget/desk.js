@@ -335,6 +335,7 @@ async function begin() {
     mine: (popId) => { const pop = app.state.pops.get(popId); if (pop) fire(pop, pop.state === 'answered'); remember(); },
     here: (popId) => { const pop = app.state.pops.get(popId); if (pop && !pops.isOver(pop)) pops.show(app.state, popId); render(); },
   });
+  app.wire.tab = app.tabs.id;
   // Whoever has a key for us hands it over now.
   app.parent.tell('ready');
   await connect();

@@ -69,6 +69,7 @@ export class Stream {
     try {
       const address = this.wire.address('/events');
       if (this.last !== null) address.searchParams.set('last_event_id', this.last);
+      if (this.wire.tab) address.searchParams.set('tab', this.wire.tab);
       const response = await fetch(address, { headers: this.wire.headers(), signal: abort.signal, cache: 'no-store', redirect: 'error' });
       if (!response.ok) return response.status;
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

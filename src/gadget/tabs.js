@@ -91,7 +91,12 @@ export class Tabs {
     this.on.elsewhere(popId);
     let known = [];
     try { known = JSON.parse(localStorage.getItem('ringside:tabs') ?? '[]'); } catch { /* as if of another browser */ }
-    if (!known.includes(by) || this.asked.has(popId)) return;
+    if (!known.includes(by) && !this.asked.has(popId)) {
+      // Of another browser: the server knows whether that one is still there, and who shows it then.
+      this.asked.set(popId, 0);
+      this.ack(popId, this.id).then(({ mine }) => mine && !this.mine.has(popId) && this.take(popId), () => {});
+    }
+    if (this.asked.has(popId)) return;
     const at = Date.now();
     this.tell({ type: 'ask', whom: by, popId });
     this.asked.set(popId, setTimeout(() => {

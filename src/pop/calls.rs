@@ -373,7 +373,7 @@ impl Shown {
             State::Missed => self.shown_by.is_some(),
             // What is being wrapped up is on the screen until the next call.
             State::Ended => self.wrap_up.is_some(),
-            State::Refused => true,
+            State::Refused | State::Taken => true,
         }
     }
 

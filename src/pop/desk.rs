@@ -136,6 +136,11 @@ impl Desks {
         })
     }
 
+    /// Whether the desktop of `agent` that calls itself `tab` listens.
+    pub fn has_tab(&self, agent: &str, tab: &str) -> bool {
+        self.agents.get(agent).is_some_and(|desk| locked(&desk).has(tab))
+    }
+
     /// Streams of `agent` at present.
     pub fn streams(&self, agent: &str) -> usize {
         self.agents.get(agent).map_or(0, |desk| locked(&desk).streams())
@@ -210,6 +215,11 @@ impl std::ops::Deref for Found<'_> {
 }
 
 impl Subscription {
+    /// Says what the desktop calls itself that listens.
+    pub fn name(&self, tab: &str) {
+        locked(&self.desk).name(self.key, tab);
+    }
+
     /// Where the stream begins. Given once; afterwards nothing is left to replay.
     pub fn begin(&mut self) -> Beginning {
         self.beginning.take().unwrap_or(Beginning::Replay(Vec::new()))

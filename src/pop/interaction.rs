@@ -22,6 +22,8 @@ pub(super) fn of(call: &Call, now: u64) -> Value {
         "customer_id": link.and_then(|link| link.customer.as_deref()),
         "linked_by": link.map(|link| if link.is_chosen { "agent" } else { "match" }),
         "started_at": moment(call.began),
+        "answered_at": legs().filter(|leg| leg.offer.is_some()).filter_map(|leg| leg.answered).min().map(moment),
+        "ended_at": moment(ended),
         "direction": if facts.is_outbound { "outbound" } else { "inbound" },
         "type": if has_agent { "finesse" } else { "ivr" },
         "ani": (!facts.ani.is_empty()).then_some(&facts.ani),
@@ -38,6 +40,22 @@ pub(super) fn of(call: &Call, now: u64) -> Value {
         for (name, value) in optional {
             if let Some(value) = value {
                 members.insert(name.to_owned(), value.as_str().into());
+            }
+        }
+        // Who had it last stands at the top too, for systems of record that keep one agent.
+        let last = legs()
+            .rev()
+            .filter(|leg| leg.answered.is_some())
+            .find_map(|leg| leg.offer.as_ref().zip(Some(leg)));
+        if let Some((offer, leg)) = last {
+            let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+            for (name, value) in [
+                ("agent", offer.agent.as_str().into()),
+                ("team", text(&offer.team)),
+                ("extension", text(&offer.extension)),
+                ("wrap_up", text(&leg.wrap_up)),
+            ] {
+                members.insert(name.to_owned(), value);
             }
         }
         if has_agent && !was_answered {

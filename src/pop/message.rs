@@ -53,6 +53,8 @@ pub enum State {
     Refused,
     /// Nobody answered it here.
     Missed,
+    /// Somebody else answered it.
+    Taken,
 }
 
 impl State {
@@ -69,6 +71,7 @@ impl State {
             State::Ended => "ended",
             State::Refused => "refused",
             State::Missed => "missed",
+            State::Taken => "taken",
         }
     }
 }

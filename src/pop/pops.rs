@@ -205,7 +205,9 @@ impl Pops {
     /// The pop is not known.
     pub fn acknowledge(&self, agent: &str, pop_id: &str, tab: &str) -> Result<String, Unknown> {
         let mut calls = self.calls();
-        let (what, shown_by) = calls.showing(agent, pop_id, tab)?;
+        // A tab that is closed shows nothing. Only desktops that name themselves on their streams can be told apart.
+        let is_gone = |by: &str| self.desks.has_tab(agent, tab) && !self.desks.has_tab(agent, by);
+        let (what, shown_by) = calls.showing(agent, pop_id, tab, is_gone)?;
         let _kept_or_shown_again = self.commit(&mut calls, what, now());
         Ok(shown_by)
     }
@@ -227,7 +229,7 @@ impl Pops {
         shown.retain(|shown| match shown.state {
             State::Ringing | State::Answered => true,
             State::Ended => !is_past(shown.ended_at, wrapped_ms),
-            State::Missed | State::Refused => !is_past(shown.ended_at, missed_ms),
+            State::Missed | State::Refused | State::Taken => !is_past(shown.ended_at, missed_ms),
         });
         (shown, calls.newest_id())
     }

@@ -3,11 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::super::refusal::Refusal;
+use super::Event;
 
 /// The longest id of a call, an agent or a telephone, in bytes; and the most agents of one ring.
 const ID_MAX: usize = 256;
 const AGENTS_MAX: usize = 100;
 const DIRECTIONS: [&str; 4] = ["inbound", "outbound", "in", "out"];
+/// Events that say nothing of their own.
+const EVENTS: [&str; 5] = ["update", "held", "hold", "resume", "dtmf"];
 const A_TEXT: &str = "a text of at most 256 bytes";
 
 /// Whether the members of a JSON `body` are what they have to be. What is no JSON object is another form's matter.
@@ -51,6 +54,19 @@ pub(super) fn check(body: &[u8]) -> Result<(), Refusal> {
         None | Some(Value::Null) => {}
         Some(Value::Array(agents)) if agents.len() <= AGENTS_MAX && agents.iter().all(is_agent) => {}
         Some(_) => return Err(unfit("agents", "a list of at most 100 agents' ids")),
+    }
+    let is_event = |word: &str| {
+        EVENTS.iter().any(|known| known.eq_ignore_ascii_case(word)) || Event::of(word) != Event::Update
+    };
+    match members.get("event") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(word)) if word.is_empty() || is_event(word) => {}
+        Some(_) => {
+            return Err(unfit(
+                "event",
+                "ring, answer, end or update; a phone system's own words go into `state`",
+            ));
+        }
     }
     let is_scalar = |value: &Value| !matches!(value, Value::Object(_) | Value::Array(_));
     match members.get("variables") {

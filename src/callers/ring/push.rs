@@ -12,9 +12,7 @@ pub(super) const EXPECTED: &str =
 /// # Errors
 /// Neither party's number.
 pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
-    if !pairs.has(&["from"]) && !pairs.has(&["to"]) {
-        return Err(Refusal::Missing("from"));
-    }
+    let has_number = pairs.has(&["from"]) || pairs.has(&["to"]);
     let direction = Direction::of(pairs.remove(&["direction"]).as_deref(), None);
     let (from, to) = (pairs.remove_number(&["from"]), pairs.remove_number(&["to"]));
     let (ani, dnis) = match direction {
@@ -22,6 +20,11 @@ pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
         Direction::Outbound => (to, from),
     };
     let event = pairs.remove(&["event"]);
+    let told = event.as_deref().map_or(Event::Ring, Event::of);
+    // Whose call it is was told as it rang.
+    if !has_number && told == Event::Ring {
+        return Err(Refusal::Missing("from"));
+    }
     Ok(Ring {
         call_id: pairs.remove(&["call_id", "xcid"]),
         ani: ani.unwrap_or_default(),
@@ -35,7 +38,7 @@ pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
         queue: pairs.remove(&["queue"]),
         direction,
         call_type: None,
-        event: event.as_deref().map_or(Event::Ring, Event::of),
+        event: told,
         state: event,
         verstat: pairs.remove(&["verstat"]),
         variables: pairs.rest(),

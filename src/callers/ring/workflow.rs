@@ -16,9 +16,7 @@ const CAMPAIGN: &[&str] = &["ba_customer_number", "user.BACustomerNumber"];
 /// # Errors
 /// No name of a number at all: a template without one looks nobody up, ever.
 pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
-    if ![ANI, FROM, TO, CAMPAIGN].iter().any(|names| pairs.has(names)) {
-        return Err(Refusal::Missing("ani"));
-    }
+    let has_number = [ANI, FROM, TO, CAMPAIGN].iter().any(|names| pairs.has(names));
     let call_type = pairs.remove(&["call_type"]);
     let direction = Direction::of(pairs.remove(&["direction"]).as_deref(), call_type.as_deref());
     let mut number = |names| pairs.remove_number(names);
@@ -30,6 +28,12 @@ pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
     };
     let state = pairs.remove(&["state"]);
     let event = pairs.remove(&["event"]);
+    let told = state.as_deref().or(event.as_deref());
+    let told = told.map_or(Event::Ring, Event::of);
+    // Whose call it is was told as it rang.
+    if !has_number && told == Event::Ring {
+        return Err(Refusal::Missing("ani"));
+    }
     Ok(Ring {
         call_id: pairs.remove(&["call_id", "dialog_id", "id"]),
         ani: ani.unwrap_or_default(),
@@ -39,10 +43,7 @@ pub(super) fn read(mut pairs: Pairs) -> Result<Ring, Refusal> {
         queue: pairs.remove(&["queue", "queue_name", "queue_number"]),
         direction,
         call_type,
-        event: state
-            .as_deref()
-            .or(event.as_deref())
-            .map_or(Event::Ring, Event::of),
+        event: told,
         state,
         verstat: pairs.remove(&["verstat"]),
         variables: pairs.rest(),

@@ -112,13 +112,15 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Scope, String> {
         if let Some(agent) = text.strip_prefix("desktop:") {
-            let fits = (1..=AGENT_MAX).contains(&agent.chars().count()) && !agent.contains(char::is_control);
+            let count = agent.chars().count();
+            let fits =
+                (1..=AGENT_MAX).contains(&count) && !agent.contains(|c: char| c.is_control() || c == ',');
             return match agent {
                 "*" => Ok(Scope::Desktop(Agent::Every)),
                 agent if fits => Ok(Scope::Desktop(Agent::One(agent.into()))),
                 _ => Err(format!(
-                    "expected `desktop:` and an agent's id of 1 to {AGENT_MAX} characters without control characters, \
-                     or `desktop:*` for every agent; found another id"
+                    "expected `desktop:` and an agent's id of 1 to {AGENT_MAX} characters without control characters and commas, \
+                     or `desktop:*` for every agent; found another id (several scopes are given one by one)"
                 )),
             };
         }

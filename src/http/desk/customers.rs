@@ -113,6 +113,7 @@ pub(super) async fn of_desk(
     if let Ok(mut answer) = serde_json::from_slice::<Value>(out) {
         let total = answer["total"].as_u64().unwrap_or_default() + rows.len() as u64;
         answer["total"] = total.into();
+        answer["pages"] = answer["pages"].as_u64().unwrap_or_default().max(1).into();
         if let Some(customers) = answer["customers"].as_array_mut() {
             customers.splice(0..0, rows);
         }
@@ -190,6 +191,13 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
     let limits = Limits::default();
     let found = document::read_json(written.json(), &schema, Strictness::Import, limits);
     let customer = found.map_err(|refusal| of_document(&refusal))?.customer;
+    if customer.name.trim().is_empty() {
+        return Err(Refused::field(
+            "name",
+            "a name, a first or last name, or a company",
+            "none",
+        ));
+    }
     let numbering = &viewer.source.numbering;
     let mut keys = Vec::new();
     for (nth, phone) in customer.phones.iter().enumerate() {

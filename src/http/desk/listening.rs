@@ -17,6 +17,8 @@ use crate::pop::{Beginning, DeskError, Desks, Kind, Message, Subscription};
 pub(in crate::http) struct Opening<'o> {
     pub(in crate::http) desks: &'o Desks,
     pub(in crate::http) agent: &'o str,
+    /// What the desktop calls itself.
+    pub(in crate::http) tab: Option<&'o str>,
     /// The last message that the desktop knows.
     pub(in crate::http) after: Option<u64>,
     pub(in crate::http) render: Box<dyn Render>,
@@ -79,12 +81,16 @@ impl Listening {
         let Opening {
             desks,
             agent,
+            tab,
             after,
             render,
             watch,
             meters,
         } = opening;
         let mut subscription = desks.subscribe(agent, after)?;
+        if let Some(tab) = tab {
+            subscription.name(tab);
+        }
         let (first, is_reset) = match subscription.begin() {
             Beginning::Replay(messages) => (replayed(messages), false),
             Beginning::Reset => {

@@ -8,7 +8,7 @@ use super::refused::Refused;
 use super::viewer::{link_json, show, write_with_lookup};
 use super::{Desk, Rights};
 use crate::callers::{Call, Direction, Event, Refusal, Reply, Ring, Source, Spoken};
-use crate::pop::{Facts, Heard, Kept, News};
+use crate::pop::{Facts, Heard, Kept, Link, News};
 
 /// The longest id of a call or an agent, in bytes.
 const ID_MAX: usize = 256;
@@ -88,7 +88,7 @@ fn curri(desk: &Desk, spoken: &Spoken, rights: Rights, call: &Call<'_>, out: &mu
         let mut lookup = BytesMut::new();
         let showing = show(
             source,
-            &facts,
+            ("", &facts),
             None,
             desk.urls(),
             Rights::default(),
@@ -128,15 +128,22 @@ async fn announce(
     let profile = agent.as_deref().map(|agent| desk.profiles.of(agent, None).1);
     let urls = profile.map_or_else(|| desk.urls(), |profile| &profile.urls);
     let mut lookup = BytesMut::new();
-    let showing = show(
-        source,
-        &facts,
-        link.as_ref(),
-        urls,
-        Rights::default(),
-        ring.event == Event::Ring,
-        &mut lookup,
-    );
+    let of_call = id.clone().unwrap_or_default();
+    let (said, rings) = (facts.clone(), ring.event == Event::Ring);
+    let mut looked_up = |link: Option<&Link>, is_counted: bool| {
+        lookup.clear();
+        let rights = Rights::default();
+        show(
+            source,
+            (&of_call, &said),
+            link,
+            urls,
+            rights,
+            is_counted,
+            &mut lookup,
+        )
+    };
+    let mut showing = looked_up(link.as_ref(), rings);
     let mut head = json!({
         "pop_id": null, "call_id": id, "agent": agent, "url": null, "replicated": false, "link": link_json(link.as_ref()),
         "reason": "no_call_id",
@@ -160,7 +167,12 @@ async fn announce(
             keeping = desk.pops.hear(&heard, None).1;
         }
         let kept = keeping.kept().await;
-        let link = desk.pops.link_of([id.as_str()]);
+        let now = desk.pops.link_of([id.as_str()]);
+        // It turned out to be a call that somebody has linked.
+        if now != link && now.as_ref().is_some_and(|link| link.is_chosen) {
+            showing = looked_up(now.as_ref(), false);
+        }
+        let link = now;
         head["link"] = link_json(link.as_ref());
         head["url"] = rung.pop_id.as_ref().and(showing.url).into();
         head["pop_id"] = rung.pop_id.into();

@@ -9,7 +9,7 @@ use hyper::{Request, Response};
 
 use super::fault::Fault;
 use super::listening::Opening;
-use super::place::{OfAgent, Place};
+use super::place::{Form, OfAgent, Place};
 use super::refused::Refused;
 use super::standing::{Holder, Standing};
 use super::viewer::{Listener, Viewer};
@@ -24,6 +24,9 @@ use crate::http::meters::{Cut, Overload};
 use crate::http::service::{Shared, deny, refuse};
 use crate::http::settings::Policy;
 use crate::http::shadow::Outgoing;
+
+/// The longest name of a tab, in bytes.
+const TAB_MAX: usize = 256;
 
 /// Answers `request`, whose path is one of rings, calls and desktops.
 pub(in crate::http) async fn answer(
@@ -80,7 +83,10 @@ pub(in crate::http) async fn answer(
         let reply = refused(&Refusal::Off, &mut out);
         return shared.respond(&reply, &mut out);
     }
-    if shared.pulse.is_late(spoken.budget()) {
+    // A lookup that is late is of no use to whoever asked; a ring that is refused is never told again.
+    let may_be_late =
+        matches!(place, Place::Rings(form) if form != Form::Curri) || matches!(place, Place::Call { .. });
+    if !may_be_late && shared.pulse.is_late(spoken.budget()) {
         watch.set_unread(true);
         shared.meters.overload(Overload::Busy);
         let reply = spoken.overloaded(&call, &mut out);
@@ -112,6 +118,7 @@ pub(in crate::http) async fn answer(
             Arc::clone(&viewer.agent),
             sse::last_event_id(request.headers(), call.query),
         );
+        let tab = parameter(call.query, "tab").filter(|tab| tab.len() <= TAB_MAX);
         let standing = Standing {
             shared: Arc::clone(&shared),
             peer: peer.clone(),
@@ -122,6 +129,7 @@ pub(in crate::http) async fn answer(
         let opening = Opening {
             desks: desk.pops.desks(),
             agent: &agent,
+            tab: tab.as_deref(),
             after,
             render: Box::new(Listener { viewer, standing }),
             watch: &watch,

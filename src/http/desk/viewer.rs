@@ -82,7 +82,7 @@ impl Viewer {
         let mut lookup = BytesMut::new();
         let showing = show(
             &self.source,
-            &pop.facts,
+            (&pop.call_id, &pop.facts),
             pop.link.as_ref(),
             &self.profile.urls,
             self.rights,
@@ -103,7 +103,8 @@ impl Viewer {
             "agent": &*pop.agent,
             "state": pop.state.as_str(),
             "page": showing.page,
-            "url": showing.url,
+            // Who was just made is nobody to be made.
+            "url": showing.url.filter(|_| pending.is_none()),
             "fire_on": self.profile.settings.pop_on.as_str(),
             "at": moment(Some(pop.at)),
             "answered_at": moment(pop.answered_at),
@@ -159,7 +160,7 @@ impl Render for Listener {
 /// Writes what `source` knows of a call with these `facts` to `out`, and says what is to be shown.
 pub(in crate::http) fn show(
     source: &Source,
-    facts: &Facts,
+    (call_id, facts): (&str, &Facts),
     link: Option<&Link>,
     urls: &PopUrls,
     rights: Rights,
@@ -177,7 +178,7 @@ pub(in crate::http) fn show(
         request: Request {
             ani: &facts.ani,
             dnis: facts.dnis.as_deref(),
-            call_id: None,
+            call_id: Some(call_id).filter(|id| !id.is_empty()),
             verstat: facts.verstat.as_deref(),
             diversion: facts.diversion.as_deref(),
             region: None,

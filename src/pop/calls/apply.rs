@@ -72,7 +72,7 @@ impl Calls {
             }),
             What::Shown { call, agent, tab } => self.changed(at, call, Some(agent), |call| {
                 if let Some(leg) = call.leg_mut(agent) {
-                    leg.shown_by.get_or_insert_with(|| tab.clone());
+                    leg.shown_by = Some(tab.clone());
                 }
             }),
             What::Closed { call } => {
@@ -243,7 +243,7 @@ impl Calls {
     }
 
     fn answered(&mut self, at: u64, id: &str, by: &Offer) -> Vec<Message> {
-        let mut missed = Vec::new();
+        let mut taken = Vec::new();
         self.edit(id, |call| {
             call.touched = at;
             let has_leg = call.leg(&by.agent).is_some_and(|leg| leg.state.is_live());
@@ -258,8 +258,8 @@ impl Calls {
                         leg.answered = Some(at);
                     }
                     (Some(offer), State::Ringing) => {
-                        missed.push(offer.agent.clone());
-                        leg.end(State::Missed, at);
+                        taken.push(offer.agent.clone());
+                        leg.end(State::Taken, at);
                     }
                     _ => {}
                 }
@@ -267,7 +267,7 @@ impl Calls {
             call.settle(at);
         });
         let mut messages: Vec<Message> = self.message(id, &by.agent, Kind::Update).into_iter().collect();
-        for agent in missed {
+        for agent in taken {
             messages.extend(self.message(id, &agent, Kind::Clear));
         }
         messages

@@ -128,11 +128,11 @@ impl Calls {
                     Some(State::Answered | State::Ended) => {
                         return (self.called(heard, &ids), self.rung(call, agent));
                     }
-                    Some(State::Missed | State::Refused) if is_over => {
+                    Some(State::Missed | State::Refused | State::Taken) if is_over => {
                         return (self.called(heard, &ids), self.rung(call, agent));
                     }
                     // Nobody has said that it rings, or not for so long: the agent is shown it all the same.
-                    Some(State::Missed | State::Refused) | None => {
+                    Some(State::Missed | State::Refused | State::Taken) | None => {
                         self.rings(heard, ids, rule, &[*agent], found, now)
                     }
                 };
@@ -364,11 +364,17 @@ impl Calls {
     }
 
     /// What follows where the tab `tab` of `agent` is about to show the pop `pop_id`, and the tab that shows it then;
-    /// nothing follows where another one does.
+    /// nothing follows where another one does, unless that `is_gone`.
     ///
     /// # Errors
     /// The pop is not known.
-    pub fn showing(&self, agent: &str, pop_id: &str, tab: &str) -> Result<(Option<What>, String), Unknown> {
+    pub fn showing(
+        &self,
+        agent: &str,
+        pop_id: &str,
+        tab: &str,
+        is_gone: impl FnOnce(&str) -> bool,
+    ) -> Result<(Option<What>, String), Unknown> {
         let calls = self.desks.get(agent).into_iter().flatten();
         let mut legs = calls.filter_map(|id| {
             let call = self.calls.get(id)?;
@@ -376,7 +382,9 @@ impl Calls {
             (leg.pop.as_deref() == Some(pop_id)).then_some((call, leg))
         });
         let (call, leg) = legs.next().ok_or(Unknown::Pop)?;
-        if let Some(shown_by) = &leg.shown_by {
+        if let Some(shown_by) = &leg.shown_by
+            && (shown_by == tab || !is_gone(shown_by))
+        {
             return Ok((None, shown_by.clone()));
         }
         let shown = What::Shown {
@@ -391,7 +399,10 @@ impl Calls {
     pub fn state(&self, id: &str) -> Option<&'static str> {
         let call = self.call(id)?;
         let legs = || call.legs.iter().rev().filter(|leg| leg.offer.is_some());
-        let leg = legs().find(|leg| leg.state.is_live()).or_else(|| legs().next());
+        let leg = legs().find(|leg| leg.state.is_live());
+        let leg = leg
+            .or_else(|| legs().find(|leg| leg.answered.is_some()))
+            .or_else(|| legs().next());
         Some(match leg {
             Some(leg) => leg.state.as_str(),
             None if call.is_over => "ended",

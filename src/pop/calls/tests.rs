@@ -301,7 +301,7 @@ fn several_telephones_ring_and_one_is_answered() {
             told("joan", Kind::Pop, State::Ringing, None),
             told("ben", Kind::Pop, State::Ringing, None),
             told("ben", Kind::Update, State::Answered, None),
-            told("joan", Kind::Clear, State::Missed, None),
+            told("joan", Kind::Clear, State::Taken, None),
         ]
     );
 }
@@ -405,11 +405,17 @@ fn a_telephone_does_not_ring_for_ever_and_a_missed_call_is_told() {
     centre.wait(180_000);
     assert_eq!(centre.told(), [told("joan", Kind::Clear, State::Missed, None)]);
     assert!(centre.calls.current("joan")[0].was_missed());
-    let (what, mine) = centre.calls.showing("joan", &rung.pop_id.unwrap(), "t1").unwrap();
+    let (what, mine) = centre
+        .calls
+        .showing("joan", &rung.pop_id.unwrap(), "t1", |_| false)
+        .unwrap();
     centre.apply(what.unwrap());
     assert_eq!(mine, "t1");
     assert!(centre.calls.current("joan").is_empty(), "it has been seen");
-    assert_eq!(centre.calls.showing("joan", "p0", "t1"), Err(Unknown::Pop));
+    assert_eq!(
+        centre.calls.showing("joan", "p0", "t1", |_| false),
+        Err(Unknown::Pop)
+    );
 }
 
 #[test]
@@ -419,13 +425,16 @@ fn one_tab_shows_a_pop() {
         .hear(&heard("7", &["joan"], News::Ring), None)
         .pop_id
         .unwrap();
-    let (what, mine) = centre.calls.showing("joan", &pop_id, "t1").unwrap();
+    let (what, mine) = centre.calls.showing("joan", &pop_id, "t1", |_| false).unwrap();
     centre.apply(what.unwrap());
     assert_eq!(mine, "t1");
     assert_eq!(
-        centre.calls.showing("joan", &pop_id, "t2"),
+        centre.calls.showing("joan", &pop_id, "t2", |_| false),
         Ok((None, "t1".to_owned()))
     );
-    assert_eq!(centre.calls.showing("ben", &pop_id, "t1"), Err(Unknown::Pop));
+    assert_eq!(
+        centre.calls.showing("ben", &pop_id, "t1", |_| false),
+        Err(Unknown::Pop)
+    );
     assert_eq!(centre.told.last().unwrap().pop.shown_by.as_deref(), Some("t1"));
 }

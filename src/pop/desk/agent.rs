@@ -34,6 +34,8 @@ pub(super) struct AgentDesk {
 struct Listener {
     key: u64,
     waker: Option<Waker>,
+    /// What its desktop calls itself.
+    tab: Option<Box<str>>,
 }
 
 /// What follows a place in the row.
@@ -131,8 +133,26 @@ impl AgentDesk {
         }
         let key = self.next_key;
         self.next_key += 1;
-        self.listeners.push(Listener { key, waker: None });
+        self.listeners.push(Listener {
+            key,
+            waker: None,
+            tab: None,
+        });
         Some(key)
+    }
+
+    /// The stream `key` is of the desktop that calls itself `tab`.
+    pub(super) fn name(&mut self, key: u64, tab: &str) {
+        if let Some(listener) = self.listeners.iter_mut().find(|listener| listener.key == key) {
+            listener.tab = Some(tab.into());
+        }
+    }
+
+    /// Whether the desktop that calls itself `tab` listens.
+    pub(super) fn has(&self, tab: &str) -> bool {
+        self.listeners
+            .iter()
+            .any(|listener| listener.tab.as_deref() == Some(tab))
     }
 
     /// The stream `key` has ended.

@@ -145,6 +145,7 @@ impl Service<Request<Incoming>> for Doorman {
         let opening = Opening {
             desks: &self.centre.desks,
             agent: "1001",
+            tab: None,
             after: last_event_id(headers, request.uri().query().unwrap_or_default()),
             render: Box::new(Eyes(Arc::clone(&self.centre.seen))),
             watch: &self.watch,

@@ -90,7 +90,7 @@ proptest! {
                 Step::Shown(agent, tab) => {
                     if let Some(shown) = centre.calls.current(agent).first() {
                         let before = shown.shown_by.clone();
-                        let (what, by) = centre.calls.showing(agent, &shown.pop_id, tab).unwrap();
+                        let (what, by) = centre.calls.showing(agent, &shown.pop_id, tab, |_| false).unwrap();
                         prop_assert_eq!(what.is_some(), before.is_none());
                         prop_assert_eq!(&*by, before.as_deref().unwrap_or(tab));
                         if let Some(what) = what {
