@@ -27,6 +27,8 @@ use crate::tenant::Tenant;
 const LOG: &str = "calls";
 /// Time between two looks for what is due.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long an agent waits until what they said is kept.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// So many looks for one at how many calls there are.
 const FEW: u64 = 5;
 /// So many looks for one for deleted customers.
@@ -340,6 +342,15 @@ impl Drop for Running {
 }
 
 impl Keeping {
+    /// The same for an agent, who is told whether what they said holds, and can wait for a busy disk.
+    #[must_use]
+    pub fn patiently(self) -> Keeping {
+        Keeping {
+            within: self.within.max(PATIENCE),
+            ..self
+        }
+    }
+
     /// Waits until the entries are kept, no longer than is configured.
     pub async fn kept(self) -> Kept {
         let Some(last) = self.last else {

@@ -70,7 +70,7 @@ pub(super) async fn answer(
     }
     match what {
         OfCall::Link if call.method == "DELETE" => {
-            if desk.pops.unlink(id)?.kept().await == Kept::Not {
+            if desk.pops.unlink(id)?.patiently().kept().await == Kept::Not {
                 return Err(Refused::NotKept);
             }
             write(&json!({"call_id": id, "link": null}), out);
@@ -107,7 +107,7 @@ async fn link(
     }
     let agent = agent.or(linking.agent.as_deref());
     let (link, keeping) = desk.link(id, customer.as_deref(), agent).await?;
-    if keeping.kept().await == Kept::Not {
+    if keeping.patiently().kept().await == Kept::Not {
         return Err(Refused::NotKept);
     }
     write(&json!({"call_id": id, "link": link_json(link.as_ref())}), out);

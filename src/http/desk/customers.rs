@@ -228,10 +228,10 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
         keys,
         known,
     });
-    let mut kept = keeping.kept().await;
+    let mut kept = keeping.patiently().kept().await;
     if let Some(of_call) = of_call {
         let (_, keeping) = viewer.desk.link(&of_call, Some(&id), Some(&viewer.agent)).await?;
-        kept = keeping.kept().await;
+        kept = keeping.patiently().kept().await;
     }
     if kept == Kept::Not {
         return Err(Refused::NotKept);
