@@ -18,7 +18,7 @@ use super::suffix::{How, Match};
 use crate::customer::Flags;
 use crate::customer::record::Field;
 use crate::index::View;
-use crate::number;
+use crate::number::Key;
 use crate::overlay::Superseded;
 
 /// What is to be shown.
@@ -61,8 +61,8 @@ pub struct Showing {
     pub url: Option<String>,
     /// The number as the answer repeats it; `None` where it is withheld.
     pub ani: Option<String>,
-    /// The same as people write it within its own country, and which that is, where it has one.
-    pub national: Option<(String, Option<&'static str>)>,
+    /// The same, where it is a number that can be read.
+    pub key: Option<Key>,
     /// The customer who alone has the whole number.
     pub only: Option<String>,
     /// What the network's word on the number amounts to: `full`, `passed`, `failed` or `absent`.
@@ -133,8 +133,8 @@ impl Source {
                     Ani::Written(text) => Some(text.to_owned()),
                     Ani::None => None,
                 },
-                national: match answer.ani {
-                    Ani::Number(key) => Some((number::display_national(key), number::region_of(key))),
+                key: match answer.ani {
+                    Ani::Number(key) => Some(key),
                     Ani::Written(_) | Ani::None => None,
                 },
                 only,

@@ -11,6 +11,7 @@ use super::render::Render;
 use super::standing::Standing;
 use super::{Desk, Rights, agent};
 use crate::callers::{PopUrls, Request, Showing, Source, Subject, Whose};
+use crate::number;
 use crate::pop::{Facts, Kind, Link, Message, Pending, Shown};
 
 /// An agent's desktop, and what it may see.
@@ -114,8 +115,8 @@ impl Viewer {
             "wrap_up": pop.wrap_up.as_deref(),
             "ring": {
                 "ani": showing.ani,
-                "ani_national": showing.national.as_ref().map(|(written, _)| written),
-                "region": showing.national.as_ref().and_then(|(_, region)| *region),
+                "ani_national": showing.key.map(number::display_national),
+                "region": showing.key.and_then(number::region_of),
                 "dnis": facts.dnis,
                 "queue": facts.queue,
                 "extension": pop.extension.as_deref(),
