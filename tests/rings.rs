@@ -27,6 +27,8 @@ mod description;
 mod input;
 #[path = "rings/rights.rs"]
 mod rights;
+#[path = "rings/secrets.rs"]
+mod secrets;
 
 use std::net::SocketAddr;
 

@@ -437,4 +437,15 @@ fn one_tab_shows_a_pop() {
         Err(Unknown::Pop)
     );
     assert_eq!(centre.told.last().unwrap().pop.shown_by.as_deref(), Some("t1"));
+    // A tab that is closed gives way, and one that asks again keeps it.
+    let (what, mine) = centre.calls.showing("joan", &pop_id, "t1", |_| true).unwrap();
+    assert_eq!((what, mine.as_str()), (None, "t1"));
+    let (what, mine) = centre
+        .calls
+        .showing("joan", &pop_id, "t2", |by| by == "t1")
+        .unwrap();
+    centre.apply(what.unwrap());
+    assert_eq!(mine, "t2");
+    let message = centre.told.last().unwrap();
+    assert_eq!(message.pop.shown_by.as_deref(), Some("t2"));
 }
