@@ -98,7 +98,9 @@ fn an_oplog_that_is_rolled_over_is_copied_again() {
     until_here(&ringside, &store, "rolled");
     ringside.until_fresh();
     compare(&ringside, &store, 0..CUSTOMERS);
-    assert_eq!(ringside.log().matches("everything is to be copied").count(), 2);
+    // So small an oplog may leave the place of a copy behind once more while it is made.
+    let copies = ringside.log().matches("everything is to be copied").count();
+    assert!((2..=4).contains(&copies), "{copies}\n{}", ringside.log());
 }
 
 #[test]
