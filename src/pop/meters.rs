@@ -1,6 +1,6 @@
 //! What is counted of calls. Nothing of anybody's.
 
-use prometheus::{IntCounterVec, IntGaugeVec};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::calls::{Calls, Rung};
 use super::kind::Silent;
@@ -12,6 +12,7 @@ pub(super) struct Meters {
     rings: IntCounterVec,
     calls: IntGaugeVec,
     kept: IntCounterVec,
+    failing: IntGauge,
 }
 
 const POPPED: &str = "popped";
@@ -38,6 +39,10 @@ impl Meters {
                 "Entries of the log of calls, by outcome: handed_on, or lost where there was no room to wait for the disk.",
                 &["outcome"],
             )?,
+            failing: metrics.gauge(
+                "ringside_pop_log_failing_count",
+                "1 while the log of calls takes nothing: a restart would forget what happens meanwhile.",
+            )?,
         };
         let silent = Silent::ALL.map(Silent::as_str);
         for outcome in [POPPED].iter().chain(&REASONS).chain(&silent) {
@@ -46,7 +51,7 @@ impl Meters {
         for outcome in ["handed_on", "lost"] {
             meters.kept.with_label_values(&[outcome]);
         }
-        meters.levels(&Calls::default());
+        meters.levels(&Calls::default(), true);
         Ok(meters)
     }
 
@@ -64,7 +69,9 @@ impl Meters {
         self.kept.with_label_values(&[outcome]).inc();
     }
 
-    pub(super) fn levels(&self, calls: &Calls) {
+    /// How many there are, and whether what happens is being kept.
+    pub(super) fn levels(&self, calls: &Calls, is_well: bool) {
+        self.failing.set(i64::from(!is_well));
         let levels = [
             ("live", calls.live()),
             ("known", calls.len()),

@@ -50,12 +50,6 @@ impl Pendings {
         self.0.iter().map(|(id, pending)| (id.as_str(), pending))
     }
 
-    /// The customers with the number `key`.
-    pub fn with(&self, key: u64) -> impl Iterator<Item = (&str, &Pending)> {
-        self.iter()
-            .filter(move |(_, pending)| pending.keys.contains(&key))
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

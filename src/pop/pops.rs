@@ -101,11 +101,6 @@ impl Pops {
         &self.settings
     }
 
-    /// Whether what happens is being kept.
-    pub fn is_well(&self) -> bool {
-        self.store.is_well()
-    }
-
     /// Looks at the state.
     pub fn look<T>(&self, look: impl FnOnce(&Calls) -> T) -> T {
         look(&self.calls())
@@ -271,7 +266,7 @@ impl Pops {
                 looks += 1;
                 if looks.is_multiple_of(FEW) {
                     pops.look_for_confirmed(&tenant, now());
-                    pops.meters.levels(&pops.calls());
+                    pops.meters.levels(&pops.calls(), pops.store.is_well());
                 }
                 if looks.is_multiple_of(RARE) {
                     pops.look_for_deleted(&tenant, &mut seen);
