@@ -27,7 +27,6 @@ const SETTINGS: DeskSettings = DeskSettings {
 fn shown() -> Arc<Shown> {
     Arc::new(Shown {
         pop_id: "p1".into(),
-        epoch: 1,
         call_id: "c1".into(),
         agent: "1001".into(),
         state: State::Ringing,

@@ -1,13 +1,17 @@
 //! The service: builds every part in order, binds before it serves, and gives back a handle that drains.
 
 mod access;
+mod calls;
+pub mod catch_up;
 mod error;
 pub mod generations;
 mod manager;
 mod outbox;
 mod pages;
+mod pair;
 mod reload;
 mod scrub;
+pub mod shelf;
 mod signal;
 mod site;
 pub(crate) mod sources;
@@ -28,15 +32,17 @@ use crate::http::{self, Cut, Desk, Hearts, HttpError, Keys, Listener, Readiness,
 use crate::index::Index;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::pop::{self, Pops};
+use crate::pop::{self, Node, Pops};
 use crate::replica::{Counters, Freshness, LOG, Replica};
 use crate::snapshot::folder::{Folder, Held, TENANT};
 use crate::snapshot::writer::{Facts, SnapshotWriter};
 use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
 use crate::telemetry::Log;
 use crate::tenant::Tenant;
+use catch_up::{CatchUp, Publisher, Tending};
 use generations::{Copying, Generations, Live};
 use outbox::Record;
+use pair::{Pair, Turning};
 use reload::Reloader;
 use scrub::Scrubbing;
 use site::Site;
@@ -58,7 +64,9 @@ pub struct App {
     record: Record,
     scrub_within: Duration,
     pops: Arc<Pops>,
+    pair: Arc<Pair>,
     metrics: Arc<Metrics>,
+    tending: Tending,
 }
 
 /// A service that serves. [`Running::drain`] ends it.
@@ -68,12 +76,15 @@ pub struct Running {
     feeds: feed::Running,
     scrubbing: Scrubbing,
     pops: pop::Running,
+    turning: Turning,
+    pair: Arc<Pair>,
     tenant: Arc<Tenant>,
     readiness: Arc<Readiness>,
     reloader: Arc<Reloader>,
     generations: Arc<Generations>,
     record: Record,
     sending: Option<pop::outbox::Running>,
+    tending: catch_up::Running,
 }
 
 impl App {
@@ -83,6 +94,7 @@ impl App {
     /// # Errors
     /// The first part that cannot be built or bound, with what to do about it.
     pub fn build(loaded: Loaded, log: Log) -> Result<App, AppError> {
+        let started = Instant::now();
         let config = &loaded.config;
         let keys = Keys::open(&config.keys_file()).map_err(HttpError::from)?;
         let rules = Rules::new(&loaded, &keys)?;
@@ -135,6 +147,8 @@ impl App {
                 "no snapshot and no feed: every lookup is a miss until one is built (`ringside snapshot build`)"
             );
         }
+        let pair = Pair::open(&config.ha, folder.folder().dir(), &readiness, &metrics)?;
+        let pair = Arc::new(pair);
         let feeds = Feeds::new(&feeds, replica, freshness, compaction);
         let pushes = feeds.pushes();
         let live = Live {
@@ -148,7 +162,17 @@ impl App {
             },
         };
         let generations = Arc::new(Generations::new(Arc::clone(&folder), config, Some(live)));
-        let feeds = feeds.copying(Arc::clone(&generations) as Arc<dyn feed::Copies>);
+        let catch_up = Arc::new(CatchUp::new(config, &generations, started, &metrics)?);
+        let feeds = feeds.copying(Arc::clone(&catch_up) as Arc<dyn feed::Copies>);
+        let standing = Arc::clone(pair.standing());
+        let tending = Tending {
+            publisher: Publisher::open(config, &folder, &tenant.index, &metrics)?,
+            tenant: Arc::clone(&tenant),
+            readiness: Arc::clone(&readiness),
+            is_alone: config.feed.values().all(|feed| !feed.is_network()),
+            decides: Box::new(move || standing.decides()),
+            catch_up,
+        };
         let scrub_within = Duration::from_secs(config.data.scrub_interval_s);
         let record = Record::open(&folder, config, &metrics)?;
         let lookups = Arc::new(callers::Meters::register(&metrics)?);
@@ -161,9 +185,12 @@ impl App {
             config.interactions,
             &config.desks,
             record.outbox.clone(),
+            Node::of(&config.ha.node, pair.standing()),
             &metrics,
         )?;
         let pops = Arc::new(pops);
+        pair.answers_with(&tenant);
+        calls::ask_peer(&pops, &config.ha);
         let desk = Desk::new(&pops, rules.profiles(), record.history.clone());
         let listeners: Vec<Listener> = config
             .listener
@@ -207,9 +234,18 @@ impl App {
             metrics: Arc::clone(&metrics),
             lookups,
             readiness: Arc::clone(&readiness),
-            extra: Some(pages::pages(&sources, &reloader, &generations, &shadows, &record)),
+            extra: Some(pages::pages(
+                &sources,
+                &reloader,
+                &generations,
+                &shadows,
+                &record,
+                &pair,
+                &pops,
+            )),
             access: admin_access,
-            further: Some(pages::status(&reloader, &generations, &record)),
+            further: Some(pages::status(&reloader, &tending, &record, &pair, &pops)),
+            standing: Arc::clone(pair.standing()),
         };
         let http = http::Server::bind(http, listeners, admin, &metrics)?;
         Ok(App {
@@ -222,7 +258,9 @@ impl App {
             record,
             scrub_within,
             pops,
+            pair,
             metrics,
+            tending,
         })
     }
 
@@ -246,7 +284,9 @@ impl App {
         let sending = sending.transpose()?;
         let feeds = self.feeds.spawn()?;
         let pops = self.pops.spawn(&self.tenant)?;
+        let tending = self.tending.spawn()?;
         let http = self.http.spawn()?;
+        let turning = self.pair.spawn(http.sending_away(), self.pops.shared())?;
         let snapshot = self.tenant.index.snapshot();
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -263,12 +303,15 @@ impl App {
             feeds,
             scrubbing,
             pops,
+            turning,
+            pair: self.pair,
             tenant: self.tenant,
             readiness: self.readiness,
             reloader: self.reloader,
             generations: self.generations,
             record: self.record,
             sending,
+            tending,
         })
     }
 }
@@ -347,9 +390,12 @@ impl Running {
     /// Takes no more callers, finishes the requests that are open, stops the feeds, and ends.
     pub fn drain(self) {
         self.generations.end();
+        self.pair.leave();
+        self.turning.stop();
         self.http.drain();
         drop(self.pops);
         self.feeds.stop();
+        self.tending.stop();
         self.scrubbing.stop();
         if let Some(sending) = self.sending {
             sending.stop();

@@ -8,12 +8,16 @@ mod arguments;
 mod client;
 mod config;
 mod demo;
+mod deploy;
 mod error;
 mod explain;
 mod generations;
+mod handover;
 mod key;
+mod line;
 mod lookup;
 mod normalize;
+mod notify;
 mod number;
 mod outbox;
 mod output;
@@ -27,6 +31,7 @@ mod serve;
 mod shadow;
 mod snapshot;
 mod status;
+mod watchdog;
 mod words;
 
 use std::io::Write;
@@ -63,6 +68,7 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Relay(arguments) => relay::run(&arguments),
         Command::Snapshot(command) => match command {
             SnapshotCommand::Copy(arguments) => snapshot::copy::run(&arguments, out),
+            SnapshotCommand::Publish(arguments) => snapshot::publish::run(&arguments, out),
             SnapshotCommand::Build(arguments) => snapshot::build::run(&arguments, out),
             SnapshotCommand::Inspect(arguments) => snapshot::inspect::run(&arguments, out),
             SnapshotCommand::Verify(arguments) => snapshot::verify::run(&arguments, out),
@@ -81,6 +87,10 @@ fn run(command: Command, out: &mut Output) -> Result<(), CliError> {
         Command::Reload(arguments) => reload::run(&arguments, out),
         Command::Shadow(arguments) => shadow::run(&arguments, out),
         Command::Outbox(arguments) => outbox::run(&arguments, out),
+        Command::Deploy(command) => deploy::run(&command, out),
+        Command::Notify(arguments) => notify::run(&arguments),
+        Command::Watchdog(arguments) => watchdog::run(&arguments),
+        Command::Handover(arguments) => handover::run(&arguments, out),
         Command::Config(command) => config::run(&command, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "ringside", out);

@@ -21,13 +21,15 @@ use crate::callers::{Answers, Dialect, SearchSettings, TreatmentRule};
 use crate::index::Owner;
 use crate::replica::guard;
 use crate::snapshot::judge;
-use crate::{feed, http, index, number, pop, relay, telemetry};
+use crate::{feed, ha, http, index, number, pop, relay, telemetry};
 
 pub use changes::{Change, Uptake};
 pub use dialects::{DialectSettings, Dialects};
 pub use error::{ConfigError, Origin};
 pub use loaded::Loaded;
-pub use sections::{Admin, Customer, Data, Import, Keys, Listener, Metrics, Named, Particular, Tls};
+pub use sections::{
+    Admin, Customer, Data, Import, Keys, Listener, Metrics, Named, Particular, Snapshots, Tls,
+};
 
 use tree::Node;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub data: Data,
     /// How snapshots are built.
     pub import: Import,
+    /// Where generations are published, and whence one catches up.
+    pub snapshots: Snapshots,
     /// How written numbers are read.
     pub numbers: number::Settings,
     /// Who answers for a number that several customers list.
@@ -84,6 +88,8 @@ pub struct Config {
     pub sanity: judge::Settings,
     /// What is kept of each customer.
     pub customer: Customer,
+    /// Two nodes that serve one address.
+    pub ha: ha::Settings,
     /// Calls while they last.
     pub calls: pop::Settings,
     /// What becomes of calls.

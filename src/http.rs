@@ -14,10 +14,12 @@ mod admin;
 mod asked;
 mod bodies;
 mod changes;
+pub mod client;
 mod connection;
 mod deadline;
 mod desk;
 mod door;
+mod ending;
 mod error;
 mod files;
 mod gadget;
@@ -65,6 +67,7 @@ pub use tls::{Tls, TlsError, TlsFiles, trusting};
 use crate::metrics::Metrics;
 use bodies::Bodies;
 use door::Door;
+use ending::{Ending, Ends};
 use life::Life;
 use listener::{Local, Sockets};
 use meters::Meters;
@@ -100,10 +103,15 @@ pub struct Running {
 #[derive(Debug, Clone)]
 pub struct Cut(watch::Sender<bool>);
 
+/// Ends the connections of callers and desktops that there are, each behind what it was asked, and the streams; those who
+/// connect from then on are served.
+#[derive(Debug, Clone)]
+pub struct SendingAway(Ends);
+
 /// Threads and how to end them.
 #[derive(Debug)]
 struct Stoppable {
-    stop: watch::Sender<bool>,
+    ends: Ends,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -133,6 +141,7 @@ impl Server {
         let connections_max = files::connections_max(settings.connections_max, admin.connections_max, limit);
         let common = Common {
             settings,
+            standing: Arc::clone(&admin.standing),
             meters,
             door: Door::new(connections_max, settings.connections_per_peer_max),
             bodies: Bodies::new(
@@ -250,6 +259,11 @@ impl Running {
         tcp.chain(unix).map(|local| local.name.as_str()).collect()
     }
 
+    /// What sends away whoever is connected, and lets others connect.
+    pub fn sending_away(&self) -> SendingAway {
+        SendingAway(self.workers.ends.clone())
+    }
+
     /// Takes no more connections, finishes the requests that are open within the configured time, and ends. The
     /// administration answers until then, and says that the server is not ready.
     pub fn drain(self) {
@@ -273,21 +287,26 @@ impl Cut {
     }
 }
 
+impl SendingAway {
+    /// Sends away whoever is connected.
+    pub fn now(&self) {
+        self.0.send_away();
+    }
+}
+
 /// What a thread runs until it is told to stop.
-type Task = Box<dyn FnOnce(watch::Receiver<bool>) + Send>;
+type Task = Box<dyn FnOnce(Ending) + Send>;
 
 impl Stoppable {
     fn spawn(tasks: Vec<(String, Task)>) -> Result<Stoppable, HttpError> {
-        let (stop, stopped) = watch::channel(false);
+        let (ends, ending) = Ends::new();
         let mut stoppable = Stoppable {
-            stop,
+            ends,
             threads: Vec::with_capacity(tasks.len()),
         };
         for (name, task) in tasks {
-            let stopped = stopped.clone();
-            let spawned = std::thread::Builder::new()
-                .name(name)
-                .spawn(move || task(stopped));
+            let ending = ending.clone();
+            let spawned = std::thread::Builder::new().name(name).spawn(move || task(ending));
             match spawned {
                 Ok(thread) => stoppable.threads.push(thread),
                 Err(source) => {
@@ -300,7 +319,7 @@ impl Stoppable {
     }
 
     fn end(&mut self) {
-        self.stop.send_replace(true);
+        self.ends.stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a serving thread ended in a panic; what it said stands above");

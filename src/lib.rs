@@ -11,6 +11,7 @@ pub mod config;
 pub mod customer;
 pub mod durable;
 pub mod feed;
+pub mod ha;
 pub mod http;
 pub mod index;
 pub mod intake;

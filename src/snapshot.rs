@@ -41,11 +41,12 @@ pub enum SnapshotError {
     Magic,
     /// Another format version.
     #[error(
-        "expected snapshot format version {expected}, found {found}; build the snapshot again, or use the Ringside that wrote it"
+        "expected a snapshot of format version {newest} or older, found {found}, which a newer Ringside wrote; use that one, \
+         or build or copy the snapshot again with this one"
     )]
     FormatVersion {
-        /// What this program reads.
-        expected: u32,
+        /// The newest version that this program reads; it reads all before it.
+        newest: u32,
         /// What the file says.
         found: u32,
     },

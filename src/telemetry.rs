@@ -154,6 +154,12 @@ fn filter(level: &str) -> Result<EnvFilter, TelemetryError> {
             return Err(unreadable(part));
         }
     }
+    // The library says twice a second what we say once, in words that name what to do.
+    let quiet = parts.iter().all(|part| !part.starts_with("async_nats"));
+    let parts = parts
+        .into_iter()
+        .chain(quiet.then_some("async_nats::connector=off"));
+    let parts: Vec<&str> = parts.collect();
     EnvFilter::try_new(parts.join(",")).map_err(|_| unreadable(level))
 }
 

@@ -6,6 +6,8 @@
 mod config;
 #[path = "cli/demo.rs"]
 mod demo;
+#[path = "cli/deploy.rs"]
+mod deploy;
 #[path = "cli/key.rs"]
 mod key;
 #[path = "cli/lookup.rs"]

@@ -12,6 +12,8 @@ mod desktop;
 mod ends;
 #[path = "cli/program.rs"]
 mod program;
+#[path = "desks/promises.rs"]
+mod promises;
 #[path = "support/serving.rs"]
 mod serving;
 #[path = "operations/site.rs"]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
+#[path = "generations/caught_up.rs"]
+mod caught_up;
 #[path = "generations/copied.rs"]
 mod copied;
 #[path = "generations/fed.rs"]
@@ -12,6 +14,8 @@ mod judged;
 mod kill;
 #[path = "generations/offline.rs"]
 mod offline;
+#[path = "generations/older.rs"]
+mod older;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "generations/serving.rs"]

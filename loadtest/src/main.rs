@@ -16,6 +16,7 @@ mod compare;
 mod cpu;
 mod customers;
 mod dialects;
+mod failover;
 mod feeds;
 mod import;
 mod load;
@@ -92,6 +93,9 @@ enum Command {
     /// Row 17: from a ring to the pop on one of thousands of desktops, beside a round trip and an echo. Needs
     /// `cargo build --release` first.
     Pops(pops::Options),
+    /// Rows 16a, 16b and 16c: how long the address of a pair is silent when a node or the service dies, freezes or hands
+    /// over, beside keepalived alone. Needs root, `cargo build --release`, and the servers of `tests/servers/install`.
+    Failover(failover::Options),
     /// The load generator: requests that are sent when they are due, whatever becomes of those before. Needs
     /// `cargo build --release` first.
     Load(load::Options),
@@ -140,6 +144,7 @@ fn main() -> ExitCode {
         Command::Import(options) => import::measure(options),
         Command::Feeds(options) => feeds::measure(options),
         Command::Pops(options) => pops::measure(options),
+        Command::Failover(options) => failover::measure(options),
         Command::Load(options) => return load::command(options, json, html),
         Command::Rivals(options) => load::rows::measure(options),
     };

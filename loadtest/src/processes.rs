@@ -1,4 +1,4 @@
-//! What this program starts ends with it: processes, and the folders that they work in.
+//! What this program starts ends with it: processes, the folders that they work in, and the networks that they are at.
 
 use std::fs;
 use std::io::Error;
@@ -15,6 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) const NOBODY: u32 = 0;
 /// What a process is given to end by itself, and to remove what it has made.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often a folder is removed that is not empty yet.
+const REMOVALS: usize = 5;
 /// The exit status of a program that was interrupted, as shells have it.
 const INTERRUPTED: i32 = 130;
 
@@ -61,8 +63,11 @@ pub(crate) fn end_with_us() -> Result<TempDir, Error> {
             let ours = std::process::id();
             let all = with_descendants(ours, &parents());
             kill(all.iter().filter(|process| **process != ours));
+            servers::pair::namespace::delete_all_of(ours);
+            servers::pair::disk::unmount_all_of(ours);
             for folder in &*folders() {
-                let _gone = fs::remove_dir_all(folder);
+                // Whoever was about to write there when it was ended may have done so meanwhile.
+                let _gone = (0..REMOVALS).any(|_| fs::remove_dir_all(folder).is_ok() || !folder.exists());
             }
             #[expect(
                 clippy::disallowed_methods,

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::shelf::ShelfError;
 use crate::callers::{TreatmentError, Unspeakable};
 use crate::config::{ConfigError, Origin};
 use crate::feed::FeedError;
 use crate::http::HttpError;
+use crate::http::client::ClientError;
 use crate::metrics::MetricsError;
 use crate::number::SettingsError;
 use crate::pop::StoreError;
@@ -68,9 +70,29 @@ pub enum AppError {
     /// The system of record.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
+    /// The object store of generations.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    /// The other node's address.
+    #[error("ha.peer: {0}; correct the configuration")]
+    Peer(String),
+    /// What is shown to the other node.
+    #[error("ha.peer_key_file: {0}")]
+    PeerKey(#[from] ClientError),
     /// The feeds.
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// The secret that two nodes share.
+    #[error("calls.jetstream.secret_file: {0}")]
+    Secret(String),
+    /// The newest epoch of the pair that was kept.
+    #[error("{}: expected a number, the newest epoch, found {found}; remove the file, and start again while a majority of the servers of calls is there", path.display())]
+    Epoch {
+        /// The file.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
     /// Metrics registered twice: a fault of this program.
     #[error(transparent)]
     Metrics(#[from] MetricsError),

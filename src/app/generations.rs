@@ -10,6 +10,7 @@ mod building;
 mod busy;
 mod copies;
 mod error;
+mod fetched;
 mod pages;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use crate::http::Readiness;
 use crate::index::{Index, Ownership};
 use crate::snapshot::folder::{Candidate, FolderError, Held};
 use crate::snapshot::judge::{self, Comparison, Reason, Rows};
-use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError};
+use crate::snapshot::{MappedSnapshot, Snapshot, SnapshotError, Stream};
 
 pub use building::{Outcome, Published, Reserved};
 pub use busy::Step;
@@ -37,7 +38,7 @@ use building::Build;
 use busy::{Act, Busy};
 
 /// The paths of acts; each is asked for by `POST`.
-const ACTS: [&str; 9] = [
+const ACTS: [&str; 10] = [
     "/builds",
     "/builds/publish",
     "/builds/drop",
@@ -47,6 +48,7 @@ const ACTS: [&str; 9] = [
     "/pin",
     "/unpin",
     "/release",
+    "/merge",
 ];
 
 /// The service that takes up what is published.
@@ -116,6 +118,7 @@ impl Generations {
             "/pin" => self.pin(body),
             "/unpin" => self.unpin(body),
             "/release" => self.release(body),
+            "/merge" => self.merge(),
             _ => return None,
         })
     }
@@ -235,21 +238,32 @@ impl Generations {
         }))
     }
 
-    /// What speaks against a copy of the source of `feed` where other feeds have brought something: it has nothing of that.
-    fn others(&self, feed: &str) -> Result<Option<Reason>, ActError> {
+    /// What speaks against a copy of the source of `feed` where other feeds have brought something: it has nothing of that. One
+    /// that was `fetched` has it where it stands where they do.
+    fn others(&self, feed: &str, fetched: Option<&MappedSnapshot>) -> Result<Option<Reason>, ActError> {
         let Some(live) = &self.live else { return Ok(None) };
         let places = live.installer.places().ok_or(ActError::Ended)?;
-        let brought = places.streams.iter().filter(|stream| !stream.token.is_empty());
+        let has = |stream: &Stream| fetched.is_some_and(|fetched| fetched.streams().contains(stream));
+        let brought = places
+            .streams
+            .iter()
+            .filter(|stream| !stream.token.is_empty() && !has(stream));
         let mut others: Vec<&str> = brought.map(|stream| stream.stream.as_str()).collect();
         others.retain(|other| *other != feed && self.feeds.iter().any(|configured| configured == other));
         others.sort_unstable();
         others.dedup();
         Ok((!others.is_empty()).then(|| {
             let others = others.join(", ");
-            let message = format!(
-                "it is a copy of the source of feed {feed} alone, and takes the place of what feed {others} brought too, \
-                 which has to be delivered again"
-            );
+            let what = match fetched {
+                Some(_) => "it was built elsewhere, and is not where feed".to_owned(),
+                None => format!(
+                    "it is a copy of the source of feed {feed} alone, and takes the place of what feed"
+                ),
+            };
+            let message = match fetched {
+                Some(_) => format!("{what} {others} is here: what that brought has to be delivered again"),
+                None => format!("{what} {others} brought too, which has to be delivered again"),
+            };
             Reason::new("others", message)
         }))
     }

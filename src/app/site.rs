@@ -17,6 +17,7 @@ use crate::http::{Access, Desk, HttpError, Keys, Plan, Policy, Profiles, Shadows
 use crate::index::{Index, Suffixes};
 use crate::intake::Intake;
 use crate::number::{Key, Numbering};
+use crate::pop;
 use crate::replica::{self, compaction};
 use crate::snapshot::Snapshot;
 use crate::snapshot::folder::Held;
@@ -96,6 +97,10 @@ impl Rules {
     /// What would keep it from starting.
     pub fn check(loaded: &Loaded) -> Result<Rules, AppError> {
         let keys = Keys::open(&loaded.config.keys_file()).map_err(HttpError::from)?;
+        let calls = &loaded.config.calls;
+        if calls.store == pop::Store::JetStream {
+            calls.jetstream.check_secret().map_err(AppError::Secret)?;
+        }
         Rules::new(loaded, &keys)
     }
 

@@ -7,8 +7,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::client::Server;
 use super::config::Caller;
+use super::deploy::DeployCommand;
+use super::handover::HandoverArguments;
+use super::notify::NotifyArguments;
 use super::outbox::OutboxArguments;
 use super::shadow::ShadowArguments;
+use super::snapshot::copy::CopyArguments;
+use super::snapshot::publish::PublishArguments;
+use super::watchdog::WatchdogArguments;
 use super::words;
 use crate::http::Scope;
 use crate::number::Region;
@@ -55,6 +61,15 @@ pub(super) enum Command {
     Shadow(ShadowArguments),
     /// Show what the system of record is still to be told, and send again what it did not take: docs/system-of-record.md
     Outbox(OutboxArguments),
+    /// Write out what surrounds the service on a node
+    #[command(subcommand)]
+    Deploy(DeployCommand),
+    /// Tell the service whether this node has the virtual address; keepalived runs it: docs/address.md
+    Notify(NotifyArguments),
+    /// Ask the service all the time how it is, and tell keepalived whether this node may have the virtual address: docs/address.md
+    Watchdog(WatchdogArguments),
+    /// Have the active node of a pair hand the virtual address over to the other one: docs/failover.md
+    Handover(HandoverArguments),
     /// Make, show and revoke the keys that callers, feeds, desktops and administrators show
     #[command(subcommand)]
     Key(KeyCommand),
@@ -119,6 +134,8 @@ pub(super) enum SnapshotCommand {
     Build(BuildArguments),
     /// Copy the present generation of another server here, and serve it where it looks right
     Copy(CopyArguments),
+    /// Send the present snapshot to the object store, for nodes that are new or have lost their disk
+    Publish(PublishArguments),
     /// Show what a snapshot holds and how big its parts are
     Inspect(PathArguments),
     /// Check every byte, and every way from a number or id to its customer and back
@@ -127,29 +144,6 @@ pub(super) enum SnapshotCommand {
     Export(ExportArguments),
     /// Compare two snapshots: customers added, removed and changed, numbers that moved
     Diff(DiffArguments),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CopyArguments {
-    /// The other server's administration: http://HOST:PORT, https://HOST:PORT or unix:/PATH
-    #[arg(long, value_name = "URL")]
-    pub(super) from: Server,
-    /// The data folder to copy into; the server's `data.dir`
-    #[arg(long, value_name = "DIR")]
-    pub(super) out: PathBuf,
-    /// Publish it, however different from the present one it looks
-    #[arg(long)]
-    pub(super) accept: bool,
-    /// Take the place of what feeds have brought too; they go on from where the other server's are
-    #[arg(long)]
-    pub(super) replace: bool,
-    /// Print the summary as JSON, and no progress
-    #[arg(long)]
-    pub(super) json: bool,
-    #[command(flatten)]
-    pub(super) credentials: Credentials,
-    #[command(flatten)]
-    pub(super) config: ConfigFile,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use super::client::ClientError;
 use crate::app::AppError;
+use crate::app::catch_up::FetchError;
 use crate::app::generations::ActError;
+use crate::app::shelf::ShelfError;
 use crate::callers::TreatmentError;
 use crate::config::ConfigError;
 use crate::durable::DurableError;
@@ -66,14 +68,17 @@ pub(super) enum CliError {
         /// What is wrong.
         source: ImportError,
     },
-    /// A server that has nothing that could be copied.
+    /// What is to be copied cannot be had.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The object store.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    /// No object store is named.
     #[error(
-        "{server}: expected a server with a present generation, found one without, or one that it has removed meanwhile; try again"
+        "expected an object store, found none; name one with --to, or in snapshots.store of the configuration"
     )]
-    NothingToCopy {
-        /// Where it is.
-        server: String,
-    },
+    NoStore,
     /// A folder to import.
     #[error("{}: expected a file of customers, found a folder; name one of the files in it", path.display())]
     InputFolder {
@@ -110,9 +115,18 @@ pub(super) enum CliError {
     /// Keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// A hand-over that was refused, or that the other node did not take.
+    #[error("not handed over: {0}")]
+    NotHandedOver(String),
     /// A server.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// What is to be deployed.
+    #[error(transparent)]
+    Plan(#[from] super::deploy::PlanError),
+    /// A word of keepalived that the service has not taken.
+    #[error(transparent)]
+    Notify(#[from] super::notify::NotifyError),
     /// A file.
     #[error("cannot {step} {}: {source}; correct the path, or the file's permissions", path.display())]
     File {

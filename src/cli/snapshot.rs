@@ -5,12 +5,15 @@ pub(super) mod copy;
 pub(super) mod diff;
 pub(super) mod export;
 pub(super) mod inspect;
+pub(super) mod publish;
 pub(super) mod verify;
 
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::program;
+use crate::app::shelf::Shelf;
+use crate::config::Config;
 use crate::snapshot::{MappedSnapshot, Snapshot, folder};
 
 /// Fails where what was read of `snapshot` is damaged: it was taken for a miss, which it may not be.
@@ -22,6 +25,15 @@ pub(super) fn whole(path: &Path, snapshot: &MappedSnapshot) -> Result<(), CliErr
             again: format!("{} snapshot verify {}", program::name(), program::shell(path)),
         }),
     }
+}
+
+/// The object store `store`, or the configured one.
+fn shelf(store: Option<&str>, config: &Config) -> Result<Shelf, CliError> {
+    let mut settings = config.snapshots.clone();
+    if let Some(store) = store {
+        store.clone_into(&mut settings.store);
+    }
+    Shelf::open(&settings)?.ok_or(CliError::NoStore)
 }
 
 /// Opens the snapshot that `path`, given by a person, means, and says which file that is.

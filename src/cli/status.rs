@@ -1,5 +1,8 @@
 //! `status`: how a running server is, on one screen.
 
+mod catching_up;
+mod pair;
+
 use serde_json::{Map, Value};
 
 use super::arguments::StatusArguments;
@@ -10,10 +13,11 @@ use super::words;
 use crate::config::{Config, environment};
 
 /// Members that have a line of their own, or a part of one; what else there is follows line by line.
-const TOLD: [&str; 32] = [
+const TOLD: [&str; 34] = [
     "age_ms",
     "bodies",
     "candidate",
+    "catch_up",
     "connected",
     "connections",
     "contested",
@@ -31,6 +35,7 @@ const TOLD: [&str; 32] = [
     "numbers",
     "outbox",
     "overlay",
+    "pair",
     "position",
     "ready",
     "reasons",
@@ -102,8 +107,11 @@ fn reasons(status: &Map<String, Value>) -> String {
 /// What there is to tell, line by line. A server of another version may say more or less than this one.
 fn rows(status: &Map<String, Value>, now_ms: i64) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = [
+        ("pair", pair::line(status)),
+        ("other node", pair::other(status)),
         ("customers", customers(status)),
         ("snapshot", snapshot(status, now_ms)),
+        ("catching up", catching_up::row(status)),
         ("waits", waits(status, now_ms)),
         ("suffixes", suffixes(status)),
         ("changes", changes(status)),

@@ -23,7 +23,7 @@ pub struct Change {
 }
 
 /// Every key, `*` for a name of the user's choice. A key that is missing here needs a restart.
-const UPTAKE: [(&str, Uptake); 98] = [
+const UPTAKE: [(&str, Uptake); 100] = [
     ("admin.address", Uptake::Restart),
     ("admin.connections_max", Uptake::Restart),
     ("admin.keys", Uptake::Live),
@@ -50,6 +50,7 @@ const UPTAKE: [(&str, Uptake); 98] = [
     ("guard.ignore_below", Uptake::Live),
     ("guard.max_percent", Uptake::Live),
     ("guard.window_s", Uptake::Live),
+    ("ha.**", Uptake::Restart),
     ("http.batch_max", Uptake::Live),
     ("http.bodies_max_mib", Uptake::Restart),
     ("http.body_max_bytes", Uptake::Restart),
@@ -118,6 +119,7 @@ const UPTAKE: [(&str, Uptake); 98] = [
     ("sanity.refused_max_percent", Uptake::Live),
     ("sanity.schema_removals", Uptake::Live),
     ("sanity.vanished_max_percent", Uptake::Live),
+    ("snapshots.**", Uptake::Restart),
     ("system_of_record.**", Uptake::Restart),
     ("search.at_once_max", Uptake::Live),
     ("search.budget_ms", Uptake::Live),

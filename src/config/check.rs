@@ -1,6 +1,8 @@
 //! What types cannot say: ranges, and keys that need or exclude one another.
 
 mod desks;
+mod pair;
+mod snapshots;
 mod sources;
 mod streams;
 
@@ -45,6 +47,8 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     dialects(config)?;
     feeds(config)?;
     streams::relay(&config.relay)?;
+    pair::check(config)?;
+    snapshots::check(&config.snapshots)?;
     within(
         "data.scrub_interval_s",
         config.data.scrub_interval_s,

@@ -177,6 +177,32 @@ pub struct Import {
     pub memory_mib: u64,
 }
 
+/// Where generations are published, and whence one catches up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshots {
+    /// The object store, as `s3://BUCKET/PREFIX` or `file:///FOLDER`; empty: none.
+    pub store: String,
+    /// Published generations that stay, the newest among them, 1–100.
+    pub kept: usize,
+    /// The least time between two publications, 0–86 400 s.
+    pub every_s: u64,
+    /// Whether a node that is new or too far behind fetches a generation by itself.
+    pub catch_up: bool,
+    /// An S3 server other than Amazon's, as `https://HOST:PORT`; empty: Amazon's.
+    pub endpoint: String,
+    /// The bucket's region; empty: the environment's, or `us-east-1`.
+    pub region: String,
+    /// Id of the access key; empty: the environment's, or the machine's role.
+    pub key_id: String,
+    /// File with its secret, the first line; `None`: the environment's.
+    #[serde(deserialize_with = "optional_path")]
+    pub secret_file: Option<PathBuf>,
+    /// Certificates that the server's has to lead to; `None`: those that browsers trust.
+    #[serde(deserialize_with = "optional_path")]
+    pub ca: Option<PathBuf>,
+}
+
 /// What is counted apart.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,7 @@
 //!
 //! # Segment files
 //!
-//! `FIRST.log`, FIRST in twenty digits. All numbers are little-endian. A segment is made under a staged name, made
+//! Version 1 is stable: every later Ringside reads it. `FIRST.log`, FIRST in twenty digits. All numbers are little-endian. A segment is made under a staged name, made
 //! durable, and renamed: under its own name it was whole with its first frame once.
 //!
 //! ```text
@@ -91,8 +91,8 @@ pub enum JournalError {
     Durable(#[from] DurableError),
     /// Another version wrote a segment.
     #[error(
-        "{}: expected version 1 of the change log, found version {found}; use the version of ringside that wrote it, or \
-         move the folder away and import again", path.display()
+        "{}: expected version 1 of the change log, found version {found}; use the Ringside that wrote it, or move the folder \
+         away: feeds then go on from where the snapshot is", path.display()
     )]
     Version {
         /// The segment file.

@@ -37,6 +37,33 @@ pub trait Copies: Send + Sync + std::fmt::Debug {
 
     /// Whether a copy of the serial number `generation` waits for somebody's word.
     fn waits(&self, generation: u64) -> bool;
+
+    /// Takes over a generation that somebody else has built, ahead of copying the source of `feed`; `tell` is told of each
+    /// whom is asked. Takes its time. What is served then is another: feeds begin anew.
+    fn fetch(&self, feed: &str, need: Need, tell: &(dyn Fn(&str) + Sync)) -> Fetched {
+        let (_, _, _) = (feed, need, tell);
+        Fetched::Nothing
+    }
+}
+
+/// Why a generation of elsewhere is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// There may be no customers here yet; where there are, none is wanted.
+    New,
+    /// The source no longer has what comes next.
+    Lost,
+}
+
+/// What came of asking for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// There is nobody to ask, or nothing that has not been tried.
+    Nothing,
+    /// It is here.
+    Done(Published),
+    /// Nothing can be had; why.
+    Failed(String),
 }
 
 /// Where a copy is built.

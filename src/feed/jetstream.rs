@@ -19,12 +19,12 @@ use super::Secret;
 use super::decode::Decode;
 use super::secure::Tls;
 use super::source::{Event, Life, Rows, Source, SourceError, Standing};
-pub use connection::{ANSWER, Connection, Login, places};
+pub use connection::{ANSWER, Connection, Haste, Login, places};
 use follower::Follower;
 use place::Era;
 use seen::Lost;
 pub use seen::{Seen, Whole, message, place};
-use tail::Tail;
+pub use tail::{Arrived, Tail};
 
 /// Time between two times that one says that there is nothing more.
 const IDLE: Duration = Duration::from_secs(1);
@@ -151,7 +151,7 @@ impl JetStream {
     }
 
     /// What comes next, or `None` where nothing did for a while.
-    async fn arrived(&mut self) -> Result<Option<tail::Arrived>, SourceError> {
+    async fn arrived(&mut self) -> Result<Option<Arrived>, SourceError> {
         if self.tail.is_none() {
             self.look_behind().await?;
             let from = self

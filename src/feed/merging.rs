@@ -22,6 +22,8 @@ pub(super) struct Merging {
     compaction: Compaction,
     signals: Sender<Signal>,
     worker: Option<JoinHandle<()>>,
+    /// Who waits for the next generation.
+    waiting: Vec<Sender<()>>,
     not_before: Option<Instant>,
     erase_at: Option<Instant>,
     erasure: Erasure,
@@ -34,6 +36,7 @@ impl Merging {
             compaction,
             signals,
             worker: None,
+            waiting: Vec::new(),
             not_before: None,
             erase_at: None,
         }
@@ -111,6 +114,22 @@ impl Merging {
         }
     }
 
+    /// Begins a merge where there is something to merge, and tells `told` once it is done with, however it ended.
+    pub(super) fn merge(&mut self, replica: &mut Replica, told: Sender<()>) {
+        self.begin(replica);
+        self.waiting.push(told);
+        self.tell_if_done();
+    }
+
+    fn tell_if_done(&mut self) {
+        if self.worker.is_none() {
+            for told in self.waiting.drain(..) {
+                // Whoever asked may have gone away.
+                let _gone = told.send(());
+            }
+        }
+    }
+
     /// Takes up what a merge made.
     pub(super) fn finish(
         &mut self,
@@ -118,6 +137,11 @@ impl Merging {
         merged: Result<Arc<MappedSnapshot>, CompactionError>,
     ) {
         self.wait();
+        self.take_up(replica, merged);
+        self.tell_if_done();
+    }
+
+    fn take_up(&mut self, replica: &mut Replica, merged: Result<Arc<MappedSnapshot>, CompactionError>) {
         if !replica.is_merging() {
             return self.come_late(replica, merged);
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use super::copies::{Copies, Copy, Published};
+use super::copies::{Copies, Copy, Fetched, Need, Published};
 use super::link::{Delivery, Known, Left, MOST_DELIVERIES, Question, Word, Words};
 use super::pilot::{Act, Outcome, Patience, Pilot};
 use super::runner::FeedError;
@@ -97,6 +97,9 @@ impl<S: Source + Send + 'static> Reader<S> {
             Act::Wait(until) => self.rest(tokio::time::sleep_until(until.into())).await,
             Act::Connect { anew } => self.connect(pilot, voyage, anew).await,
             Act::Note(why) => {
+                if self.fetch(pilot, voyage, Need::Lost) {
+                    return Ok(());
+                }
                 tracing::error!(feed = &*self.feed, why, "changes are missing");
                 self.ask(Question::Gap).await?;
                 pilot.saw(Instant::now(), Outcome::Noted);
@@ -135,6 +138,9 @@ impl<S: Source + Send + 'static> Reader<S> {
         if !voyage.failing && voyage.message.is_none() {
             self.freshness.set_course(&self.feed, "connecting", "");
         }
+        if lives.is_empty() && self.fetch(pilot, voyage, Need::New) {
+            return Ok(());
+        }
         // What was missing before is missing still, and a copy would have it.
         let known: &[Life] = if anew || gap { &[] } else { &lives };
         let (words, source) = (&mut self.words, &mut self.source);
@@ -167,11 +173,46 @@ impl<S: Source + Send + 'static> Reader<S> {
         Ok(())
     }
 
+    /// Takes over what another node has built of the source, where there is one; whether that came to anything. Nobody reads
+    /// the source meanwhile: it is not connected, or would be copied next.
+    fn fetch(&mut self, pilot: &mut Pilot, voyage: &mut Voyage, need: Need) -> bool {
+        let Some(copies) = &self.copies else { return false };
+        let (freshness, feed) = (&self.freshness, &*self.feed);
+        let tell = |from: &str| freshness.set_course(feed, "fetching", format!("from {from}"));
+        match copies.fetch(feed, need, &tell) {
+            Fetched::Nothing => false,
+            Fetched::Done(published) => {
+                self.published(pilot, voyage, published);
+                true
+            }
+            Fetched::Failed(why) => {
+                tracing::warn!(
+                    feed,
+                    why,
+                    "no generation is taken over; the feed goes on by itself"
+                );
+                self.freshness.set_course(feed, "connecting", "");
+                false
+            }
+        }
+    }
+
     async fn copy(&mut self, pilot: &mut Pilot, voyage: &mut Voyage, why: &str) -> Result<(), Interrupted> {
+        if self.fetch(pilot, voyage, Need::Lost) {
+            return Ok(());
+        }
         self.freshness.set_course(&self.feed, "copying", why);
         match self.try_copy().await? {
-            Ok(Published::Served) => pilot.saw(Instant::now(), Outcome::Copied),
-            Ok(Published::Held { generation, reasons }) => {
+            Ok(published) => self.published(pilot, voyage, published),
+            Err(error) => self.fail(pilot, voyage, error).await,
+        }
+        Ok(())
+    }
+
+    fn published(&self, pilot: &mut Pilot, voyage: &mut Voyage, published: Published) {
+        match published {
+            Published::Served => pilot.saw(Instant::now(), Outcome::Copied),
+            Published::Held { generation, reasons } => {
                 tracing::error!(
                     feed = &*self.feed,
                     generation,
@@ -183,9 +224,7 @@ impl<S: Source + Send + 'static> Reader<S> {
                 voyage.held = Some(generation);
                 pilot.saw(Instant::now(), Outcome::Held);
             }
-            Err(error) => self.fail(pilot, voyage, error).await,
         }
-        Ok(())
     }
 
     async fn try_copy(&mut self) -> Result<Result<Published, SourceError>, Interrupted> {

@@ -311,6 +311,7 @@ impl Feeds {
 
     fn receive(&mut self, signal: Signal) {
         match signal {
+            Signal::Merge(told) => self.merging.merge(&mut self.replica, told),
             Signal::Merged(merged) => self.merging.finish(&mut self.replica, merged),
             Signal::Replace {
                 snapshot,

@@ -39,6 +39,8 @@ pub(super) enum Signal {
         place: LogPlace,
         told: Sender<bool>,
     },
+    /// Somebody wants the next generation now, and is told once there is none or it is there.
+    Merge(Sender<()>),
     Merged(Result<Arc<MappedSnapshot>, CompactionError>),
     Post(Post),
     /// The reader of a network feed has read something.
@@ -91,6 +93,13 @@ impl Installer {
         let (told, goes_on) = channel();
         self.signals.send(Signal::GoesOnOver { place, told }).ok()?;
         goes_on.recv().ok()
+    }
+
+    /// Has what changed since the present generation merged into the next, and waits for it, or for a merge that is under
+    /// way; whether feeds still run.
+    pub fn merge(&self) -> bool {
+        let (told, merged) = channel();
+        self.signals.send(Signal::Merge(told)).is_ok() && merged.recv().is_ok()
     }
 
     /// How far the feeds are; `None` where they have stopped.

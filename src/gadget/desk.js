@@ -161,25 +161,13 @@ function fire(pop, answered) {
   }
 }
 
-function hello({ id = 0, now, epoch = 0, reset }) {
+function hello({ id = 0, now, epoch = 0, reset, pops: count = 0 }) {
   app.before = id;
   if (now) app.skew = Date.parse(now) - Date.now();
   app.state.epoch = Math.max(app.state.epoch, epoch);
-  if (reset || !app.met) current();
-  app.met = true;
+  // A page that has just come, or that cannot tell what it missed, is told the calls that there are.
+  if (reset) pops.begin(app.state, count);
   render();
-}
-
-/** The calls that are: for a page that has just come, or that cannot tell what it missed. */
-async function current() {
-  try {
-    const { pops: list, id } = await app.wire.get('/current');
-    app.before = Math.max(app.before, id);
-    for (const pop of list.reverse()) take({ ...pop, type: 'pop' });
-    pops.keepOnly(app.state, list.map((pop) => pop.pop_id), id);
-    if (!pops.shownPop(app.state)) pops.leave(app.state);
-    render();
-  } catch { /* The stream tells what is new. */ }
 }
 
 // The screen
@@ -285,7 +273,6 @@ async function configure() {
 async function connect() {
   app.events?.end();
   app.stream = 'connecting';
-  app.met = false;
   await configure();
   if (app.stream === 'refused') return;
   let quiet;
@@ -300,7 +287,7 @@ async function connect() {
       render();
     };
     if (state === 'lost' && app.stream !== 'lost') quiet = setTimeout(turn, QUIET); else turn();
-  });
+  }, app.state.epoch);
   app.events.run();
 }
 
@@ -346,7 +333,7 @@ async function begin() {
     if (event.detail && Date.now() < app.settled && place('main').contains(event.target)) { event.stopPropagation(); event.preventDefault(); }
   }, true);
   dark.addEventListener('change', dress);
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) app.events?.wake?.(); });
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) app.events?.look(); });
   return addEventListener('pointerdown', () => { if (app.missed) { app.missed = 0; render(); } });
 }
 

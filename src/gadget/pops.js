@@ -6,15 +6,18 @@ const SEEN = 200;
 
 export const isOver = (pop) => pop.state !== 'ringing' && pop.state !== 'answered';
 
-/** `saved`: what `memory` gave, of this tab's life before a reload. */
+/**
+ * `saved`: what `memory` gave, of this tab's life before a reload. The epoch is not in it: where a service really begins anew,
+ * a reload is how people get out of refusing it.
+ */
 export function create(saved = {}) {
   return {
-    epoch: saved.epoch ?? 0, seen: saved.seen ?? [], fired: saved.fired ?? [], shown: saved.shown ?? null,
-    pops: new Map(), elsewhere: new Set(),
+    epoch: 0, seen: saved.seen ?? [], fired: saved.fired ?? [], shown: saved.shown ?? null,
+    pops: new Map(), elsewhere: new Set(), anew: null,
   };
 }
 
-export const memory = ({ epoch, seen, fired, shown }) => ({ epoch, seen: seen.slice(-SEEN), fired: fired.slice(-SEEN), shown });
+export const memory = ({ seen, fired, shown }) => ({ seen: seen.slice(-SEEN), fired: fired.slice(-SEEN), shown });
 
 /** The pop on screen. */
 export const shownPop = (state) => state.pops.get(state.shown) ?? null;
@@ -29,16 +32,55 @@ export const recent = (state) => [...state.pops.values()]
   .filter((pop) => isOver(pop) && pop.pop_id !== state.shown)
   .sort((one, other) => ((other.ended_at ?? other.at) < (one.ended_at ?? one.at) ? -1 : 1));
 
+/** The next `count` pops are all that there are: whatever else we take for a call is over. */
+export function begin(state, count) {
+  state.anew = { left: count, ids: [] };
+  settle(state);
+}
+
+function settle(state) {
+  if (state.anew.left > 0) return;
+  keepOnly(state, state.anew.ids);
+  state.anew = null;
+  if (!shownPop(state)) leave(state);
+}
+
 /**
  * Applies a pop, update or clear. `{}` where it is older than what is known: an epoch below one seen, an id
  * below the pop's. Otherwise `{pop, isNew, answered}`: seen for the first time, answered just now.
  */
 export function apply(state, message) {
+  const { anew } = state;
+  if (anew) {
+    // Two nodes that heard the same ring may have named its pop apart: it is one call, which is told once.
+    const known = [...state.pops.values()].find((pop) => pop.call_id === message.call_id && !isOver(pop));
+    if (known && !state.pops.has(message.pop_id)) rename(state, known, message.pop_id);
+  }
+  const done = one(state, message);
+  if (anew) {
+    anew.ids.push(message.pop_id);
+    anew.left -= 1;
+    settle(state);
+  }
+  return done;
+}
+
+function rename(state, pop, popId) {
+  const before = pop.pop_id;
+  state.pops.delete(before);
+  state.pops.set(popId, Object.assign(pop, { pop_id: popId }));
+  state.seen.push(popId);
+  state.fired.push(...state.fired.filter((key) => key.startsWith(`${before}:`)).map((key) => popId + key.slice(before.length)));
+  if (state.elsewhere.delete(before)) state.elsewhere.add(popId);
+  if (state.shown === before) state.shown = popId;
+}
+
+function one(state, message) {
   const epoch = message.epoch ?? state.epoch;
   if (epoch < state.epoch) return {};
   state.epoch = epoch;
   const before = state.pops.get(message.pop_id);
-  if (before && before.epoch === epoch && message.id < before.id) return {};
+  if (before && !state.anew && before.epoch === epoch && message.id < before.id) return {};
   // The same object for as long as the call is known: what the page's controls hold is never an older one.
   const was = before?.state;
   const pop = Object.assign(before ?? {}, message, { epoch });
@@ -102,10 +144,10 @@ export function yieldPop(state, popId) {
   if (state.shown === popId && pop.state !== 'ringing') leave(state);
 }
 
-/** Only what the server has as of the id `asOf` was going on then: whatever else we took for a call is over. */
-export function keepOnly(state, popIds, asOf) {
+/** Only what the server has is going on: whatever else we took for a call is over. */
+function keepOnly(state, popIds) {
   for (const pop of state.pops.values()) {
-    if (isOver(pop) || popIds.includes(pop.pop_id) || pop.id > asOf) continue;
+    if (isOver(pop) || popIds.includes(pop.pop_id)) continue;
     pop.state = pop.state === 'answered' ? 'ended' : 'missed';
     if (state.shown === pop.pop_id && pop.state === 'missed') leave(state);
   }

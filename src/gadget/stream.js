@@ -1,9 +1,14 @@
 // The agent's stream of events (SSE), read with fetch: unlike EventSource it can send the key in a header, so that no
 // secret is in an address, and it sees the server's heartbeats, which are comments.
 
-/** How long nothing may come, milliseconds. The server's heartbeats are 10 s apart at the most. */
-const SILENCE = 25000;
-const [FIRST_WAIT, LONGEST_WAIT] = [500, 15000];
+/**
+ * How long nothing may come until the server has said how often it beats; afterwards it is twice that time and some slack. A
+ * connection whose other end has gone to another machine goes silent, and nothing else tells.
+ */
+const [SILENCE, SLACK] = [6000, 500];
+/** What a server that does not say so may have for a heartbeat. */
+const BEAT_MAX = 10000;
+const [FIRST_WAIT, LONGEST_WAIT] = [500, 5000];
 
 /** Takes chunks of text and calls `emit` with the data of each event. */
 export function parser(emit) {
@@ -25,12 +30,28 @@ export function parser(emit) {
 /** How long to wait before attempt `nth` (from 0), so that a thousand desktops do not come back at once. */
 export const wait = (nth, random = Math.random()) => Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** Math.min(nth, 10)) * (0.5 + random / 2);
 
-/** Keeps the stream of `wire`'s agent: `take(message)`, `turn('live'|'lost'|'refused')`. It goes on from the last id. */
+/**
+ * Keeps the stream of `wire`'s agent: `take(message)`, `turn('live'|'lost'|'refused')`. It goes on from the last id, and
+ * believes no server whose `epoch` is below one that was seen.
+ */
 export class Stream {
-  constructor(wire, take, turn) {
-    Object.assign(this, { wire, take, turn, last: null, attempts: 0 });
-    this.online = () => this.wake?.();
-    addEventListener('online', this.online);
+  constructor(wire, take, turn, epoch = 0) {
+    Object.assign(this, { wire, take, turn, epoch, last: null, left: 0, attempts: 0, silence: SILENCE, heardAt: 0 });
+    this.online = () => this.again();
+    globalThis.addEventListener?.('online', this.online);
+  }
+
+  /** Comes back at once: the network is another one. */
+  again() {
+    this.attempts = 0;
+    this.hurries = true;
+    this.abort?.abort();
+    this.wake?.();
+  }
+
+  /** Somebody looks at the page, which may have slept: comes back at once where a heartbeat is overdue. */
+  look() {
+    if (this.wake || Date.now() - this.heardAt > this.silence / 2) this.again();
   }
 
   async run() {
@@ -42,17 +63,21 @@ export class Stream {
       const isRefused = status === 401 || status === 403;
       this.turn(isRefused ? 'refused' : 'lost');
       if (isRefused) return;
-      await new Promise((done) => {
-        this.wake = done;
-        setTimeout(done, wait(this.attempts));
-      });
+      if (!this.hurries) {
+        await new Promise((done) => {
+          this.wake = done;
+          setTimeout(done, wait(this.attempts));
+        });
+        this.wake = null;
+      }
+      this.hurries = false;
       this.attempts += 1;
     }
   }
 
   end() {
     this.ended = true;
-    removeEventListener('online', this.online);
+    globalThis.removeEventListener?.('online', this.online);
     this.abort?.abort();
     this.wake?.();
   }
@@ -63,7 +88,8 @@ export class Stream {
     let silence;
     const heard = () => {
       clearTimeout(silence);
-      silence = setTimeout(() => abort.abort(), SILENCE);
+      this.heardAt = Date.now();
+      silence = setTimeout(() => abort.abort(), this.silence);
     };
     heard();
     try {
@@ -77,8 +103,8 @@ export class Stream {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return 0;
-        heard();
         parse(value);
+        heard();
       }
     } finally {
       clearTimeout(silence);
@@ -87,13 +113,19 @@ export class Stream {
   }
 
   event(message) {
+    if (message.epoch < this.epoch) throw new Error(`expected the term ${this.epoch} or a later one, found ${message.epoch}`);
+    this.epoch = message.epoch ?? this.epoch;
     if (message.type === 'hello') {
       this.attempts = 0;
-      if (message.reset) this.last = null;
+      this.left = message.reset ? message.pops : 0;
+      if (message.reset) this.last = this.left ? null : message.id;
+      this.silence = 2 * (message.heartbeat_ms ?? BEAT_MAX) + SLACK;
       this.turn('live');
     }
     this.take(message);
-    // After it was dealt with: what failed half-way comes again. A hello tells the newest id ahead of what led to it.
-    if (message.type !== 'hello' && message.id !== undefined) this.last = Math.max(this.last ?? 0, message.id);
+    if (message.type === 'hello' || message.id === undefined) return;
+    // After it was dealt with: what failed half-way comes again. Whoever has a part of the present pops has to be told all.
+    this.left = Math.max(0, this.left - 1);
+    if (!this.left) this.last = Math.max(this.last ?? 0, message.id);
   }
 }

@@ -1,5 +1,8 @@
 // Requests to the server that the page came from. The key goes into a header and nowhere else.
 
+/** How long an answer may take, milliseconds: a connection whose other end has moved to another machine may be silent. */
+const LATE = 15000;
+
 /** An answer that is no success: `status` (0: none came), `field` where one is to blame, and what it says. */
 class Refusal extends Error {
   constructor(status, { code, message, field } = {}) {
@@ -23,8 +26,12 @@ export class Wire {
   async ask(method, path, body, signal) {
     const isText = typeof body === 'string';
     const headers = this.headers(body && { 'content-type': isText ? 'application/xml' : 'application/json' });
-    const response = await fetch(this.address(path), { method, headers, signal, cache: 'no-store', redirect: 'error', body: isText ? body : JSON.stringify(body) })
-      .catch(() => { throw new Refusal(0); });
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), LATE);
+    signal?.addEventListener('abort', () => late.abort());
+    const response = await fetch(this.address(path), { method, headers, signal: late.signal, cache: 'no-store', redirect: 'error', body: isText ? body : JSON.stringify(body) })
+      .catch(() => { throw new Refusal(0); })
+      .finally(() => clearTimeout(timer));
     const answer = await response.json().catch(() => ({}));
     if (!response.ok) throw new Refusal(response.status, answer.error);
     return answer;

@@ -13,12 +13,12 @@ use hyper::{Request, Response};
 use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::connection::{self, Written, stopped};
+use super::connection::{self, Written};
 use super::deadline::{Phase, Watch, Watches};
 use super::door::Door;
+use super::ending::Ending;
 use super::gate::{self, Gate, Peer};
 use super::lane::AtOnce;
 use super::meters::Meters;
@@ -99,14 +99,14 @@ fn emptied(mut stream: impl Read) -> io::Result<()> {
     stream.read(&mut [0; 4096]).map(|_| ())
 }
 
-/// Serves the connections of `listener` that `gate` lets in, each with a service of its own, until `stop` says so; then finishes what is
+/// Serves the connections of `listener` that `gate` lets in, each with a service of its own, until `ending` says so; then finishes what is
 /// open.
 pub(super) async fn serve<A, S>(
     listener: A,
     gate: Arc<impl Gate>,
     make_service: impl Fn(&Arc<Watch>, Peer) -> S + Clone + Send + 'static,
     terms: Terms,
-    mut stop: watch::Receiver<bool>,
+    mut ending: Ending,
 ) where
     A: Accept,
     S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible>
@@ -128,7 +128,7 @@ pub(super) async fn serve<A, S>(
                         gate: Arc::clone(&gate),
                         make_service: make_service.clone(),
                     };
-                    admit::<A, _, _, S>(arrived, &terms, &stop, &mut connections);
+                    admit::<A, _, _, S>(arrived, &terms, &ending, &mut connections);
                 }
                 Err(error) => {
                     failures += 1;
@@ -141,7 +141,7 @@ pub(super) async fn serve<A, S>(
                 }
             },
             Some(ended) = connections.join_next() => report(ended),
-            () = stopped(&mut stop) => break,
+            () = ending.stopped() => break,
         }
     }
     // Whoever connects from now on is refused and can go elsewhere.
@@ -171,7 +171,7 @@ struct Arrived<I, G, F> {
 fn admit<A, G, F, S>(
     arrived: Arrived<A::Stream, G, F>,
     terms: &Terms,
-    stop: &watch::Receiver<bool>,
+    ending: &Ending,
     connections: &mut JoinSet<()>,
 ) where
     A: Accept,
@@ -198,7 +198,7 @@ fn admit<A, G, F, S>(
     let watch = terms.watches.watch();
     let listed = terms.watches.reserve();
     let id = listed.id();
-    let serving = one(arrived, Arc::clone(&watch), terms.heads, stop.clone());
+    let serving = one(arrived, Arc::clone(&watch), terms.heads, ending.of_connection());
     let task = connections.spawn(async move {
         let _until_it_ends = (ticket, listed);
         serving.await;
@@ -207,12 +207,8 @@ fn admit<A, G, F, S>(
 }
 
 /// Serves one connection, made secret first where that is asked for; who takes too long over that is cut like others.
-async fn one<I, G, F, S>(
-    arrived: Arrived<I, G, F>,
-    watch: Arc<Watch>,
-    heads: Heads,
-    mut stop: watch::Receiver<bool>,
-) where
+async fn one<I, G, F, S>(arrived: Arrived<I, G, F>, watch: Arc<Watch>, heads: Heads, mut ending: Ending)
+where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     G: Gate,
     F: Fn(&Arc<Watch>, Peer) -> S,
@@ -228,17 +224,17 @@ async fn one<I, G, F, S>(
     let stream = Written::new(stream, &watch);
     let Some(acceptor) = gate.tls().filter(|_| peer.is_remote()) else {
         let service = make_service(&watch, peer);
-        return connection::serve(stream, service, watch, heads, stop).await;
+        return connection::serve(stream, service, watch, heads, ending).await;
     };
     watch.enter(Phase::Handshake);
     let secured = tokio::select! {
         secured = gate::secure(&*gate, acceptor, stream, &mut peer) => secured,
-        () = stopped(&mut stop) => None,
+        () = ending.ended() => None,
     };
     if let Some(stream) = secured {
         watch.enter(Phase::Idle);
         let service = make_service(&watch, peer);
-        connection::serve(stream, service, watch, heads, stop).await;
+        connection::serve(stream, service, watch, heads, ending).await;
     }
 }
 

@@ -45,6 +45,7 @@ use super::status::{Rates, Status};
 use super::worker::{Common, runtime};
 use super::{Metrics, Task};
 use crate::callers::{self, Call, Refusal, Reply};
+use crate::ha::{Role, Standing, Vrrp};
 use crate::replica::freshness::Reading;
 use crate::tenant::Tenant;
 
@@ -57,7 +58,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSED_BODY_MAX: usize = 16 << 10;
 /// Who may connect to the Unix socket: the user who runs the service, as with the folder that it stands in.
 const MODE: u32 = 0o600;
-const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys, /shadow, /outbox";
+const KNOWN: &str = "/livez, /readyz, /electable, /metrics, /status, /explain, /generations, /reload, /reload-keys, /shadow, /outbox, /role, /active, /handover";
+/// Where keepalived's word goes, and where the whole state of calls comes from, which may take its time.
+const ROLE: &str = "/role";
+const CALLS: &str = "/calls/state";
 /// The act that has the file of keys read again.
 const RELOAD_KEYS: &str = "/reload-keys";
 
@@ -96,6 +100,8 @@ pub struct Admin {
     pub extra: Option<Extra>,
     /// Who may see what over TCP; everything is allowed over the Unix socket.
     pub access: Arc<ArcSwap<Access>>,
+    /// How this node stands in its pair: what `/electable` says of it, and whether callers are asked to connect anew.
+    pub standing: Arc<Standing>,
     /// What others have to say in `/status`.
     pub further: Option<Further>,
 }
@@ -201,7 +207,7 @@ impl Bound {
         drop(guard);
         let pages = self.pages;
         let Common { settings, meters, .. } = self.common;
-        let watches = Watches::new(settings.timeouts(), &meters);
+        let watches = Watches::new(settings.timeouts(), &meters, &Arc::default());
         let terms = Terms {
             door: Door::new(pages.admin.connections_max, 0),
             watches: Arc::clone(&watches),
@@ -275,6 +281,8 @@ impl Service<Request<Incoming>> for Administering {
                     (reply, out.freeze())
                 }
                 Ok(_) if is_act => match whole(body, BODY_MAX_BYTES).await {
+                    // keepalived's word waits for nothing, also where acts take all threads for them.
+                    Ok(body) if head.uri.path() == ROLE => pages.page(&head, &body),
                     Ok(body) => {
                         let head = Arc::clone(&head);
                         spawn_blocking(move || pages.page(&head, &body))
@@ -283,6 +291,12 @@ impl Service<Request<Incoming>> for Administering {
                     }
                     Err(refusal) => refused(&refusal),
                 },
+                Ok(_) if head.uri.path() == CALLS => {
+                    let head = Arc::clone(&head);
+                    spawn_blocking(move || pages.page(&head, &[]))
+                        .await
+                        .unwrap_or_else(|_| refused(&Refusal::Internal))
+                }
                 Ok(_) => pages.page(&head, &[]),
             };
             if is_act {
@@ -319,6 +333,23 @@ async fn whole(body: Incoming, most: usize) -> Result<Bytes, Refusal> {
         }),
         Err(_) => Err(Refusal::TooSlow { within: BODY_TIMEOUT }),
     }
+}
+
+/// Whether this node may have the address, and what a watchdog wants to know besides.
+fn elected(readiness: &Readiness, standing: &Standing) -> (bool, serde_json::Value) {
+    let mut reasons = readiness.unelectable();
+    let is_yielding = standing.is_yielding();
+    if is_yielding {
+        reasons.push("handing over");
+    }
+    let electable = reasons.is_empty();
+    let role = standing.role();
+    let mut body = json!({"electable": electable, "role": role.as_str(), "reasons": reasons});
+    if role != Role::Alone {
+        body["vrrp"] = standing.vrrp().map(Vrrp::as_str).into();
+        body["yielding"] = is_yielding.into();
+    }
+    (electable, body)
 }
 
 fn refused(refusal: &Refusal) -> (Reply, Bytes) {
@@ -372,11 +403,12 @@ impl Pages {
                 )
             }
             "/electable" => {
-                let electable = admin.readiness.is_electable();
-                (if electable { 200 } else { 503 }, json!({"electable": electable}))
+                let (electable, body) = elected(&admin.readiness, &admin.standing);
+                (if electable { 200 } else { 503 }, body)
             }
             "/status" => {
                 let status = Status {
+                    role: admin.standing.role(),
                     tenant: &admin.tenant,
                     lookups: &admin.lookups,
                     locals: &self.locals,

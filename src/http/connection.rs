@@ -9,15 +9,16 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
 
 use super::deadline::{Phase, Watch};
 use super::desk::Socket;
+use super::ending::Ending;
 use super::lane::{self, AtOnce, Left};
 use super::settings::Heads;
 use super::shadow::Outgoing;
@@ -62,20 +63,21 @@ struct Answering<F> {
 /// What a connection becomes once hyper has answered that it does.
 type Upgraded = Arc<Mutex<Option<Box<Socket>>>>;
 
-/// Serves requests on `stream` with `service` until either side has had enough, or `stop` says so. Time limits are kept
+/// Serves requests on `stream` with `service` until either side has had enough, or `ending` says so. Time limits are kept
 /// by whoever looks at `watch`, and ends this.
 pub(super) async fn serve<I, S>(
     mut stream: I,
     mut service: S,
     watch: Arc<Watch>,
     heads: Heads,
-    mut stop: watch::Receiver<bool>,
+    mut ending: Ending,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<Outgoing>, Error = Infallible> + AtOnce,
     S::Future: Unpin,
 {
-    let rest = match lane::serve(&mut stream, &mut service, &watch, heads.max_bytes, &mut stop).await {
+    let lane = lane::serve(&mut stream, &mut service, &watch, heads.max_bytes, &mut ending);
+    let rest = match lane.await {
         Left::Gone => return,
         Left::Rest(rest) => Bytes::from(rest),
     };
@@ -114,7 +116,7 @@ pub(super) async fn serve<I, S>(
     let result = tokio::select! {
         biased;
         result = connection.as_mut() => result,
-        () = stopped(&mut stop) => {
+        () = ending.ended() => {
             watch.stop();
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
@@ -125,7 +127,7 @@ pub(super) async fn serve<I, S>(
     let socket = socket.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let (Ok(()), Some(socket)) = (&result, socket) {
         // Apart: every connection would have room for one.
-        return Box::pin(socket.serve(&mut stop)).await;
+        return Box::pin(socket.serve(&mut ending)).await;
     }
     if let Err(error) = result {
         // The other side's fault, whichever it is. What the error says may repeat what was sent.
@@ -135,11 +137,6 @@ pub(super) async fn serve<I, S>(
             "a connection ended early"
         );
     }
-}
-
-/// Waits until the server is to stop; also where nobody could say so any more.
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _either = stop.wait_for(|stop| *stop).await;
 }
 
 impl<S> Service<Request<Incoming>> for Noting<S>
@@ -171,6 +168,14 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let mut answer = ready!(Pin::new(&mut self.answer).poll(context));
         self.watch.enter(Phase::Idle);
+        if let Ok(response) = &mut answer
+            && self.watch.is_draining()
+            && response.status() != StatusCode::SWITCHING_PROTOCOLS
+        {
+            // hyper closes behind it. Whoever comes back is served, by whichever node has the address then.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
         if let Ok(response) = &mut answer
             && let Some(socket) = response.body_mut().take_socket()
         {

@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::meters::{Cut, Meters};
 use super::settings::Timeouts;
+use crate::ha::Standing;
 
 /// The longest time between two looks.
 const LOOK: Duration = Duration::from_millis(250);
@@ -47,6 +48,7 @@ pub(super) enum Phase {
 pub(super) struct Watches {
     timeouts: Timeouts,
     meters: Arc<Meters>,
+    standing: Arc<Standing>,
     clock: Arc<Clock>,
     step: Duration,
     open: Mutex<Open>,
@@ -62,6 +64,7 @@ pub(super) struct Watch {
     blocked: AtomicU64,
     leaves_unread: AtomicBool,
     is_stopping: AtomicBool,
+    standing: Arc<Standing>,
 }
 
 /// Takes a connection off the list when dropped.
@@ -82,11 +85,12 @@ struct Open {
 }
 
 impl Watches {
-    pub(super) fn new(timeouts: Timeouts, meters: &Arc<Meters>) -> Arc<Watches> {
+    pub(super) fn new(timeouts: Timeouts, meters: &Arc<Meters>, standing: &Arc<Standing>) -> Arc<Watches> {
         let shortest = timeouts.head.min(timeouts.idle).min(timeouts.write);
         Arc::new(Watches {
             timeouts,
             meters: Arc::clone(meters),
+            standing: Arc::clone(standing),
             clock: Arc::new(Clock(AtomicU64::new(1))),
             step: (shortest / 4).clamp(LOOK_LEAST, LOOK),
             open: Mutex::default(),
@@ -101,6 +105,7 @@ impl Watches {
             blocked: AtomicU64::new(NEVER),
             leaves_unread: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
+            standing: Arc::clone(&self.standing),
         };
         watch.enter(Phase::Idle);
         Arc::new(watch)
@@ -210,14 +215,19 @@ impl Watch {
         self.blocked.load(Ordering::Relaxed) != NEVER
     }
 
-    /// The server stops: what has no end of its own is to end.
+    /// The connection is to end, and so is what has no end of its own.
     pub(super) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the server stops. The connection's own task says so, and looks again at what it serves then.
+    /// Whether the connection is to end. The connection's own task says so, and looks again at what it serves then.
     pub(super) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// Whether whoever is answered is asked to connect anew: the address goes to another node.
+    pub(super) fn is_draining(&self) -> bool {
+        self.standing.is_draining()
     }
 
     /// Says whether the last request was answered without reading all of it.
@@ -287,7 +297,7 @@ mod tests {
             write: Duration::from_secs(20),
         };
         let meters = Meters::register(&Metrics::new().unwrap()).unwrap();
-        Watches::new(timeouts, &Arc::new(meters))
+        Watches::new(timeouts, &Arc::new(meters), &Arc::default())
     }
 
     #[test]

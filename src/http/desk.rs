@@ -23,10 +23,11 @@ mod tests;
 mod viewer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::callers::{PopUrls, Refusal};
-use crate::pop::outbox::{History, OutboxError};
-use crate::pop::{Keeping, Link, Pops, Tickets, Unknown};
+use crate::pop::outbox::{History, OutboxError, Sharing};
+use crate::pop::{Keeping, Kept, Link, Pops, Tickets, Unknown};
 
 pub use profile::{PopOn, Profile, ProfileSettings, Profiles};
 use refused::Refused;
@@ -34,6 +35,9 @@ pub(super) use routing::answer;
 pub(super) use socket::Socket;
 pub(super) use sse::Events;
 use standing::Holder;
+
+/// How long an agent waits until the other node of two has what goes to the system of record.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What rings, calls and desktops of one contact centre have in common.
 #[derive(Debug, Clone)]
@@ -103,28 +107,53 @@ impl Desk {
             customer.map(str::to_owned),
             agent.map(str::to_owned),
         );
+        self.may_promise()?;
         self.tell(move |pops| pops.tell_link(&said, of.as_deref(), by.as_deref()))
             .await?;
         Ok(self.pops.link(id, customer, agent)?)
     }
 
-    /// Hands something on to the system of record, on a thread that may wait for the disk.
-    async fn tell<T: Send + 'static>(
+    /// Hands something on to the system of record, on a thread that may wait for the disk, and waits until the other node
+    /// of two has it too.
+    async fn tell(
         &self,
-        tell: impl FnOnce(&Pops) -> Result<T, OutboxError> + Send + 'static,
-    ) -> Result<T, Refused> {
+        tell: impl FnOnce(&Pops) -> Result<Sharing, OutboxError> + Send + 'static,
+    ) -> Result<(), Refused> {
         let pops = Arc::clone(&self.pops);
         let told = tokio::task::spawn_blocking(move || tell(&pops)).await;
-        told.map_err(|_| Refusal::Internal)?.map_err(|error| match error {
-            OutboxError::NotTaken(_) => Refused::NotConfigured {
-                expected: "a system of record that takes it",
-                remedy: "configure [system_of_record]",
-            },
-            OutboxError::Full { .. } | OutboxError::Journal(_) => Refused::NotKept,
-            other => {
-                tracing::error!(error = %other, "an item was not taken into the outbox");
-                Refusal::Internal.into()
-            }
-        })
+        let sharing = told
+            .map_err(|_| Refusal::Internal)?
+            .map_err(|error| match error {
+                OutboxError::NotTaken(_) => Refused::NotConfigured {
+                    expected: "a system of record that takes it",
+                    remedy: "configure [system_of_record]",
+                },
+                OutboxError::Full { .. } | OutboxError::Journal(_) => Refused::NotKept,
+                other => {
+                    tracing::error!(error = %other, "an item was not taken into the outbox");
+                    Refusal::Internal.into()
+                }
+            })?;
+        match sharing.is_shared(PATIENCE).await {
+            true => Ok(()),
+            false => Err(Refused::NotReplicated),
+        }
+    }
+
+    /// Whether what is said now can be kept where it has to be: asked ahead of changing anything.
+    fn may_promise(&self) -> Result<(), Refused> {
+        match self.pops.can_promise() {
+            true => Ok(()),
+            false => Err(Refused::NotReplicated),
+        }
+    }
+
+    /// Waits until what was said is kept where it has to be.
+    async fn until_kept(&self, keeping: Keeping) -> Result<(), Refused> {
+        match keeping.patiently().kept().await {
+            Kept::Not => Err(Refused::NotKept),
+            kept if kept < self.pops.promised() => Err(Refused::NotReplicated),
+            _ => Ok(()),
+        }
     }
 }

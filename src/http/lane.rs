@@ -5,7 +5,7 @@
 //! each request. The lane takes the requests that it knows for certain to be such, and hands the connection to hyper,
 //! with all that was read and not answered, at the first one that is anything else: another method or version, a body, a
 //! header that asks something of the connection, a byte in the target that no URL holds, a path that waits for
-//! something, the server's end. What hyper then says is what callers are told: the lane refuses nothing by itself.
+//! something, the server's end, a hand-over. What hyper then says is what callers are told: the lane refuses nothing by itself.
 //!
 //! Invariants: requests of one connection are answered in their order; nothing is read while an answer waits to be
 //! written, so that what a connection holds is bounded by one answer and what one look has read; buffers are the worker's,
@@ -23,16 +23,14 @@ use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::sync::watch;
-
-use super::connection::stopped;
 use super::deadline::{Phase, Watch};
+use super::ending::Ending;
 use super::head::Head;
 use crate::callers::Reply;
+use bytes::{Buf, BytesMut};
 use desk::{Desk, Pen};
 use parse::{Parsed, parse};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// The most bytes of half a head; who needs more for it is hyper's.
 const HELD_MAX: usize = 8 << 10;
@@ -74,13 +72,13 @@ struct Lane<'c, I, S> {
     turn: usize,
 }
 
-/// Serves requests on `stream` until one is not for the lane, or `stop` says so.
+/// Serves requests on `stream` until one is not for the lane, or `ending` says so.
 pub(super) async fn serve<I, S>(
     stream: &mut I,
     service: &mut S,
     watch: &Watch,
     head_max: usize,
-    stop: &mut watch::Receiver<bool>,
+    ending: &mut Ending,
 ) -> Left
 where
     I: AsyncRead + AsyncWrite + Unpin,
@@ -94,16 +92,16 @@ where
         is_untried: false,
         unsent: BytesMut::new(),
         is_flushed: true,
-        is_stopping: *stop.borrow(),
+        is_stopping: ending.has_ended(),
         head_max,
         turn: TURN,
     };
-    let seen = stop.clone();
-    let mut stopping = pin!(stopped(stop));
+    let seen = ending.clone();
+    let mut stopping = pin!(ending.ended());
     let mut is_waiting = false;
     let left = poll_fn(|context| {
         // Its waker stays where it was left: asking again is a lock that all connections share.
-        if !is_waiting || !lane.is_stopping && seen.has_changed().unwrap_or(true) {
+        if !is_waiting || !lane.is_stopping && seen.has_changed() {
             is_waiting = true;
             lane.is_stopping |= stopping.as_mut().poll(context).is_ready();
         }
@@ -177,6 +175,10 @@ where
                 // What is too long, hyper says.
                 Parsed::Whole(..) | Parsed::Part | Parsed::Other => break true,
             };
+            // Its answer asks to connect anew, and ends the connection.
+            if self.watch.is_draining() {
+                break true;
+            }
             let service = &*self.service;
             let answered = pen.write(self.watch.clock_ms(), |out| service.answer_at_once(head, out));
             let Some(answer) = answered else {

@@ -67,6 +67,8 @@ pub(super) enum Ended {
     Gone,
     /// It was too far behind.
     Behind,
+    /// What it was told was void.
+    Anew,
     /// The server stopped.
     Stop,
     /// The rules by which it was let in are others now.
@@ -80,7 +82,7 @@ impl Listener {
 }
 
 impl Ended {
-    const ALL: [&'static str; 5] = ["gone", "behind", "stop", "rules", "fault"];
+    const ALL: [&'static str; 6] = ["gone", "behind", "anew", "stop", "rules", "fault"];
 }
 
 impl Cut {

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::replica::freshness::{Reading, Troubles};
 
+const NOT_MAPPED: &str = "no snapshot is mapped yet";
+const STOPPING: &str = "the service is stopping";
+
 /// What has happened since the start.
 #[derive(Debug, Default)]
 pub struct Readiness {
@@ -20,7 +23,17 @@ impl Readiness {
 
     /// Whether lookups are answered, from however old a view; not while the server stops and refuses callers.
     pub fn is_electable(&self) -> bool {
-        self.mapped.load(Ordering::Acquire) && !self.draining.load(Ordering::Acquire)
+        self.unelectable().is_empty()
+    }
+
+    /// Why this node is not electable; empty where it is.
+    pub(super) fn unelectable(&self) -> Vec<&'static str> {
+        let reasons = [
+            (!self.mapped.load(Ordering::Acquire), NOT_MAPPED),
+            (self.draining.load(Ordering::Acquire), STOPPING),
+        ];
+        let holding = reasons.into_iter().filter(|(holds, _)| *holds);
+        holding.map(|(_, reason)| reason).collect()
     }
 
     /// Says that the mapped snapshot is no longer what was written: numbers may be missed.
@@ -49,7 +62,7 @@ impl Readiness {
             "a feed deletes or moves too many customers ({held}) and waits for `ringside accept --feed NAME`"
         );
         let reasons = [
-            (!self.mapped.load(Ordering::Acquire), "no snapshot is mapped yet"),
+            (!self.mapped.load(Ordering::Acquire), NOT_MAPPED),
             (
                 !freshness.caught_up,
                 "a feed has not caught up with its source yet",
@@ -58,7 +71,7 @@ impl Readiness {
                 self.damaged.load(Ordering::Acquire),
                 "the mapped snapshot is damaged",
             ),
-            (self.draining.load(Ordering::Acquire), "the service is stopping"),
+            (self.draining.load(Ordering::Acquire), STOPPING),
             (freshness.gap, gap.as_str()),
             (freshness.held, held.as_str()),
             (

@@ -9,6 +9,7 @@ use super::bodies::Bodies;
 use super::door::Door;
 use super::listener::Local;
 use crate::callers::{Meters, Outcome};
+use crate::ha::Role;
 use crate::index::Suffixes;
 use crate::replica::freshness::{Reading, Troubles};
 use crate::tenant::Tenant;
@@ -51,6 +52,7 @@ impl Rates {
 
 /// What is known of the service at one moment.
 pub(super) struct Status<'a> {
+    pub(super) role: Role,
     pub(super) tenant: &'a Tenant,
     pub(super) lookups: &'a Meters,
     pub(super) locals: &'a [Local],
@@ -99,7 +101,7 @@ impl Status<'_> {
             .collect();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "role": "single",
+            "role": self.role.as_str(),
             "tenant": self.tenant.name,
             "ready": self.reasons.is_empty(),
             "reasons": self.reasons,

@@ -19,6 +19,7 @@ use super::pulse::Pulse;
 use super::service::{Answering, Shared};
 use super::settings::{Policy, Settings};
 use super::shadow::Connections;
+use crate::ha::Standing;
 
 /// Sockets that one look at them may find ready.
 const EVENTS: usize = 4096;
@@ -30,6 +31,7 @@ const BLOCKING: usize = 2;
 #[derive(Debug, Clone)]
 pub(super) struct Common {
     pub(super) settings: Settings,
+    pub(super) standing: Arc<Standing>,
     pub(super) meters: Arc<Meters>,
     pub(super) door: Arc<Door>,
     pub(super) bodies: Arc<Bodies>,
@@ -97,11 +99,12 @@ impl Worker {
         drop(guard);
         let Common {
             settings,
+            standing,
             meters,
             door,
             ..
         } = self.common;
-        let watches = Watches::new(settings.timeouts(), &meters);
+        let watches = Watches::new(settings.timeouts(), &meters, &standing);
         let terms = Terms {
             door,
             watches: Arc::clone(&watches),

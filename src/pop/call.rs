@@ -13,7 +13,7 @@ use super::message::{Facts, Link, Party, Shown, State};
 pub(super) struct Call {
     /// What it was called first.
     pub(super) id: String,
-    /// What nothing else has that is called so, before or after it.
+    /// What nothing else has that is called so, before or after it: when it was heard of first, whatever it is joined with.
     pub(super) nth: u64,
     /// Everything that it is called.
     pub(super) ids: Vec<String>,
@@ -195,8 +195,8 @@ impl Call {
     }
 
     /// What `agent`'s desktop shows of it; `None` where it shows nothing.
-    pub(super) fn shown(&self, agent: &str, epoch: u64, parties: &Arc<[Party]>) -> Option<Shown> {
-        self.shown_leg(self.place(agent)?, epoch, parties)
+    pub(super) fn shown(&self, agent: &str, parties: &Arc<[Party]>) -> Option<Shown> {
+        self.shown_leg(self.place(agent)?, parties)
     }
 
     /// The agent at whose telephone `extension` it is.
@@ -211,12 +211,11 @@ impl Call {
     }
 
     /// What the leg at `place` shows on its agent's desktop; `None` where it shows nothing.
-    pub(super) fn shown_leg(&self, place: usize, epoch: u64, parties: &Arc<[Party]>) -> Option<Shown> {
+    pub(super) fn shown_leg(&self, place: usize, parties: &Arc<[Party]>) -> Option<Shown> {
         let leg = self.legs.get(place)?;
         let (pop_id, agent) = (leg.pop.as_deref()?, leg.offer.as_ref()?.agent.as_str());
         Some(Shown {
             pop_id: pop_id.into(),
-            epoch,
             call_id: self.id.as_str().into(),
             agent: agent.into(),
             state: leg.state,

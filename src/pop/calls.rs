@@ -6,6 +6,7 @@
 mod apply;
 mod decide;
 mod due;
+mod pieces;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::sessions::{Session, Sessions};
 
 pub use decide::{Found, Heard, News, Rung, Unknown};
 pub use due::Due;
+pub use pieces::Piece;
 
 /// How long calls are waited for and remembered, and how many there may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +61,6 @@ pub struct Calls {
     parties: Option<(String, Arc<[Party]>)>,
     /// The id of the newest message.
     messages: u64,
-    /// How many calls there were.
-    made: u64,
-    epoch: u64,
 }
 
 impl Default for Bounds {
@@ -97,8 +96,6 @@ impl Calls {
             closed: BTreeSet::new(),
             parties: None,
             messages: 0,
-            made: 0,
-            epoch: 1,
         }
     }
 
@@ -117,13 +114,11 @@ impl Calls {
     /// Begins ids of messages at `least`: those of a log that is no more are not given again.
     pub fn begin_ids(&mut self, least: u64) {
         self.messages = self.messages.max(least);
-        self.made = self.made.max(least);
     }
 
     /// Leaves out ids of messages that may have been given to desktops and were not kept: no id is given twice.
     pub fn skip_ids(&mut self, most: u64) {
         self.messages += most;
-        self.made += most;
     }
 
     /// The id of the newest message.
@@ -167,7 +162,7 @@ impl Calls {
         calls
             .filter_map(|id| {
                 let call = self.calls.get(id)?;
-                call.shown(agent, self.epoch, &call.parties().into())
+                call.shown(agent, &call.parties().into())
             })
             .filter(|shown| shown.state.is_live() || !shown.is_done())
             .map(Arc::new)
@@ -182,7 +177,7 @@ impl Calls {
     /// What `agent`'s desktop shows of the call `id`.
     pub fn shown(&self, id: &str, agent: &str) -> Option<Shown> {
         let call = self.call(id)?;
-        call.shown(agent, self.epoch, &call.parties().into())
+        call.shown(agent, &call.parties().into())
     }
 
     /// Everybody in the call `id`: worked out once for all who are told of the same change.
@@ -303,8 +298,8 @@ impl Calls {
             ended = call.end_doubles(at);
             call.settle(at);
         });
-        let (epoch, parties) = (self.epoch, self.parties(&root));
-        let shown = |place: usize| self.calls.get(&root)?.shown_leg(place, epoch, parties.as_ref()?);
+        let parties = self.parties(&root);
+        let shown = |place: usize| self.calls.get(&root)?.shown_leg(place, parties.as_ref()?);
         let shown: Vec<Shown> = ended.into_iter().filter_map(shown).collect();
         let mut messages: Vec<Message> = shown
             .into_iter()

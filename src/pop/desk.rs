@@ -105,6 +105,37 @@ impl Desks {
         self.newest.fetch_max(id, Ordering::Relaxed);
     }
 
+    /// Says that the state was put in order anew, and that its messages have ids above `id`, which is above every id that
+    /// was given before. Whoever comes back with an earlier id is told the present pops; streams of `agents`, who show
+    /// something else, end for that. Never waits.
+    pub fn reset(&self, id: u64, agents: &[String]) {
+        // Ahead of the agents, so that whoever is entered meanwhile knows it.
+        self.skip(id);
+        for agent in agents {
+            let desk = self.agents.get(agent.as_str()).map(|desk| Arc::clone(&desk));
+            if let Some(desk) = desk {
+                let wakers = locked(&desk).reset(id);
+                wake(wakers);
+            }
+        }
+    }
+
+    /// The same for every agent.
+    pub fn reset_all(&self, id: u64) {
+        let agents: Vec<String> = self.agents.iter().map(|desk| desk.key().to_string()).collect();
+        self.reset(id, &agents);
+    }
+
+    /// Says that ids up to `id` may stand for other messages on another node: streams go on, and whoever comes back with
+    /// such an id is told the present pops. Never waits.
+    pub fn skip(&self, id: u64) {
+        self.begin_behind(id);
+        let all: Vec<_> = self.agents.iter().map(|desk| Arc::clone(&desk)).collect();
+        for desk in all {
+            locked(&desk).skip(id);
+        }
+    }
+
     /// Tells every desktop of the message's agent. Never waits. A message whose id is not above the agent's last one is
     /// known, and is dropped.
     pub fn publish(&self, message: Arc<Message>) {
@@ -233,6 +264,11 @@ impl Subscription {
     /// Says that the desktop knows everything up to `id`, by the agent's present pops: messages up to it are passed over.
     pub fn pass(&mut self, id: u64) {
         self.at = self.at.max(id);
+    }
+
+    /// Whether everything that the stream was told is void, by [`Desks::reset`].
+    pub fn is_void(&self) -> bool {
+        locked(&self.desk).is_void(self.at)
     }
 
     /// The next message; `None` where the stream has fallen too far behind: it ends, and its desktop comes back.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::calls::Piece;
 use super::message::{Facts, Link};
 
 /// One change of the state of calls.
@@ -181,6 +182,27 @@ pub enum What {
         /// Who it is now; `None` where the system of record did not want them.
         customer: Option<String>,
     },
+    /// Ids of messages up to this one may have been given to others: none is given again.
+    Skipped {
+        /// The last of them.
+        to: u64,
+    },
+    /// A node brings what it knows into a stream that may know nothing of it.
+    Brought {
+        /// One thing that it knows.
+        piece: Box<Piece>,
+    },
+}
+
+impl What {
+    /// Calls each pop that this begins as `name` says, unless it is called something.
+    pub fn name_pops(&mut self, mut name: impl FnMut() -> Option<String>) {
+        if let What::Ring { offers, .. } = self {
+            for offer in offers.iter_mut().filter(|offer| offer.pops) {
+                offer.pop = offer.pop.take().or_else(&mut name);
+            }
+        }
+    }
 }
 
 /// Where a call rings.
@@ -200,4 +222,49 @@ pub struct Offer {
     /// Whether the desktop shows it.
     #[serde(default)]
     pub pops: bool,
+    /// What the pop is called that this begins, where one of two nodes has said so: what both would call it by their own
+    /// count might be two pops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pop: Option<String>,
+}
+
+impl What {
+    /// Whether it changes nothing but ids of messages, so that its place among others does not matter.
+    pub fn is_skip(&self) -> bool {
+        matches!(self, What::Skipped { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pop_keeps_the_name_that_it_was_given() {
+        let offer = |agent: &str, pops, pop: Option<&str>| Offer {
+            agent: agent.to_owned(),
+            pops,
+            pop: pop.map(str::to_owned),
+            ..Offer::default()
+        };
+        let mut what = What::Ring {
+            call: "7".to_owned(),
+            ids: Vec::new(),
+            facts: Box::default(),
+            recorded: true,
+            offers: vec![
+                offer("joan", true, None),
+                offer("ben", true, Some("node-a.1")),
+                offer("cyd", false, None),
+            ],
+            link: None,
+            inherits: None,
+        };
+        what.name_pops(|| Some("node-b.2".to_owned()));
+        let What::Ring { offers, .. } = &what else {
+            unreachable!()
+        };
+        let named: Vec<_> = offers.iter().map(|offer| offer.pop.as_deref()).collect();
+        assert_eq!(named, [Some("node-b.2"), Some("node-a.1"), None]);
+    }
 }

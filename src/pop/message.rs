@@ -124,8 +124,6 @@ pub struct Link {
 pub struct Shown {
     /// The same for as long as the call rings or is spoken there.
     pub pop_id: Arc<str>,
-    /// The term of the node that says so.
-    pub epoch: u64,
     /// The call.
     pub call_id: Arc<str>,
     /// Whose telephone.

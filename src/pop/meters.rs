@@ -1,9 +1,10 @@
 //! What is counted of calls. Nothing of anybody's.
 
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::calls::{Calls, Rung};
 use super::kind::Silent;
+use super::store::Sync;
 use crate::metrics::{Metrics, MetricsError};
 
 /// Counters and gauges of calls.
@@ -13,6 +14,10 @@ pub(super) struct Meters {
     calls: IntGaugeVec,
     kept: IntCounterVec,
     failing: IntGauge,
+    unreplicated: IntGauge,
+    behind: IntGauge,
+    quorum: IntGauge,
+    put_right: IntCounter,
 }
 
 const POPPED: &str = "popped";
@@ -43,6 +48,22 @@ impl Meters {
                 "ringside_pop_log_failing_count",
                 "1 while the log of calls takes nothing: a restart would forget what happens meanwhile.",
             )?,
+            unreplicated: metrics.gauge(
+                "ringside_pop_unreplicated_count",
+                "Entries of a pair's calls that are on this node alone: what its loss would lose.",
+            )?,
+            behind: metrics.gauge(
+                "ringside_pop_behind_count",
+                "Messages of the stream of a pair's calls that this node has not read yet.",
+            )?,
+            quorum: metrics.gauge(
+                "ringside_pop_quorum_count",
+                "1 while what happens to calls is replicated, 0 where it is not, or no pair shares them.",
+            )?,
+            put_right: metrics.counter(
+                "ringside_pop_put_right_total",
+                "Times that the state of calls was replaced by the stream's, because two nodes wrote at once.",
+            )?,
         };
         let silent = Silent::ALL.map(Silent::as_str);
         for outcome in [POPPED].iter().chain(&REASONS).chain(&silent) {
@@ -67,6 +88,18 @@ impl Meters {
     pub(super) fn handed_on(&self, is_taken: bool) {
         let outcome = if is_taken { "handed_on" } else { "lost" };
         self.kept.with_label_values(&[outcome]).inc();
+    }
+
+    /// How far others know what is known here.
+    pub(super) fn sync(&self, sync: &Sync) {
+        self.unreplicated
+            .set(i64::try_from(sync.unreplicated).unwrap_or(i64::MAX));
+        self.behind.set(i64::try_from(sync.behind).unwrap_or(i64::MAX));
+        self.quorum.set(i64::from(sync.has_quorum));
+    }
+
+    pub(super) fn put_right(&self) {
+        self.put_right.inc();
     }
 
     /// How many there are, and whether what happens is being kept.

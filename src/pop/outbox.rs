@@ -13,7 +13,9 @@ mod item;
 mod judge;
 mod memory;
 mod meters;
+mod news;
 mod pace;
+mod pairing;
 mod queue;
 mod request;
 mod runner;
@@ -25,7 +27,7 @@ mod template;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -35,7 +37,9 @@ use crate::metrics::Metrics;
 use entry::Entry;
 use item::{KEY_MAX, LANE_MAX};
 use meters::{Levels, Meters};
+use news::News;
 use pace::Pace;
+use pairing::Pairing;
 use queue::{Limits, Queue};
 use store::Store;
 use target::Target;
@@ -43,6 +47,7 @@ use target::Target;
 pub use error::OutboxError;
 pub use history::{History, HistoryError, Page};
 pub use item::{Item, Kind};
+pub use pairing::{Carrier, Decides, Sharing};
 pub use request::IsSensitive;
 pub use runner::{Running, Tell};
 pub use settings::{
@@ -82,6 +87,8 @@ pub struct Outbox {
     inner: Mutex<Inner>,
     /// Has the runner look again.
     wake: Notify,
+    /// Unset where there is no other node.
+    pairing: OnceLock<Pairing>,
 }
 
 struct Inner {
@@ -126,6 +133,7 @@ impl Outbox {
             begun: Instant::now(),
             inner: Mutex::new(Inner { queue, store }),
             wake: Notify::new(),
+            pairing: OnceLock::new(),
         };
         outbox.measure(&outbox.locked().queue);
         Ok(outbox)
@@ -137,6 +145,14 @@ impl Outbox {
     /// # Errors
     /// [`OutboxError::Full`] and [`OutboxError::Journal`], which may pass; or the item is none that is taken.
     pub fn push(&self, item: Item) -> Result<u64, OutboxError> {
+        self.share(item).map(|(id, _)| id)
+    }
+
+    /// The same, and what says whether the other node of two has it too.
+    ///
+    /// # Errors
+    /// As for [`push`](Outbox::push).
+    pub fn share(&self, item: Item) -> Result<(u64, Sharing), OutboxError> {
         if !self.settings.takes(item.kind) {
             return Err(OutboxError::NotTaken(item.kind));
         }
@@ -157,7 +173,9 @@ impl Outbox {
         let mut inner = self.locked();
         let Inner { queue, store } = &mut *inner;
         if let Some(id) = queue.known(&item.key) {
-            return Ok(id);
+            // Whoever asks again may have been told that the other node does not have it.
+            let again = queue.item(id).map(|item| News::Pushed(Box::new(item.clone())));
+            return Ok((id, self.shared(again)));
         }
         if !queue.has_room(&item) {
             let (waiting, _, _) = queue.counts();
@@ -165,11 +183,12 @@ impl Outbox {
         }
         let (id, entry) = queue.pushed(item);
         store.write(now, std::slice::from_ref(&entry))?;
+        let sharing = self.shared(queue.news(&entry));
         queue.apply(now, entry);
         self.measure(queue);
         drop(inner);
         self.wake.notify_one();
-        Ok(id)
+        Ok((id, sharing))
     }
 
     /// Whether items of `kind` are taken.
@@ -224,14 +243,22 @@ impl Outbox {
         }
         store.write(now, &entries)?;
         let count = entries.len();
-        for entry in entries {
-            self.count(&entry);
-            queue.apply(now, entry);
-        }
+        self.apply(queue, now, entries);
         self.measure(queue);
         drop(inner);
         self.wake.notify_one();
         Ok(count)
+    }
+
+    /// Makes of the queue what `entries` say, and tells the other node.
+    fn apply(&self, queue: &mut Queue, now: u64, entries: Vec<Entry>) {
+        for entry in entries {
+            self.count(&entry);
+            if let Some(news) = queue.news(&entry) {
+                self.tell_other(news);
+            }
+            queue.apply(now, entry);
+        }
     }
 
     fn count(&self, entry: &Entry) {

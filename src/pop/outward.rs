@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::entry::What;
 use super::interaction::moment;
-use super::outbox::{Item, Kind, Outbox, OutboxError, Outcome};
+use super::outbox::{Item, Kind, Outbox, OutboxError, Outcome, Sharing};
 use super::pops::{Pops, now};
 use crate::customer::Record;
 use crate::customer::record::Field;
@@ -51,23 +51,23 @@ impl Pops {
         id: &str,
         customer: Option<&str>,
         agent: Option<&str>,
-    ) -> Result<(), OutboxError> {
+    ) -> Result<Sharing, OutboxError> {
         let Some(outbox) = self.outbox.as_ref().filter(|outbox| outbox.takes(Kind::Link)) else {
-            return Ok(());
+            return Ok(Sharing::default());
         };
         let at = now();
         let body = json!({
             "call_id": id, "customer_id": customer, "agent": agent, "by": "agent", "at": moment(at),
         });
-        outbox.push(Item::new(format!("link:{}", digest(&body)), id, Kind::Link, body))?;
-        Ok(())
+        let item = Item::new(format!("link:{}", digest(&body)), id, Kind::Link, body);
+        outbox.share(item).map(|(_, sharing)| sharing)
     }
 
     /// Hands the customer `id` on, whom `agent` has written down as `document`. Waits for the disk.
     ///
     /// # Errors
     /// It cannot be kept, or goes nowhere.
-    pub fn tell_customer(&self, id: &str, document: &Value, agent: &str) -> Result<(), OutboxError> {
+    pub fn tell_customer(&self, id: &str, document: &Value, agent: &str) -> Result<Sharing, OutboxError> {
         let outbox = self
             .outbox
             .as_ref()
@@ -76,20 +76,20 @@ impl Pops {
         body.remove("id");
         body.insert("customer_id".to_owned(), id.into());
         body.insert("agent".to_owned(), agent.into());
-        outbox.push(Item::new(
-            format!("customer:{id}"),
-            id,
-            Kind::Customer,
-            body.into(),
-        ))?;
-        Ok(())
+        let item = Item::new(format!("customer:{id}"), id, Kind::Customer, body.into());
+        outbox.share(item).map(|(_, sharing)| sharing)
     }
 
     /// Hands on what an agent did beside calls: a message to a customer. Waits for the disk.
     ///
     /// # Errors
     /// It cannot be kept, or goes nowhere.
-    pub fn tell_sms(&self, agent: &str, key: &str, mut body: Map<String, Value>) -> Result<u64, OutboxError> {
+    pub fn tell_sms(
+        &self,
+        agent: &str,
+        key: &str,
+        mut body: Map<String, Value>,
+    ) -> Result<Sharing, OutboxError> {
         let outbox = self.outbox.as_ref().ok_or(OutboxError::NotTaken(Kind::Sms))?;
         let customer = body
             .get("customer_id")
@@ -97,12 +97,13 @@ impl Pops {
             .unwrap_or_default()
             .to_owned();
         body.insert("at".to_owned(), moment(now()).into());
-        outbox.push(Item::new(
+        let item = Item::new(
             format!("sms:{}:{key}", digest(&Value::from(agent))),
             format!("sms:{customer}"),
             Kind::Sms,
             body.into(),
-        ))
+        );
+        outbox.share(item).map(|(_, sharing)| sharing)
     }
 
     /// Hands on what a call has become. Waits for the disk.

@@ -1,13 +1,15 @@
 //! The calls of one contact centre: state, what keeps it, and the desktops that are told.
 
+mod pair;
+mod skew;
+
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
-use tokio::sync::oneshot;
 
 use super::calls::{Calls, Found, Heard, Rung, Unknown};
 use super::desk::{DeskSettings, Desks};
@@ -16,12 +18,16 @@ use super::message::{Link, Shown, State};
 use super::meters::Meters;
 use super::outbox::Outbox;
 use super::pending::Pending;
+use super::present::Present;
 use super::sessions::Session;
-use super::settings::{Interactions, Recorder, Settings};
-use super::store::{CallState, Kept, LocalLog, StoreError};
+use super::settings::{Interactions, Recorder, Settings, Store};
+use super::shared::SharedLog;
+use super::store::{CallState, Done, Follower, Kept, LocalLog, StoreError, Sync, Waits};
 use crate::metrics::Metrics;
 use crate::telemetry::Lines;
 use crate::tenant::Tenant;
+pub use pair::Node;
+use skew::Skew;
 
 /// Folder of the log of calls, in a tenant's folder.
 const LOG: &str = "calls";
@@ -37,13 +43,17 @@ const RARE: u64 = 25;
 /// The calls of one contact centre.
 #[derive(Debug)]
 pub struct Pops {
-    calls: Mutex<Calls>,
-    store: Box<dyn CallState>,
+    calls: Mutex<Present>,
+    store: Arc<dyn CallState>,
+    /// The same, where it is shared.
+    shared: Option<Arc<SharedLog>>,
     desks: Desks,
     settings: Settings,
     interactions: Interactions,
     pub(super) outbox: Option<Arc<Outbox>>,
     meters: Meters,
+    node: Node,
+    skew: Skew,
     /// A full outbox would fill the log too.
     lines: Lines,
 }
@@ -58,13 +68,12 @@ pub struct Running {
 /// Entries on their way to where they are kept.
 #[derive(Debug)]
 pub struct Keeping {
-    /// `None` where there are none.
-    last: Option<oneshot::Receiver<Kept>>,
+    last: Result<Waits, Kept>,
     within: Duration,
 }
 
 impl Pops {
-    /// The calls that the log in the tenant's folder `dir` knows.
+    /// The calls that the log in the tenant's folder `dir` knows, of this `node`.
     ///
     /// # Errors
     /// The log cannot be read or written.
@@ -74,21 +83,73 @@ impl Pops {
         interactions: Interactions,
         desks: &DeskSettings,
         outbox: Option<Arc<Outbox>>,
+        node: Node,
         metrics: &Metrics,
     ) -> Result<Pops, StoreError> {
-        let (store, calls) = LocalLog::open(&dir.join(LOG), &settings.bounds())?;
+        let (dir, bounds) = (dir.join(LOG), settings.bounds());
+        let (store, shared, present) = match (settings.store, node.name()) {
+            (Store::JetStream, Some(name)) => {
+                let (store, present) = SharedLog::open(&dir, &settings, name)?;
+                let store = Arc::new(store);
+                (Arc::clone(&store) as Arc<dyn CallState>, Some(store), present)
+            }
+            _ => {
+                let (store, calls) = LocalLog::open(&dir, &bounds)?;
+                (
+                    Arc::new(store) as Arc<dyn CallState>,
+                    None,
+                    Present::new(calls, 0),
+                )
+            }
+        };
+        if let (Some(outbox), Some(shared)) = (&outbox, &shared) {
+            pair::share(outbox, shared, &node);
+        }
         let desks = Desks::new(desks);
-        desks.begin_behind(calls.newest_id());
+        desks.begin_behind(present.newest_id());
         Ok(Pops {
-            calls: Mutex::new(calls),
-            store: Box::new(store),
+            calls: Mutex::new(present),
+            store,
+            shared,
             desks,
             settings,
             interactions,
             outbox,
             meters: Meters::register(metrics)?,
+            node,
+            skew: Skew::default(),
             lines: Lines::default(),
         })
+    }
+
+    /// This node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The term of this node: desktops are told it with everything, and believe no earlier one.
+    pub fn epoch(&self) -> u64 {
+        self.node.epoch()
+    }
+
+    /// What both nodes of a pair know, where this is one whose calls are shared.
+    pub fn shared(&self) -> Option<&Arc<SharedLog>> {
+        self.shared.as_ref()
+    }
+
+    /// How far it is known elsewhere what is known here.
+    pub fn sync(&self) -> Sync {
+        self.store.sync()
+    }
+
+    /// Whether what somebody is promised now can hold where it has to.
+    pub fn can_promise(&self) -> bool {
+        self.store.sync().can_promise()
+    }
+
+    /// What an entry has to become for whoever was promised that it holds.
+    pub fn promised(&self) -> Kept {
+        self.store.promised()
     }
 
     /// The desktops.
@@ -155,6 +216,20 @@ impl Pops {
         Ok((calls.link(id).cloned(), keeping))
     }
 
+    /// Puts back `before`, whose call `id` was ahead of a [`link`](Pops::link) that nobody could be promised.
+    pub fn put_back(&self, id: &str, before: Option<Link>) {
+        let mut calls = self.calls();
+        let Some(before) = before.filter(|before| before.is_chosen) else {
+            if let Ok(what) = calls.unlinking(id) {
+                let _as_all_is = self.commit(&mut calls, vec![what], now());
+            }
+            return;
+        };
+        if let Ok(what) = calls.linking(id, before.customer.as_deref(), before.agent.as_deref()) {
+            let _as_all_is = self.commit(&mut calls, vec![what], now());
+        }
+    }
+
     /// Takes back what somebody said of whose call `id` is: the number tells again.
     ///
     /// # Errors
@@ -170,7 +245,12 @@ impl Pops {
     pub fn display(&self, agent: &str, customer: &str) -> (String, Keeping) {
         let now = now();
         let mut calls = self.calls();
-        let call = format!("display:{}", calls.newest_id() + 1);
+        let own = self
+            .node
+            .own_name()
+            .map(|name| format!("{name}:"))
+            .unwrap_or_default();
+        let call = format!("display:{own}{}", calls.newest_id() + 1);
         let ring = |offers| What::Ring {
             call: call.clone(),
             ids: Vec::new(),
@@ -257,18 +337,31 @@ impl Pops {
     /// # Errors
     /// No thread is to be had.
     pub fn spawn(self: &Arc<Pops>, tenant: &Arc<Tenant>) -> Result<Running, StoreError> {
+        let follower: Weak<dyn Follower> = Arc::downgrade(&(Arc::clone(self) as Arc<dyn Follower>));
+        self.store.follow(follower);
         let (stop, stopped) = bounded::<()>(0);
         let (pops, tenant) = (Arc::clone(self), Arc::clone(tenant));
         let look = move || {
-            let (mut looks, mut seen) = (0_u64, BTreeSet::new());
+            let (mut looks, mut seen, mut decided) = (0_u64, BTreeSet::new(), false);
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                pops.look_for_due(now());
+                // What is not shared nobody else looks for.
+                let decides = pops.shared.is_none() || pops.node.decides();
+                if decides && !decided && pops.shared.is_some() {
+                    pops.take_over();
+                }
+                decided = decides;
+                if decides {
+                    pops.look_for_due(now());
+                }
                 looks += 1;
                 if looks.is_multiple_of(FEW) {
-                    pops.look_for_confirmed(&tenant, now());
+                    if decides {
+                        pops.look_for_confirmed(&tenant, now());
+                    }
                     pops.meters.levels(&pops.calls(), pops.store.is_well());
+                    pops.meters.sync(&pops.store.sync());
                 }
-                if looks.is_multiple_of(RARE) {
+                if looks.is_multiple_of(RARE) && decides {
                     pops.look_for_deleted(&tenant, &mut seen);
                 }
             }
@@ -281,7 +374,9 @@ impl Pops {
     }
 
     fn look_for_due(&self, now: u64) {
-        let due = self.calls().due(now);
+        let memory = Duration::from_secs(2 * self.settings.ring_max_s.max(self.settings.close_after_s));
+        let earliest = self.skew.earliest(now, Instant::now(), memory);
+        let due = self.calls().due(earliest);
         let records = self.interactions.recorder == Recorder::Ringside;
         for due in due {
             // Ahead of the entry: after a crash in between the same is handed on again, under the same key.
@@ -302,24 +397,27 @@ impl Pops {
     }
 
     /// Applies what follows, tells desktops, and hands it on to be kept.
-    fn commit(&self, calls: &mut Calls, whats: impl IntoIterator<Item = What>, at: u64) -> Keeping {
+    fn commit(&self, present: &mut Present, whats: impl IntoIterator<Item = What>, at: u64) -> Keeping {
         let mut last = None;
-        for what in whats {
+        for mut what in whats {
+            what.name_pops(|| self.node.own_name());
             let entry = Arc::new(Entry { at, what });
-            for message in calls.apply(&entry) {
+            for message in present.apply(&entry) {
                 self.desks.publish(Arc::new(message));
             }
-            let (done, kept) = oneshot::channel();
-            self.meters.handed_on(self.store.keep(entry, Some(done)));
-            last = Some(kept);
+            let (done, waits) = Done::new();
+            let is_taken = self.store.keep(entry, Some(done));
+            present.handed(is_taken);
+            self.meters.handed_on(is_taken);
+            last = Some(waits);
         }
         Keeping {
-            last,
+            last: last.ok_or_else(|| self.store.sync().of_nothing()),
             within: self.settings.wait(),
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, Calls> {
+    fn calls(&self) -> MutexGuard<'_, Present> {
         // Entries are applied whole or not at all by all that can be foreseen; what a panic left is better than nothing.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -348,12 +446,9 @@ impl Keeping {
 
     /// Waits until the entries are kept, no longer than is configured.
     pub async fn kept(self) -> Kept {
-        let Some(last) = self.last else {
-            return Kept::Here;
-        };
-        match tokio::time::timeout(self.within, last).await {
-            Ok(Ok(kept)) => kept,
-            Ok(Err(_)) | Err(_) => Kept::Not,
+        match self.last {
+            Ok(waits) => waits.kept(self.within).await,
+            Err(kept) => kept,
         }
     }
 }

@@ -89,7 +89,20 @@ impl Sessions {
                 .map(str::to_owned)
                 .or_else(|| of(|session| &session.extension)),
             pops,
+            pop: None,
         }
+    }
+
+    /// Every log-in.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Session)> {
+        self.agents
+            .iter()
+            .map(|(agent, session)| (agent.as_str(), session))
+    }
+
+    /// Whether somebody sits at the telephone `extension`.
+    pub(super) fn has(&self, extension: &str) -> bool {
+        self.telephones.contains_key(extension)
     }
 }
 

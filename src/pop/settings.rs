@@ -1,10 +1,15 @@
 //! What a configuration says of calls.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::calls::Bounds;
+use super::shared::Seal;
+use crate::feed::Secret;
+use crate::feed::jetstream::Login;
+use crate::feed::secure::Tls;
 
 /// How long calls are waited for and remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -26,6 +31,45 @@ pub struct Settings {
     pub wait_ms: u64,
     /// Call variables whose values name a call across its legs.
     pub key_variables: Vec<String>,
+    /// Where calls are kept.
+    pub store: Store,
+    /// The stream that both nodes of a pair keep them in.
+    pub jetstream: Shared,
+}
+
+/// Where calls are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// On this machine.
+    #[default]
+    Local,
+    /// In a stream that both nodes of a pair follow.
+    JetStream,
+}
+
+/// The stream that both nodes of a pair keep calls in: `[calls.jetstream]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shared {
+    /// Addresses of servers of one cluster; 1 to 16.
+    pub servers: Vec<Secret>,
+    /// The stream; the bucket of terms is called after it.
+    pub stream: String,
+    /// What its subjects begin with.
+    pub prefix: String,
+    /// On how many servers it is kept, where it is created: 1 to 5.
+    pub replicas: usize,
+    /// Age at which messages leave it, where it is created, 3600–31 536 000 s.
+    pub max_age_s: u64,
+    /// The most bytes that it may take, where it is created, 1 MiB–1 PiB.
+    pub max_bytes: u64,
+    /// The file with the keys that everything in it is sealed with: 64 hex digits a line, the first seals and all open.
+    pub secret_file: PathBuf,
+    /// Who one is to the servers.
+    pub login: Login,
+    /// TLS towards them.
+    pub tls: Tls,
 }
 
 /// Who records interactions.
@@ -44,6 +88,17 @@ pub enum Recorder {
     SystemOfRecord,
     /// Ringside sends what became of each call.
     Ringside,
+}
+
+impl Shared {
+    /// Whether the file of secrets can be used, for whoever looks ahead of a start, which never fails for it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_secret(&self) -> Result<(), String> {
+        let read = Seal::read(&self.secret_file);
+        read.map(|_| ()).map_err(|error| error.to_string())
+    }
 }
 
 impl Settings {

@@ -30,11 +30,12 @@ pub enum LogError {
     Batch(&'static str),
     /// A batch of another version.
     #[error(
-        "change log: expected batches of version {expected}, found {found}; use the Ringside that wrote it"
+        "change log: expected batches of version {newest} or older, found {found}, which a newer Ringside wrote; use that one, \
+         or move the folder log away: feeds then go on from where the snapshot is"
     )]
     Version {
-        /// What this program reads.
-        expected: u8,
+        /// The newest version that this program reads; it reads all before it.
+        newest: u8,
         /// What the batch says.
         found: u8,
     },

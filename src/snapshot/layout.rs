@@ -1,4 +1,4 @@
-//! The snapshot file's bytes, format version 0 (unstable: files of this version are not read by later ones).
+//! The snapshot file's bytes, format version 1, which is stable: every later Ringside reads it.
 //!
 //! ```text
 //!     0  [u8; 8]  magic "RINGSIDE"
@@ -26,7 +26,11 @@
 //! ```
 //!
 //! Integers are little-endian. An unknown optional section is skipped; an unknown required one, an unknown version
-//! of a known one and an unknown format version are refused by name.
+//! of a known one and an unknown format version are refused by name. What becomes known later is an optional section,
+//! where a reader that skips it answers as before, or another version of the format, where it would not.
+//!
+//! Version 0 has the same bytes but for the number at 8 and the header's checksum. It is read, and is version 1 with the
+//! next merge.
 //!
 //! | kind | section | content |
 //! | --- | --- | --- |
@@ -52,6 +56,8 @@
 //! 0  u64  rows    8  u64  bytes of postings    16  u64  words    24  u64  zero
 //! ```
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -59,8 +65,10 @@ use super::SnapshotError;
 pub use crate::customer::id_hash53;
 
 pub(crate) const MAGIC: [u8; 8] = *b"RINGSIDE";
-/// The format's version.
-pub const FORMAT_VERSION: u32 = 0;
+/// The format's version, as it is written.
+pub const FORMAT_VERSION: u32 = 1;
+/// The versions that are read.
+pub const READ_VERSIONS: RangeInclusive<u32> = 0..=FORMAT_VERSION;
 /// Bytes of the header page.
 pub(crate) const HEADER_LEN: usize = 4096;
 /// Alignment of sections, a cache line.
@@ -165,6 +173,8 @@ impl Section {
 /// The header page, decoded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Header {
+    /// The version of the format that the file is in.
+    pub format_version: u32,
     /// Bytes of the whole file.
     pub file_length: u64,
     /// Serial number of the snapshot in its folder.
@@ -231,7 +241,7 @@ impl Header {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut page = vec![0; HEADER_LEN];
         page[..8].copy_from_slice(&MAGIC);
-        page[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        page[8..12].copy_from_slice(&self.format_version.to_le_bytes());
         let present = |kind: &SectionKind| self.has(*kind);
         let count = SectionKind::ALL
             .iter()
@@ -277,7 +287,7 @@ impl Header {
     /// Decodes the header of a file of which `bytes` is the whole, and checks that every section lies inside.
     ///
     /// # Errors
-    /// Whatever keeps the file from being a snapshot of this format version.
+    /// Whatever keeps the file from being a snapshot of a version that is read.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Header, SnapshotError> {
         let found_length = bytes.len() as u64;
         if !bytes.starts_with(&MAGIC) {
@@ -289,25 +299,11 @@ impl Header {
                 found: found_length,
             });
         };
-        // The version is read ahead of the checksum, because another version may put its checksum elsewhere.
-        let version = u32_at(page, 8);
-        if version != FORMAT_VERSION {
-            return Err(SnapshotError::FormatVersion {
-                expected: FORMAT_VERSION,
-                found: version,
-            });
-        }
-        let (expected, found) = (u64_at(page, CHECKSUM), xxh3_64(&page[..CHECKSUM]));
-        if expected != found {
-            return Err(SnapshotError::Checksum {
-                what: "header",
-                expected,
-                found,
-            });
-        }
+        let format_version = whole(page)?;
         let keys = u64_at(page, 56);
         let attributes = u64_at(page, 120).min(keys);
         let mut header = Header {
+            format_version,
             file_length: u64_at(page, 16),
             generation: u64_at(page, 24),
             seq: u64_at(page, 32),
@@ -379,14 +375,15 @@ impl Header {
     }
 }
 
-/// Gives the snapshot that begins with `page`, its header's page, another serial number, and says that the change log
-/// `line` goes on over it: what is copied goes its own way, and seqs of the log it came from say nothing of those to come.
-///
-/// # Errors
-/// It is not the whole header page of a snapshot of this format version.
-pub fn renumber(page: &mut [u8], generation: u64, line: u64) -> Result<(), SnapshotError> {
-    if !page.starts_with(&MAGIC) || page.len() < HEADER_LEN {
-        return Err(SnapshotError::Magic);
+/// The version of the header `page`, which is one that is read, and whole.
+fn whole(page: &[u8]) -> Result<u32, SnapshotError> {
+    // The version is read ahead of the checksum, because another version may put its checksum elsewhere.
+    let version = u32_at(page, 8);
+    if !READ_VERSIONS.contains(&version) {
+        return Err(SnapshotError::FormatVersion {
+            newest: FORMAT_VERSION,
+            found: version,
+        });
     }
     let (expected, found) = (u64_at(page, CHECKSUM), xxh3_64(&page[..CHECKSUM]));
     if expected != found {
@@ -396,6 +393,19 @@ pub fn renumber(page: &mut [u8], generation: u64, line: u64) -> Result<(), Snaps
             found,
         });
     }
+    Ok(version)
+}
+
+/// Gives the snapshot that begins with `page`, its header's page, another serial number, and says that the change log
+/// `line` goes on over it: what is copied goes its own way, and seqs of the log it came from say nothing of those to come.
+///
+/// # Errors
+/// It is not the whole header page of a snapshot of a version that is read.
+pub fn renumber(page: &mut [u8], generation: u64, line: u64) -> Result<(), SnapshotError> {
+    if !page.starts_with(&MAGIC) || page.len() < HEADER_LEN {
+        return Err(SnapshotError::Magic);
+    }
+    whole(page)?;
     page[24..32].copy_from_slice(&generation.to_le_bytes());
     page[88..96].copy_from_slice(&line.to_le_bytes());
     let checksum = xxh3_64(&page[..CHECKSUM]);

@@ -1,3 +1,4 @@
+mod golden;
 mod names;
 mod suffix;
 
@@ -242,10 +243,7 @@ fn unknown_versions_and_required_sections_are_refused_by_name() {
     };
     assert!(matches!(
         patched(8, 9),
-        SnapshotError::FormatVersion {
-            expected: 0,
-            found: 9
-        }
+        SnapshotError::FormatVersion { newest: 1, found: 9 }
     ));
     assert!(matches!(
         patched(132, 1),

@@ -13,7 +13,8 @@ use self::contested::{Crowds, Gathered};
 use self::names::Index;
 pub(crate) use self::noted::Noted;
 use super::layout::{
-    HEADER_LEN, Header, LogPlace, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash, id_hash53, number_hash,
+    FORMAT_VERSION, HEADER_LEN, Header, LogPlace, SECTION_ALIGN, Section, SectionKind, UNIT, id_hash,
+    id_hash53, number_hash,
 };
 use super::names::Names;
 use super::sort::{Room, Sorter};
@@ -254,6 +255,7 @@ impl<W: Read + Write + Seek> SnapshotWriter<W> {
         }
 
         let header = Header {
+            format_version: FORMAT_VERSION,
             file_length: self.at,
             generation: facts.generation,
             seq: facts.seq,

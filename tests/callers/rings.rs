@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ringside::config::Config;
 use ringside::http::{Desk, Listener, Policy, Profiles, Running};
-use ringside::pop::Pops;
+use ringside::pop::{Node, Pops};
 use tempfile::TempDir;
 
 use super::served::{address, any_port, serve_listener_under, settings};
@@ -27,6 +27,7 @@ impl Rings {
             config.interactions,
             &config.desks,
             None,
+            Node::alone(),
             &centre.metrics,
         )
         .unwrap();

@@ -121,7 +121,8 @@ fn what_is_no_snapshot_of_this_version_is_refused_by_name() {
     bytes[8] = 99;
     let newer = dir.join("newer");
     fs::write(&newer, &bytes).unwrap();
-    run(&["snapshot", "inspect", &text(&newer)]).failed(&["expected snapshot format version 0, found 99"]);
+    run(&["snapshot", "inspect", &text(&newer)])
+        .failed(&["expected a snapshot of format version 1 or older, found 99"]);
 }
 
 #[test]

@@ -149,6 +149,14 @@ impl Desktop {
     }
 
     /// What comes up to `end`, and with it.
+    #[allow(dead_code, reason = "of hand-overs alone")]
+    /// Everything up to the end of the connection.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = std::mem::take(&mut self.read);
+        self.stream.read_to_end(&mut rest).unwrap();
+        String::from_utf8(rest).unwrap()
+    }
+
     fn until(&mut self, end: &str) -> String {
         loop {
             if let Some(at) = self

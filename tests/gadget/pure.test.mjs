@@ -8,7 +8,7 @@ import { web } from '../../src/gadget/dom.js';
 import { body, named } from '../../src/gadget/form.js';
 import { grouped, same } from '../../src/gadget/number.js';
 import * as pops from '../../src/gadget/pops.js';
-import { parser, wait } from '../../src/gadget/stream.js';
+import { parser, Stream, wait } from '../../src/gadget/stream.js';
 import { clockwork } from '../../src/gadget/time.js';
 import { choose, speaker } from '../../src/gadget/words.js';
 
@@ -86,11 +86,32 @@ test('another tab shows it', () => {
 
 test('what the server no longer has is over', () => {
   const state = pops.create();
-  pops.apply(state, pop(1, 'a', 'answered'));
-  pops.apply(state, pop(2, 'b'));
-  pops.apply(state, pop(9, 'c'));
-  pops.keepOnly(state, [], 8);
-  assert.deepEqual(['a', 'b', 'c'].map((id) => state.pops.get(id).state), ['ended', 'missed', 'ringing']);
+  pops.apply(state, pop(1, 'a', 'answered', { call_id: '1' }));
+  pops.apply(state, pop(2, 'b', 'ringing', { call_id: '2' }));
+  pops.begin(state, 1);
+  assert.deepEqual(['a', 'b'].map((id) => state.pops.get(id).state), ['answered', 'ringing'], 'not before all were told');
+  // Whatever its id is: what is told anew is what there is.
+  assert.equal(pops.apply(state, pop(1, 'c', 'ringing', { call_id: '3' })).isNew, true);
+  pops.apply(state, pop(4, 'd', 'ringing', { call_id: '4' }));
+  assert.deepEqual(['a', 'b', 'c', 'd'].map((id) => state.pops.get(id).state), ['ended', 'missed', 'ringing', 'ringing']);
+  pops.begin(state, 0);
+  assert.equal(pops.waiting(state).length, 0);
+});
+
+test('another node tells a call again, and it is shown once', () => {
+  const state = pops.create();
+  pops.apply(state, pop(7, 'node-a.1', 'ringing', { call_id: '1' }));
+  state.fired.push('node-a.1:ring');
+  pops.begin(state, 2);
+  assert.equal(pops.apply(state, pop(3, 'node-a.1', 'ringing', { call_id: '1', epoch: 2 })).isNew, false);
+  assert.equal(pops.apply(state, pop(3, 'node-b.1', 'ringing', { call_id: '2', epoch: 2 })).isNew, true);
+  assert.deepEqual([state.shown, pops.waiting(state).length], ['node-a.1', 1]);
+  // Both nodes heard it ring, and named its pop apart.
+  pops.begin(state, 1);
+  assert.equal(pops.apply(state, pop(9, 'node-b.7', 'ringing', { call_id: '1', epoch: 2 })).isNew, false);
+  assert.deepEqual([state.shown, pops.waiting(state).length, state.fired], ['node-b.7', 0, ['node-a.1:ring', 'node-b.7:ring']]);
+  // In the ordinary course of things the same call at the same desk is another pop.
+  assert.equal(pops.apply(state, pop(12, 'node-b.8', 'ringing', { call_id: '1', epoch: 2 })).isNew, true);
 });
 
 test('pages are the customer’s as of now', () => {
@@ -118,7 +139,7 @@ test('waits grow, differ and end', () => {
   assert.equal(wait(0, 0), 250);
   assert.equal(wait(0, 1), 500);
   assert.ok(wait(3, 0) > wait(1, 1));
-  assert.equal(wait(1000, 1), 15000);
+  assert.equal(wait(1000, 1), 5000);
 });
 
 test('only the web is linked to', () => {
@@ -170,4 +191,68 @@ test('languages are chosen and have their plurals', async () => {
   const t = speaker(table, 'de');
   assert.equal(t('shares', { n: 1 }), '1 Person hat diese Nummer');
   assert.equal(t('findTotal', { n: 12345 }), '12.345 Kunden');
+});
+
+/** A server that tells each connection its messages, and then ends it or says nothing more. */
+function server(...connections) {
+  const asked = [];
+  globalThis.fetch = async (address, { signal }) => {
+    asked.push(new URL(address).searchParams.get('last_event_id'));
+    const connection = connections[asked.length - 1] ?? { refused: true };
+    if (connection.refused) return { ok: false, status: 401 };
+    const bytes = (message) => new TextEncoder().encode(`data: ${JSON.stringify(message)}\n\n`);
+    const body = new ReadableStream({
+      start(control) {
+        for (const message of connection.messages) control.enqueue(bytes(message));
+        if (!connection.silent) control.close();
+        signal.addEventListener('abort', () => { try { control.error(new Error('aborted')); } catch { /* over */ } });
+      },
+    });
+    return { ok: true, status: 200, body };
+  };
+  const told = [];
+  const stream = new Stream({ address: () => new URL('http://desk.example/events'), headers: () => ({}) }, (message) => {
+    told.push([message.type, message.id]);
+    if (message.type === 'pop') stream.onPop?.();
+  }, () => {});
+  // Nobody waits in a test.
+  const sleep = globalThis.setTimeout;
+  globalThis.setTimeout = (act, ms) => sleep(act, ms / 100);
+  return { asked, told, stream, run: () => stream.run().finally(() => { globalThis.setTimeout = sleep; }) };
+}
+
+const hello = (id, more = {}) => ({ type: 'hello', id, epoch: 1, reset: false, pops: 0, heartbeat_ms: 1000, ...more });
+
+test('a stream that says nothing more is left within two heartbeats', async () => {
+  const { asked, stream, run } = server({ silent: true, messages: [hello(3, { reset: true }), pop(4, 'a')] }, { messages: [hello(4)] });
+  const began = Date.now();
+  await run();
+  assert.deepEqual(asked, [null, '4', '4']);
+  assert.ok(stream.silence === 2500 && Date.now() - began >= 25);
+});
+
+test('a network that is another one has the stream come back at once', async () => {
+  const { asked, stream, run } = server({ silent: true, messages: [hello(3, { reset: true, heartbeat_ms: 1e6 }), pop(4, 'a')] });
+  stream.onPop = () => queueMicrotask(() => stream.again());
+  await run();
+  assert.deepEqual(asked, [null, '4']);
+});
+
+test('an earlier term is not believed', async () => {
+  const { asked, told, stream, run } = server(
+    { messages: [hello(3, { epoch: 5 }), pop(4, 'a', 'ringing', { epoch: 5 })] },
+    { messages: [hello(9, { epoch: 4, reset: true }), pop(9, 'b', 'ringing', { epoch: 4 })] },
+    { messages: [hello(4, { epoch: 6 }), pop(5, 'c', 'ringing', { epoch: 6 })] },
+  );
+  await run();
+  assert.deepEqual(told, [['hello', 3], ['pop', 4], ['hello', 4], ['pop', 5]]);
+  assert.deepEqual([asked, stream.epoch], [[null, '4', '4', '5'], 6]);
+});
+
+test('whoever was told a part of the present pops is told all of them again', async () => {
+  const all = [hello(9, { reset: true, pops: 2 }), pop(9, 'a'), pop(9, 'b')];
+  const { asked, told, run } = server({ messages: all.slice(0, 2) }, { messages: all });
+  await run();
+  assert.deepEqual(asked, [null, null, '9']);
+  assert.equal(told.length, 5);
 });

@@ -134,7 +134,7 @@ fn the_status_tells_what_is_served() {
     let status = get(running.admin_address(), "/status").json();
     for (key, value) in [
         ("version", json!(env!("CARGO_PKG_VERSION"))),
-        ("role", json!("single")),
+        ("role", json!("alone")),
         ("tenant", json!("main")),
         ("ready", json!(false)),
         ("generation", json!(12)),

@@ -81,6 +81,7 @@ pub(crate) fn admin(centre: &Centre, readiness: &Arc<Readiness>, extra: Option<E
         readiness: Arc::clone(readiness),
         extra,
         access: Arc::default(),
+        standing: Arc::default(),
         further: None,
     }
 }

@@ -125,9 +125,8 @@ fn badness(row: &Row) -> f64 {
 }
 
 fn titled(part: &Row) -> &str {
-    let row = part.row.trim_start_matches(|c: char| c.is_ascii_digit());
-    let kind = row.trim_start_matches(['-', ',', ' ']);
-    if kind.len() > 1 { kind } else { &part.name }
+    let kind = part.row.split_once(['-', ',']).map(|(_, kind)| kind.trim());
+    kind.unwrap_or(&part.name)
 }
 
 fn said(part: &Row) -> String {

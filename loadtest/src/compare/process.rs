@@ -22,6 +22,8 @@ const BETWEEN: Duration = Duration::from_millis(250);
 const KEPT: usize = 40;
 /// What is said of a server that is missing names the script that installs it.
 const INSTALL: &str = "tests/servers/install/";
+/// What is said where only root may do it.
+const ROOT: &str = "expected to run as root";
 
 /// Why a part gave nothing.
 #[derive(Debug, Clone)]
@@ -178,7 +180,7 @@ impl Kept {
     fn failure(&self, is_wrong: bool) -> Failure {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let told = |test: &dyn Fn(&str) -> bool| kept.iter().rev().find(|line| test(line)).cloned();
-        if let Some(line) = told(&|line| line.contains(INSTALL)) {
+        if let Some(line) = told(&|line| line.contains(INSTALL) || line.contains(ROOT)) {
             return Failure::NotRun(line);
         }
         let panicked = kept
@@ -247,6 +249,10 @@ mod tests {
                 ],
                 "PostgreSQL is needed: run tests/servers/install/postgres.sh",
             ),
+            (
+                vec!["loadtest: expected to run as root, who alone …"],
+                "loadtest: expected to run as root, who alone …",
+            ),
             (vec![], "it ended without a word"),
         ] {
             let kept = Kept(Arc::new(Mutex::new(
@@ -254,7 +260,8 @@ mod tests {
             )));
             let failure = kept.failure(false);
             assert_eq!(failure.reason(), expected);
-            assert_eq!(failure.status() == "not_run", expected.contains(INSTALL));
+            let is_lacking = expected.contains(INSTALL) || expected.contains(ROOT);
+            assert_eq!(failure.status() == "not_run", is_lacking);
         }
     }
 }

@@ -163,6 +163,16 @@ impl Generations {
         Ok(json!({"feed": asked.feed, "dropped": asked.drop}))
     }
 
+    /// Has what changed since the present generation merged into the next, so that whoever takes that over has little to catch up
+    /// with.
+    pub(super) fn merge(&self) -> Result<Value, ActError> {
+        let live = self.live.as_ref().ok_or(ActError::NoService)?;
+        if !live.installer.merge() {
+            return Err(ActError::Ended);
+        }
+        Ok(json!({"generation": self.held.present()}))
+    }
+
     /// Every generation that is there, the newest first, and what is being done.
     ///
     /// # Errors
@@ -200,6 +210,7 @@ impl Generations {
                 match about {
                     Ok(snapshot) => {
                         let header = snapshot.header();
+                        row["format_version"] = header.format_version.into();
                         row["customers"] = header.customers.into();
                         row["numbers"] = header.numbers.into();
                         row["created_at_ms"] = header.created_at_ms.into();

@@ -21,6 +21,8 @@ pub(super) struct Build {
     input: String,
     /// The feed of whose source it is a copy.
     copy_of: Option<String>,
+    /// Whether it was built elsewhere.
+    is_fetched: bool,
     /// The present generation when it began, 0 for none, and the last one that was no merge.
     base: u64,
     root: u64,
@@ -36,6 +38,8 @@ struct Reserve {
     replace: bool,
     #[serde(default)]
     copy_of: Option<String>,
+    #[serde(default)]
+    fetched: bool,
 }
 
 /// What a build needs to know.
@@ -118,6 +122,7 @@ impl Generations {
             dir,
             replace,
             copy_of,
+            fetched,
         } = read(body)?;
         let folder = self.held.folder();
         let dir = folder
@@ -165,6 +170,7 @@ impl Generations {
             dir,
             input,
             copy_of,
+            is_fetched: fetched,
             base,
             root,
         };
@@ -247,7 +253,9 @@ impl Generations {
         (candidate.comparison, candidate.reasons) = self.judge(&act, &snapshot, import)?;
         candidate.reasons.extend(self.behind(&snapshot)?);
         if let Some(feed) = &build.copy_of {
-            candidate.reasons.extend(self.others(feed)?);
+            candidate
+                .reasons
+                .extend(self.others(feed, build.is_fetched.then_some(&snapshot))?);
         }
         let is_held = !candidate.reasons.is_empty() && !asked.accept;
         let (path, rejects) = if is_held {

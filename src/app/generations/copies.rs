@@ -99,7 +99,13 @@ impl Generations {
         });
         let done = self.publish(asked.to_string().as_bytes())?;
         let done: Act = serde_json::from_value(done).map_err(ActError::Body)?;
-        Ok(match done.outcome {
+        Ok(done.into())
+    }
+}
+
+impl From<Act> for Published {
+    fn from(done: Act) -> Published {
+        match done.outcome {
             Outcome::Published => Published::Served,
             Outcome::Held => Published::Held {
                 generation: done.generation,
@@ -110,7 +116,7 @@ impl Generations {
                     .collect::<Vec<_>>()
                     .join("; "),
             },
-        })
+        }
     }
 }
 

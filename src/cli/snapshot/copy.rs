@@ -1,34 +1,71 @@
-//! `snapshot copy`: the present generation of another server, taken over piece by piece, verified, judged and published
-//! here.
+//! `snapshot copy`: the present generation of another server, or the newest of an object store, taken over piece by piece,
+//! verified, judged and published here.
 
-use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
+use std::path::PathBuf;
+use std::str::FromStr;
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use crate::app::generations::{MOST_PIECE, Published, Reserved};
-use crate::cli::arguments::CopyArguments;
+use crate::app::catch_up::{Offered, Origin};
+use crate::app::generations::{Published, Reserved};
+use crate::cli::arguments::{ConfigFile, Credentials};
 use crate::cli::client::{Server, Trust};
 use crate::cli::error::CliError;
 use crate::cli::generations::{self, Way};
 use crate::cli::output::Output;
 use crate::cli::progress::{Progress, Unit};
 use crate::config::{Config, environment};
-use crate::durable::{DurableError, Staged};
-use crate::snapshot::folder::{self, Folder, FolderError, Held};
-use crate::snapshot::layout;
+use crate::snapshot::folder::{self, Folder, Held};
 
-/// What is to be copied.
-struct Offered {
-    generation: u64,
-    bytes: u64,
-    customers: u64,
+/// Whence a snapshot is copied.
+#[derive(Debug, Clone)]
+pub(in crate::cli) enum Whence {
+    /// Another server's administration.
+    Server(Server),
+    /// An object store.
+    Store(String),
+}
+
+impl FromStr for Whence {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Whence, String> {
+        if text.starts_with("s3://") || text.starts_with("file:///") {
+            return Ok(Whence::Store(text.to_owned()));
+        }
+        text.parse().map(Whence::Server)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CopyArguments {
+    /// The other server's administration: http://HOST:PORT, https://HOST:PORT or unix:/PATH; or an object store:
+    /// s3://BUCKET/PREFIX or file:///FOLDER
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) from: Whence,
+    /// The data folder to copy into; the server's `data.dir`
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) out: PathBuf,
+    /// Publish it, however different from the present one it looks
+    #[arg(long)]
+    pub(in crate::cli) accept: bool,
+    /// Take the place of what feeds have brought too; they go on from where the other server's are
+    #[arg(long)]
+    pub(in crate::cli) replace: bool,
+    /// Print the summary as JSON, and no progress
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) credentials: Credentials,
+    #[command(flatten)]
+    pub(in crate::cli) config: ConfigFile,
 }
 
 pub(in crate::cli) fn run(arguments: &CopyArguments, out: &mut Output) -> Result<(), CliError> {
     let config = Config::load(arguments.config.file.as_deref(), environment())?;
-    let trust = Trust::of(&arguments.credentials)?;
-    let offered = offered(&arguments.from, &trust)?;
+    let origin = origin(arguments, &config)?;
+    let offered = origin.newest()?;
     let way = Way::of(&arguments.out, &config)?;
     let held = Folder::of_tenant(&arguments.out).hold_build()?;
     // What an import has left there has nothing to do with this.
@@ -36,13 +73,13 @@ pub(in crate::cli) fn run(arguments: &CopyArguments, out: &mut Output) -> Result
     let reserved: Reserved = way.act(
         "/builds",
         &json!({
-            "input": arguments.from.to_string(),
+            "input": origin.to_string(),
             "dir": held.folder().dir().file_name().map(|name| name.to_string_lossy()),
             "replace": arguments.replace,
         }),
         true,
     )?;
-    let copied = copied(arguments, &trust, &offered, &held, &reserved).inspect_err(|_| {
+    let copied = copied(arguments, &origin, &offered, &held, &reserved).inspect_err(|_| {
         // Whether the server hears of it matters little: it forgets builds that are never published.
         let _dropped = way.act::<Value>("/builds/drop", &json!({"build": reserved.build}), true);
     })?;
@@ -61,65 +98,30 @@ pub(in crate::cli) fn run(arguments: &CopyArguments, out: &mut Output) -> Result
     generations::published(&published, &arguments.out, arguments.json, out)
 }
 
-/// The present generation of the other server.
-fn offered(from: &Server, trust: &Trust) -> Result<Offered, CliError> {
-    let answer = from.get("/generations", trust)?;
-    let listed: Value = serde_json::from_slice(&answer).unwrap_or_default();
-    let present = listed["present"].as_u64().filter(|present| *present > 0);
-    let mut row = listed["generations"].as_array().into_iter().flatten();
-    let row = row.rfind(|row| row["generation"].as_u64() == present);
-    let offered = present.zip(row).and_then(|(generation, row)| {
-        Some(Offered {
-            generation,
-            bytes: row["bytes"].as_u64()?,
-            customers: row["customers"].as_u64()?,
-        })
-    });
-    offered.ok_or_else(|| CliError::NothingToCopy {
-        server: from.to_string(),
+/// Whence it is copied: another server, or the object store that is named instead of the configured one.
+fn origin(arguments: &CopyArguments, config: &Config) -> Result<Origin, CliError> {
+    Ok(match &arguments.from {
+        Whence::Server(server) => Origin::Node(server.clone(), Trust::of(&arguments.credentials)?),
+        Whence::Store(store) => Origin::Shelf(super::shelf(Some(store), config)?),
     })
 }
 
 /// Copies what is offered to a file of the build folder, under the serial number that was reserved for it.
 fn copied(
     arguments: &CopyArguments,
-    trust: &Trust,
+    origin: &Origin,
     offered: &Offered,
     held: &Held,
     reserved: &Reserved,
-) -> Result<std::path::PathBuf, CliError> {
+) -> Result<PathBuf, CliError> {
     let mut progress = if arguments.json {
         Progress::silent()
     } else {
         Progress::new("copying", Unit::Bytes, Some(offered.bytes))
     };
-    let path = held.folder().snapshot(reserved.generation);
-    let mut staged = Staged::create(&path).map_err(FolderError::from)?;
-    let full = |source| FolderError::from(DurableError::new("write", &path, source));
-    let mut at = 0;
-    while at < offered.bytes {
-        let generation = offered.generation;
-        let piece = format!("/snapshots/{generation}?offset={at}&length={MOST_PIECE}");
-        let mut piece = arguments.from.get(&piece, trust)?.to_vec();
-        if piece.is_empty() {
-            return Err(CliError::NothingToCopy {
-                server: arguments.from.to_string(),
-            });
-        }
-        if at == 0 {
-            let line = RandomState::new().hash_one(reserved.generation).max(1);
-            layout::renumber(&mut piece, reserved.generation, line).map_err(|source| CliError::Snapshot {
-                path: path.clone(),
-                source,
-            })?;
-        }
-        at += piece.len() as u64;
-        staged
-            .writer()
-            .and_then(|file| file.write_all(&piece))
-            .map_err(full)?;
-        progress.at(at, Some(offered.bytes), 0);
-    }
-    staged.publish().map_err(FolderError::from)?;
-    Ok(path)
+    let mut at = |bytes| {
+        progress.at(bytes, Some(offered.bytes), 0);
+        true
+    };
+    Ok(origin.copy(offered, held, reserved.generation, &mut at)?)
 }

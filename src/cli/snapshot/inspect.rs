@@ -7,7 +7,7 @@ use crate::cli::error::CliError;
 use crate::cli::output::{Output, Style};
 use crate::cli::words;
 use crate::customer::AttributeDef;
-use crate::snapshot::layout::{FORMAT_VERSION, Header, SectionKind};
+use crate::snapshot::layout::{Header, SectionKind};
 use crate::snapshot::{MappedSnapshot, Stream};
 
 #[derive(Debug, Serialize)]
@@ -62,7 +62,7 @@ fn inspect(path: String, snapshot: &MappedSnapshot) -> Inspected<'_> {
     });
     Inspected {
         path,
-        format_version: FORMAT_VERSION,
+        format_version: header.format_version,
         generation: header.generation,
         seq: header.seq,
         created_at_ms: header.created_at_ms,
@@ -86,10 +86,7 @@ fn print(inspected: &Inspected<'_>, header: &Header, out: &mut Output) -> Result
     let mut facts = vec![
         ("made", words::moment(inspected.created_at_ms)),
         ("seq", words::count(inspected.seq)),
-        (
-            "format",
-            format!("version {} (unstable)", inspected.format_version),
-        ),
+        ("format", format!("version {}", inspected.format_version)),
         ("customers", words::count(inspected.customers)),
         ("numbers", words::count(inspected.numbers)),
         ("claims", words::count(inspected.claims)),

@@ -12,7 +12,7 @@ fn told(status: &Value) -> Vec<String> {
 
 fn status() -> Value {
     json!({
-        "version": "0.1.0", "role": "single", "tenant": "main", "ready": false, "reasons": ["a", "b"],
+        "version": "0.1.0", "role": "active", "tenant": "main", "ready": false, "reasons": ["a", "b"],
         "generation": 12, "created_at_ms": 1_789_999_700_000_i64, "seq": 1000, "customers": 3000, "numbers": 4512,
         "contested": 3, "overlay": {"customers": 17, "bytes": 2048}, "damaged": 0, "position": "41",
         "age_ms": 230, "stale": false, "connected": true,
@@ -26,6 +26,8 @@ fn status() -> Value {
             "needs_restart": ["http.workers", "data.dir"], "note": null, "error": null},
         "bodies": {"bytes": 2048, "max": 268_435_456},
         "candidate": {"generation": 13, "customers": 2800, "held_at_ms": 1_789_999_940_000_i64},
+        "pair": {"role": "active", "epoch": 8, "node": "node-a", "vrrp": "MASTER", "since": "2026-11-22T00:00:00Z",
+            "electable": true, "decides": true, "quorum": false, "reason": "no majority keeps terms: epoch 8 goes on"},
         "later": {"file_bytes": 1_048_576, "members": 13},
     })
 }
@@ -36,6 +38,7 @@ fn a_status_is_told_on_one_screen() {
     assert_eq!(
         told(&status),
         [
+            "pair: node-a, active since 2026-11-22T00:00:00Z, epoch 8, keepalived MASTER, no quorum: no majority keeps terms: epoch 8 goes on",
             "customers: 3,000 customers, 4,512 numbers, 3 of them listed by several",
             "snapshot: generation 12, written 5 minutes ago, seq 1,000",
             "waits: generation 13 with 2,800 customers, made 1 minute ago: `ringside generations` says why",
@@ -55,7 +58,7 @@ fn a_status_is_told_on_one_screen() {
         ]
     );
     let status = status.as_object().unwrap();
-    assert_eq!(title(status), "Ringside 0.1.0, single, up 1:02:03");
+    assert_eq!(title(status), "Ringside 0.1.0, active, up 1:02:03");
     assert_eq!(reasons(status), ": a; b");
 }
 

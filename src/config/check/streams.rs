@@ -49,19 +49,7 @@ pub(super) fn stream(path: &str, servers: &[Secret], stream: &str, login: &Login
 /// Checks what a relay is told.
 pub(super) fn relay(relay: &Settings) -> Result<(), Unfit> {
     stream("relay", &relay.servers, &relay.stream, &relay.login)?;
-    let is_word = |word: &str| {
-        !word.is_empty()
-            && word
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    if relay.prefix.len() > 100 || !relay.prefix.split('.').all(is_word) {
-        return Err(Unfit::new(
-            "relay.prefix",
-            "words of a-z A-Z 0-9 - _, joined by dots, 1 to 100 bytes",
-            format!("{:?}", relay.prefix),
-        ));
-    }
+    prefix("relay.prefix", &relay.prefix)?;
     within("relay.replicas", relay.replicas, 1..=5)?;
     within("relay.max_bytes", relay.max_bytes, 0..=1 << 50)?;
     if relay.max_age_s != 0 {
@@ -70,4 +58,22 @@ pub(super) fn relay(relay: &Settings) -> Result<(), Unfit> {
     within("relay.lease_ms", relay.lease_ms, 2000..=600_000)?;
     within("relay.in_flight", relay.in_flight, 1..=4096)?;
     within("relay.confirm_after_s", relay.confirm_after_s, 0..=86_400)
+}
+
+/// Checks what subjects begin with; `path` is the key's.
+pub(super) fn prefix(path: &str, prefix: &str) -> Result<(), Unfit> {
+    if prefix.len() > 100 || !prefix.split('.').all(is_word) {
+        return Err(Unfit::new(
+            path,
+            "words of a-z A-Z 0-9 - _, joined by dots, 1 to 100 bytes",
+            format!("{prefix:?}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether `word` can be part of a subject.
+pub(super) fn is_word(word: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !word.is_empty() && word.bytes().all(fits)
 }

@@ -6,6 +6,31 @@ use super::fault;
 fn values_that_do_not_fit_together_are_told() {
     for (text, message) in [
         (
+            "[ha]\nnode = 'a b'",
+            "ringside.toml:2: `ha.node`: expected at most 64 of a-z A-Z 0-9 - _, found \"a b\"",
+        ),
+        (
+            "[ha]\nnode = 'a'\npeer = 'https://b:7465'",
+            "`ha.peer`: expected an address as \"http://HOST:7465\", found \"https://b:7465\"",
+        ),
+        (
+            "[ha]\npeer = 'http://b:7465'",
+            "`ha.node`: expected a name, because ha.peer names another node, found \"\"",
+        ),
+        (
+            "[calls]\nstore = 'jetstream'",
+            "`ha.node`: expected a name, because calls.store is \"jetstream\", found \"\"",
+        ),
+        (
+            "[ha]\nnode = 'a'\n[calls]\nstore = 'jetstream'",
+            "`calls.jetstream.secret_file`: expected a file that both nodes have",
+        ),
+        (
+            "[ha]\nnode = 'a'\n[data]\nerase_within_s = 86400\n[calls]\nstore = 'jetstream'\n[calls.jetstream]\n\
+             secret_file = 's'",
+            "`calls.jetstream.max_age_s`: expected at most data.erase_within_s, 86400, found 259200",
+        ),
+        (
             "[feed.cim]\nkind = 'file'",
             "ringside.toml: `feed.cim.path`: expected the file to follow (kind is \"file\"), found \"\"",
         ),

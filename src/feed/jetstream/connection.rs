@@ -95,6 +95,30 @@ fn apply_address(options: ConnectOptions, addresses: &[ServerAddr]) -> ConnectOp
     }
 }
 
+/// How long servers are waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Haste {
+    /// How long one may take to be connected to.
+    pub connect: Duration,
+    /// How long one may take to answer.
+    pub answer: Duration,
+    /// How often a connection is looked at on which nothing comes.
+    pub ping: Duration,
+    /// Whether the servers are tried in the order in which they are written.
+    pub in_order: bool,
+}
+
+impl Default for Haste {
+    fn default() -> Haste {
+        Haste {
+            connect: CONNECT,
+            answer: ANSWER,
+            ping: PING,
+            in_order: false,
+        }
+    }
+}
+
 /// A connection.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -115,15 +139,29 @@ impl Connection {
         tls: &Tls,
         name: &str,
     ) -> Result<Connection, SourceError> {
+        Connection::open_in(Haste::default(), servers, login, tls, name).await
+    }
+
+    /// The same with as much `haste`.
+    ///
+    /// # Errors
+    /// None can be reached, or none lets us in.
+    pub async fn open_in(
+        haste: Haste,
+        servers: &[Secret],
+        login: &Login,
+        tls: &Tls,
+        name: &str,
+    ) -> Result<Connection, SourceError> {
         secure::choose_provider();
         let addresses: Vec<ServerAddr> = servers.iter().map(address).collect::<Result<_, _>>()?;
         let cut = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&cut);
         let mut options = ConnectOptions::new()
             .name(name)
-            .connection_timeout(CONNECT)
-            .request_timeout(Some(ANSWER))
-            .ping_interval(PING)
+            .connection_timeout(haste.connect)
+            .request_timeout(Some(haste.answer))
+            .ping_interval(haste.ping)
             // Whoever uses the connection makes another one, and looks at the stream anew: what a library sends again on
             // its own cannot be told from what somebody else sent.
             .max_reconnects(addresses.len().max(1))
@@ -133,6 +171,9 @@ impl Connection {
                 }
                 std::future::ready(())
             });
+        if haste.in_order {
+            options = options.retain_servers_order();
+        }
         if tls.enabled {
             let config = tls.client()?;
             options = options
@@ -142,7 +183,7 @@ impl Connection {
         let connecting = login.apply(options, &addresses)?.connect(addresses);
         let client = connecting.await.map_err(|error| told(servers, &error))?;
         let jetstream = jetstream::ContextBuilder::new()
-            .timeout(ANSWER)
+            .timeout(haste.answer)
             .max_ack_inflight(1 << 16)
             .build(client.clone());
         Ok(Connection {
@@ -157,9 +198,25 @@ impl Connection {
         self.cut.load(Ordering::Relaxed)
     }
 
+    /// Takes the connection for cut, whatever it is.
+    pub fn give_up(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+    }
+
     /// The most bytes of a message and its headers.
     pub fn max_payload(&self) -> usize {
         self.client.server_info().max_payload
+    }
+
+    /// Sends a message to ourselves by way of the server, and waits for it. Whether it came; nobody but whoever calls this
+    /// bounds the time.
+    pub async fn echo(&self) -> bool {
+        let inbox = self.client.new_inbox();
+        let Ok(mut comes) = self.client.subscribe(inbox.clone()).await else {
+            return false;
+        };
+        let sent = self.client.publish(inbox, bytes::Bytes::new()).await;
+        sent.is_ok() && futures_util::StreamExt::next(&mut comes).await.is_some()
     }
 
     /// Has everything sent that was handed over.

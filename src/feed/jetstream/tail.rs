@@ -27,7 +27,7 @@ const FORGET: Duration = Duration::from_secs(30);
 
 /// A message that arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Arrived {
+pub struct Arrived {
     /// Where it is.
     pub place: Place,
     /// Under what it was published.
@@ -41,7 +41,7 @@ pub(super) struct Arrived {
 }
 
 /// The end of a stream, read on and on.
-pub(super) struct Tail {
+pub struct Tail {
     messages: Stream,
 }
 
@@ -58,6 +58,19 @@ impl Tail {
     /// There is no such stream, or the server does not answer.
     pub(super) async fn open(connection: &Connection, name: &str, from: u64) -> Result<Tail, SourceError> {
         let stream = seen::open(connection, name).await?;
+        Tail::of(&stream, from, "a Ringside feed").await
+    }
+
+    /// The same of `stream`, by a consumer that is `description`.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn of(
+        stream: &async_nats::jetstream::stream::Stream,
+        from: u64,
+        description: &str,
+    ) -> Result<Tail, SourceError> {
+        let name = &stream.cached_info().config.name;
         let away = |error: &dyn std::fmt::Display| {
             SourceError::Away(format!("the stream {name:?} cannot be read now: {error}"))
         };
@@ -70,7 +83,7 @@ impl Tail {
                 inactive_threshold: FORGET,
                 memory_storage: true,
                 num_replicas: 1,
-                description: Some("a Ringside feed".to_owned()),
+                description: Some(description.to_owned()),
                 ..Config::default()
             })
             .await
@@ -90,7 +103,7 @@ impl Tail {
     ///
     /// # Errors
     /// The server has fallen silent, or the consumer is gone.
-    pub(super) async fn next(&mut self) -> Result<Arrived, SourceError> {
+    pub async fn next(&mut self) -> Result<Arrived, SourceError> {
         let message = match self.messages.next().await {
             Some(Ok(message)) => message,
             Some(Err(error)) => return Err(silent(&error)),

@@ -13,6 +13,8 @@ use crate::http::gate::Peer;
 
 /// Pages that health checks, scrapes and people see without a key. They name no customer.
 pub(super) const OPEN: [&str; 5] = ["/livez", "/readyz", "/electable", "/metrics", "/status"];
+/// Pages of the pair that are read without a key too: by the other node, and by load balancers.
+const OPEN_OF_PAIR: [&str; 2] = ["/role", "/active"];
 /// The longest path in a line of the audit, in bytes.
 const SHOWN: usize = 100;
 
@@ -46,7 +48,8 @@ pub(super) fn check(access: &Access, peer: &Peer, head: &Parts) -> Result<Visito
         return Err(Denial::Source);
     }
     let is_post = head.method == Method::POST;
-    if !is_post && OPEN.contains(&trimmed(head.uri.path())) {
+    let path = trimmed(head.uri.path());
+    if !is_post && (OPEN.contains(&path) || OPEN_OF_PAIR.contains(&path)) {
         return Ok(Visitor::Anybody);
     }
     let query = head.uri.query().unwrap_or_default();

@@ -9,7 +9,7 @@ use super::place::OfCall;
 use super::refused::Refused;
 use super::viewer::{link_json, write};
 use crate::callers::{Call, Refusal, Reply, Source};
-use crate::pop::{Heard, Kept, News, Unknown};
+use crate::pop::{Heard, News, Unknown};
 
 /// The longest id of a call, an agent or a telephone, in bytes.
 const ID_MAX: usize = 256;
@@ -70,9 +70,8 @@ pub(super) async fn answer(
     }
     match what {
         OfCall::Link if call.method == "DELETE" => {
-            if desk.pops.unlink(id)?.patiently().kept().await == Kept::Not {
-                return Err(Refused::NotKept);
-            }
+            desk.may_promise()?;
+            desk.until_kept(desk.pops.unlink(id)?).await?;
             write(&json!({"call_id": id, "link": null}), out);
             Ok(Reply::json(200))
         }
@@ -106,10 +105,14 @@ async fn link(
         return Err(Refused::NoCustomer);
     }
     let agent = agent.or(linking.agent.as_deref());
+    let before = desk.pops.link_of([id]);
     let (link, keeping) = desk.link(id, customer.as_deref(), agent).await?;
-    if keeping.patiently().kept().await == Kept::Not {
-        return Err(Refused::NotKept);
+    let kept = desk.until_kept(keeping).await;
+    if matches!(kept, Err(Refused::NotReplicated)) {
+        // What was refused must not be found on the screen, nor on the other node's later.
+        desk.pops.put_back(id, before);
     }
+    kept?;
     write(&json!({"call_id": id, "link": link_json(link.as_ref())}), out);
     Ok(Reply::json(200))
 }

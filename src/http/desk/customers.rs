@@ -12,7 +12,7 @@ use super::viewer::{Viewer, write};
 use crate::callers::{Call, Refusal, Reply, Spoken};
 use crate::customer::Document;
 use crate::customer::document::{self, Limits, Strictness};
-use crate::pop::{Kept, Pending, What};
+use crate::pop::{Pending, What};
 
 /// What the form may say.
 const KNOWN: [&str; 9] = [
@@ -162,8 +162,14 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
         }
         Some(_) => return Err(Refused::field("id", DRAFT, "something else")),
     };
+    viewer.desk.may_promise()?;
     if let Some(pending) = viewer.desk.pops.pending(&id) {
-        // Saved already, and the answer was lost.
+        // Saved already, and the answer was lost, or said that nobody else had it by then.
+        let (told, said, agent) = (id.clone(), pending.customer.clone(), viewer.agent.to_string());
+        viewer
+            .desk
+            .tell(move |pops| pops.tell_customer(&told, &said, &agent))
+            .await?;
         let customer = viewer.pending(pending);
         write(
             &json!({"customer_id": id, "pending": true, "customer": customer}),
@@ -228,13 +234,10 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
         keys,
         known,
     });
-    let mut kept = keeping.patiently().kept().await;
+    viewer.desk.until_kept(keeping).await?;
     if let Some(of_call) = of_call {
         let (_, keeping) = viewer.desk.link(&of_call, Some(&id), Some(&viewer.agent)).await?;
-        kept = keeping.patiently().kept().await;
-    }
-    if kept == Kept::Not {
-        return Err(Refused::NotKept);
+        viewer.desk.until_kept(keeping).await?;
     }
     write(
         &json!({"customer_id": id, "pending": true, "customer": document}),
@@ -359,6 +362,7 @@ pub(super) async fn note(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut) -
         "call_id": done.call_id, "agent": &*viewer.agent, "direction": "outbound", "type": "sms",
     });
     let body = body.as_object().cloned().unwrap_or_default();
+    viewer.desk.may_promise()?;
     let sent = key.clone();
     let agent = viewer.agent.to_string();
     viewer

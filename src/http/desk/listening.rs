@@ -59,8 +59,6 @@ pub(super) struct Hello {
     is_reset: bool,
     /// How many of these.
     pops: usize,
-    /// The term of the node.
-    epoch: u64,
 }
 
 /// What comes next.
@@ -72,9 +70,6 @@ pub(super) enum Told {
     /// Nothing more.
     End(Ended),
 }
-
-/// The term of a node that has no other beside it.
-const EPOCH: u64 = 1;
 
 impl Listening {
     pub(super) fn begin(opening: Opening<'_>, listener: Listener) -> Result<Listening, DeskError> {
@@ -111,7 +106,6 @@ impl Listening {
             id: subscription.at(),
             is_reset,
             pops: if is_reset { first.len() } else { 0 },
-            epoch: first.last().map_or(EPOCH, |last| last.message.pop.epoch),
         };
         meters.listens(listener);
         Ok(Listening {
@@ -152,6 +146,7 @@ impl Listening {
                 message,
                 is_place: true,
             })),
+            Poll::Ready(None) if self.subscription.is_void() => Poll::Ready(self.end(Ended::Anew)),
             Poll::Ready(None) => Poll::Ready(self.end(Ended::Behind)),
             Poll::Pending => Poll::Pending,
         }
@@ -168,11 +163,12 @@ impl Listening {
         let json = serde_json::json!({
             "type": "hello",
             "id": hello.id,
-            "epoch": hello.epoch,
+            "epoch": self.render.epoch(),
             "agent": &*self.agent,
             "reset": hello.is_reset,
             "now": jiff::Timestamp::now().to_string(),
             "pops": hello.pops,
+            "heartbeat_ms": self.beats.period().as_secs() * 1000,
         });
         out.extend_from_slice(json.to_string().as_bytes());
     }

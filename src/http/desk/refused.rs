@@ -37,6 +37,11 @@ pub(in crate::http) enum Refused {
     /// It cannot be kept.
     #[error("expected a disk that takes what is to be kept, found one that does not; try again")]
     NotKept,
+    /// It is kept on this machine at best, where it has to be on others too.
+    #[error(
+        "expected a majority of the servers that keep calls, found none to be reached; say it again in a moment: what was said twice counts once"
+    )]
+    NotReplicated,
     /// The customer does not want it.
     #[error("the customer is marked `{0}`; it was not sent")]
     Unwanted(&'static str),
@@ -78,7 +83,7 @@ impl Refused {
             Refused::Unknown(Unknown::Agent) | Refused::Field { .. } => 400,
             Refused::Unknown(_) | Refused::NoCustomer | Refused::NotConfigured { .. } => 404,
             Refused::Streams(_) => 429,
-            Refused::NotKept | Refused::Unavailable { .. } => 503,
+            Refused::NotKept | Refused::NotReplicated | Refused::Unavailable { .. } => 503,
             Refused::Unwanted(_) => 409,
         }
     }
@@ -93,6 +98,7 @@ impl Refused {
             Refused::NoCustomer => "no_such_customer",
             Refused::Streams(_) => "too_many_streams",
             Refused::NotKept => "not_kept",
+            Refused::NotReplicated => "not_replicated",
             Refused::Unwanted(_) => "unwanted",
             Refused::NotConfigured { .. } => "not_configured",
             Refused::Unavailable { .. } => "unavailable",

@@ -15,6 +15,9 @@ pub(in crate::http) trait Render: Send + Sync + 'static {
     /// there.
     fn current(&self) -> (Vec<Arc<Shown>>, u64);
 
+    /// The term of this node, as of now.
+    fn epoch(&self) -> u64;
+
     /// Says that the tab `tab` is about to show the pop `pop_id`; the other tabs learn it as everything else. One that is
     /// not known is passed over: it was over by then.
     fn acknowledge(&self, pop_id: &str, tab: &str);

@@ -12,7 +12,6 @@ use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -23,8 +22,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as Frame, Rol
 use super::fault::Fault;
 use super::handshake;
 use super::listening::{Listening, Opening, Told};
-use crate::http::connection::stopped;
 use crate::http::deadline::Watch;
+use crate::http::ending::Ending;
 use crate::http::meters::{Ended, Listener};
 use crate::http::shadow::Outgoing;
 
@@ -84,8 +83,8 @@ pub(in crate::http) fn open(
 }
 
 impl Socket {
-    /// Tells what happens until either side has had enough, or `stop` says so.
-    pub(in crate::http) async fn serve(self: Box<Self>, stop: &mut watch::Receiver<bool>) {
+    /// Tells what happens until either side has had enough, or `ending` says so.
+    pub(in crate::http) async fn serve(self: Box<Self>, ending: &mut Ending) {
         let Socket {
             upgrade,
             mut listening,
@@ -102,7 +101,7 @@ impl Socket {
         let io = TokioIo::new(upgraded);
         let mut stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         let watch = Arc::clone(&listening.watch);
-        let close = talk(&mut stream, &mut listening, &mut frames, stop).await;
+        let close = talk(&mut stream, &mut listening, &mut frames, ending).await;
         // Others may come in its place while the goodbye is on its way.
         drop(listening);
         end(stream, close, &watch).await;
@@ -114,12 +113,12 @@ async fn talk(
     stream: &mut WebSocketStream<TokioIo<Upgraded>>,
     listening: &mut Listening,
     frames: &mut Frames,
-    stop: &mut watch::Receiver<bool>,
+    ending: &mut Ending,
 ) -> Option<CloseFrame> {
     loop {
         let told = tokio::select! {
             biased;
-            () = stopped(stop) => listening.end(Ended::Stop),
+            () = ending.ended() => listening.end(Ended::Stop),
             frame = stream.next() => match hear(frame, listening, frames) {
                 Heard::Nothing => continue,
                 Heard::Goodbye => return None,
@@ -208,6 +207,7 @@ fn closing(ended: Ended) -> CloseFrame {
         Ended::Stop => (CloseCode::Away, "the server stops; come back in a second"),
         Ended::Rules => (CloseCode::Restart, "the rules have changed; come back"),
         Ended::Behind => (CloseCode::Again, "too far behind; come back with last_event_id"),
+        Ended::Anew => (CloseCode::Restart, "what you were told is void; come back"),
         Ended::Gone | Ended::Fault => (CloseCode::Normal, ""),
     };
     CloseFrame {

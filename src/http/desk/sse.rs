@@ -17,6 +17,8 @@ const AT_ONCE: usize = 16 << 10;
 const USUAL: usize = 2 << 10;
 /// How long an `EventSource` waits until it comes back, as a field of the stream.
 const RETRY: &[u8] = b"retry: 1000\n";
+/// The same where the address goes to another node, which takes less than that.
+const RETRY_SOON: &[u8] = b"retry: 150\n\n";
 const HEARTBEAT: &[u8] = b": heartbeat\n\n";
 
 /// The body of an answer that tells what happens.
@@ -72,6 +74,9 @@ impl Events {
                 Poll::Ready(Told::Item(item)) => write(listening, &item, &mut out),
                 Poll::Ready(Told::Heartbeat) => out.extend_from_slice(HEARTBEAT),
                 Poll::Ready(Told::End(_)) => {
+                    if listening.watch.is_draining() {
+                        out.extend_from_slice(RETRY_SOON);
+                    }
                     self.listening = None;
                     break;
                 }

@@ -99,7 +99,7 @@ impl Viewer {
             "type": kind.as_str(),
             "id": id,
             "pop_id": &*pop.pop_id,
-            "epoch": pop.epoch,
+            "epoch": self.desk.pops.epoch(),
             "call_id": &*pop.call_id,
             "agent": &*pop.agent,
             "state": pop.state.as_str(),
@@ -147,6 +147,10 @@ impl Render for Listener {
 
     fn current(&self) -> (Vec<Arc<Shown>>, u64) {
         self.viewer.desk.pops.current(&self.viewer.agent)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.viewer.desk.pops.epoch()
     }
 
     fn acknowledge(&self, pop_id: &str, tab: &str) {

@@ -15,11 +15,11 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
 
 use super::*;
 use crate::http::connection;
 use crate::http::deadline::Watches;
+use crate::http::ending::Ends;
 use crate::http::meters::Meters;
 use crate::http::reply::response;
 use crate::http::settings::{Heads, Timeouts};
@@ -106,7 +106,7 @@ fn watches() -> Arc<Watches> {
         write: Duration::from_secs(600),
     };
     let meters = Arc::new(Meters::register(&Metrics::new().unwrap()).unwrap());
-    Watches::new(timeouts, &meters)
+    Watches::new(timeouts, &meters, &Arc::default())
 }
 
 /// What a server says to `pieces`, sent one by one, until it has said all; headers in order of their names and without
@@ -121,8 +121,8 @@ fn told(echo: Echo, pieces: &[&[u8]], room: (usize, usize)) -> Vec<String> {
         let (mut reading, answered) = tokio::io::duplex(room.1);
         let near = tokio::io::join(asked, answered);
         let watch = watches().watch();
-        let (_running, stop) = watch::channel(false);
-        let serving = connection::serve(near, echo, watch, HEADS, stop);
+        let (_running, ending) = Ends::new();
+        let serving = connection::serve(near, echo, watch, HEADS, ending);
         let talking = async move {
             let raw = RefCell::new(Vec::new());
             let write = async {
@@ -231,8 +231,8 @@ fn after_some_answers_it_is_anothers_turn() {
             more: 0,
         };
         let watch = watches().watch();
-        let (_running, mut stop) = watch::channel(false);
-        let mut serving = pin!(serve(&mut near, &mut echo, &watch, HEADS.max_bytes, &mut stop));
+        let (_running, mut ending) = Ends::new();
+        let mut serving = pin!(serve(&mut near, &mut echo, &watch, HEADS.max_bytes, &mut ending));
         let mut answered = 0;
         let mut polls = 0;
         while answered < 100 {

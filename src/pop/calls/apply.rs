@@ -132,6 +132,11 @@ impl Calls {
                 self.pending.remove(id);
                 messages
             }
+            What::Skipped { to } => {
+                self.messages = self.messages.max(*to);
+                Vec::new()
+            }
+            What::Brought { piece } => self.bring(piece),
         }
     }
 
@@ -151,8 +156,7 @@ impl Calls {
         }
         let known = names.iter().find_map(|name| self.ids.get(name)).cloned();
         let root = known.unwrap_or_else(|| {
-            self.made += 1;
-            let mut call = Call::new(id, self.made, facts.clone(), ring.recorded, at);
+            let mut call = Call::new(id, at, facts.clone(), ring.recorded, at);
             call.link = ring.inherits.cloned();
             self.calls.insert(id.to_owned(), call);
             id.to_owned()
@@ -161,7 +165,7 @@ impl Calls {
         let mut messages = self.join(&root, &names, at);
         let root = &*self.root(&root);
         let mut new = Vec::new();
-        // A pop is called by its first message.
+        // A pop that nobody has named is called by its first message.
         let (mut id_of_pop, mut is_relinked) = (self.messages, false);
         self.edit(root, |call| {
             call.touched = at;
@@ -200,8 +204,18 @@ impl Calls {
                 }
                 id_of_pop += u64::from(offer.pops);
                 call.legs.push(Leg {
-                    pop: offer.pops.then(|| format!("p{id_of_pop}")),
-                    ..Leg::new(Some(offer.clone()), id, how, at)
+                    pop: offer
+                        .pops
+                        .then(|| offer.pop.clone().unwrap_or_else(|| format!("p{id_of_pop}"))),
+                    ..Leg::new(
+                        Some(Offer {
+                            pop: None,
+                            ..offer.clone()
+                        }),
+                        id,
+                        how,
+                        at,
+                    )
                 });
                 if offer.pops {
                     new.push(offer.agent.clone());
@@ -387,7 +401,7 @@ impl Calls {
 
     pub(super) fn message(&mut self, id: &str, agent: &str, kind: Kind) -> Option<Message> {
         let parties = self.parties(id)?;
-        let shown = self.call(id)?.shown(agent, self.epoch, &parties)?;
+        let shown = self.call(id)?.shown(agent, &parties)?;
         Some(self.tell_shown(shown, kind))
     }
 

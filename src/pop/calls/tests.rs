@@ -155,6 +155,25 @@ fn a_ring_pops_once_however_often_it_is_told() {
 }
 
 #[test]
+fn a_pop_is_called_as_its_entry_says_wherever_the_entry_is_read() {
+    let mut centre = Centre::new();
+    let (mut whats, _) = centre
+        .calls
+        .hear(&heard("7", &["joan", "ben"], News::Ring), None, centre.now);
+    let mut names = ["node-a.1", "node-a.2"].into_iter();
+    whats[0].name_pops(|| names.next().map(str::to_owned));
+    let mut other = Centre::new();
+    other.calls.begin_ids(100);
+    for centre in [&mut centre, &mut other] {
+        centre.apply(whats[0].clone());
+        let told: Vec<_> = centre.told.iter().map(|message| &*message.pop.pop_id).collect();
+        assert_eq!(told, ["node-a.1", "node-a.2"]);
+    }
+    // Ids of messages are counted all the same.
+    assert_eq!((centre.calls.newest_id(), other.calls.newest_id()), (2, 102));
+}
+
+#[test]
 fn what_nobody_is_to_see_pops_nowhere() {
     let mut centre = Centre::new();
     for (word, reason) in [

@@ -23,6 +23,10 @@ pub(super) struct AgentDesk {
     row: VecDeque<(u64, Arc<Message>)>,
     /// Every message above this id is in the row.
     floor: u64,
+    /// What was told below this id is void.
+    reset: u64,
+    /// Nothing is replayed behind what was told below this id.
+    skipped: u64,
     /// The last id that was published.
     last: u64,
     listeners: SmallVec<[Listener; 2]>,
@@ -55,6 +59,8 @@ impl AgentDesk {
         AgentDesk {
             row: VecDeque::new(),
             floor,
+            reset: 0,
+            skipped: 0,
             last: 0,
             listeners: SmallVec::new(),
             next_key: 0,
@@ -73,6 +79,27 @@ impl AgentDesk {
             .iter_mut()
             .filter_map(|listener| listener.waker.take())
             .collect()
+    }
+
+    /// Makes void what was told below `id`.
+    pub(super) fn reset(&mut self, id: u64) -> Wakers {
+        self.row.retain(|(_, message)| message.id > id);
+        self.floor = self.floor.max(id);
+        self.reset = self.reset.max(id);
+        self.listeners
+            .iter_mut()
+            .filter_map(|listener| listener.waker.take())
+            .collect()
+    }
+
+    /// Has whoever comes back with an id below `id` begin anew.
+    pub(super) fn skip(&mut self, id: u64) {
+        self.skipped = self.skipped.max(id);
+    }
+
+    /// Whether what a stream was told up to `at` is void.
+    pub(super) fn is_void(&self, at: u64) -> bool {
+        at < self.reset
     }
 
     /// Drops what is not to be replayed any more.
@@ -101,7 +128,7 @@ impl AgentDesk {
 
     /// What follows `after`; `None` where that is not known any more.
     pub(super) fn replay(&self, after: u64) -> Option<Vec<Arc<Message>>> {
-        if after < self.floor {
+        if after < self.floor.max(self.skipped) {
             return None;
         }
         let rest = self.row.range(self.place(after)..);

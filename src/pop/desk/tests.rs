@@ -31,7 +31,6 @@ fn message(agent: &str, id: u64) -> Arc<Message> {
         agent: agent.into(),
         pop: Arc::new(Shown {
             pop_id: format!("p{id}").into(),
-            epoch: 1,
             call_id: "c1".into(),
             agent: agent.into(),
             state: State::Ringing,
@@ -104,6 +103,38 @@ fn what_is_not_known_begins_anew() {
     assert_eq!(begin(40), Some(vec![]), "another agent's id is as good");
     assert_eq!(begin(4), None, "before this start");
     assert_eq!(begin(5), Some(vec![]));
+}
+
+#[test]
+fn whoever_was_told_what_is_void_begins_anew() {
+    let desks = Desks::new(&settings());
+    let mut stream = desks.subscribe("1", None).unwrap();
+    desks.publish(message("1", 7));
+    assert_eq!(poll(&mut stream), Poll::Ready(Some(7)));
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    assert!(stream.poll_next(&mut Context::from_waker(&waker)).is_pending());
+    desks.reset(10, &["1".to_owned()]);
+    assert_eq!(bell.0.load(Ordering::Relaxed), 1, "it is woken");
+    assert_eq!((poll(&mut stream), stream.is_void()), (Poll::Ready(None), true));
+    for after in [None, Some(7), Some(9)] {
+        assert_eq!(
+            ids(desks.subscribe("1", after).unwrap().begin()),
+            None,
+            "{after:?}"
+        );
+    }
+    // Nobody was told anything by this node yet, and it may be all the same.
+    assert_eq!(ids(desks.subscribe("2", Some(9)).unwrap().begin()), None);
+    let mut told = desks.subscribe("1", None).unwrap();
+    told.pass(10);
+    assert_eq!((poll(&mut told), told.is_void()), (Poll::Pending, false));
+    desks.publish(message("1", 11));
+    assert_eq!(poll(&mut told), Poll::Ready(Some(11)));
+    assert_eq!(
+        ids(desks.subscribe("1", Some(10)).unwrap().begin()),
+        Some(vec![11])
+    );
 }
 
 #[test]
@@ -192,6 +223,8 @@ enum Step {
     Drop(u8),
     /// Seconds.
     Wait(u8),
+    /// So many ids are left out.
+    Reset(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -201,6 +234,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0_u8..6).prop_map(Step::Read),
         1 => (0_u8..6).prop_map(Step::Drop),
         1 => (0_u8..80).prop_map(Step::Wait),
+        1 => (1_u8..5).prop_map(Step::Reset),
     ]
 }
 
@@ -222,7 +256,7 @@ proptest! {
         let desks = Desks::new(&bounds);
         let mut published: BTreeMap<u8, Vec<(u64, u64)>> = BTreeMap::new();
         let mut readers: Vec<Reader> = Vec::new();
-        let (mut id, mut now_s) = (0, 0);
+        let (mut id, mut now_s, mut void) = (0, 0, 0);
         for step in steps {
             match step {
                 Step::Publish(agent) => {
@@ -241,6 +275,7 @@ proptest! {
                             let rest: Vec<u64> = known.iter().copied().filter(|id| Some(*id) > after).collect();
                             let at = match ids(stream.begin()) {
                                 Some(replayed) => {
+                                    prop_assert!(after >= Some(void), "{:?} is void", after);
                                     prop_assert_eq!(&replayed, &rest);
                                     known.last().copied().or(after).unwrap_or(0)
                                 }
@@ -248,9 +283,9 @@ proptest! {
                                     let aged = published[&agent].iter()
                                         .any(|(id, at_s)| Some(*id) > after && now_s - at_s > bounds.replay_s);
                                     let swept = id > 0 && now_s >= bounds.replay_s;
-                                    prop_assert!(after.is_none() || rest.len() > bounds.replay_max || aged || swept,
+                                    prop_assert!(after < Some(void) || rest.len() > bounds.replay_max || aged || swept,
                                         "refused {:?} of {:?}", after, known);
-                                    known.last().copied().unwrap_or(0)
+                                    known.last().copied().unwrap_or(0).max(void)
                                 }
                             };
                             readers.push(Reader { agent, stream, at });
@@ -262,6 +297,11 @@ proptest! {
                     let rest: Vec<(u64, u64)> = published[&reader.agent].iter().copied()
                         .filter(|(id, _)| *id > reader.at).collect();
                     match poll(&mut reader.stream) {
+                        ended if reader.at < void => {
+                            prop_assert_eq!(ended, Poll::Ready(None));
+                            prop_assert!(reader.stream.is_void());
+                            readers.remove(usize::from(place));
+                        }
                         Poll::Pending => prop_assert!(rest.is_empty()),
                         Poll::Ready(Some(id)) => {
                             prop_assert_eq!(id, rest[0].0);
@@ -283,6 +323,12 @@ proptest! {
                 Step::Wait(seconds) => {
                     now_s += u64::from(seconds);
                     desks.sweep(now_s);
+                }
+                Step::Reset(more) => {
+                    id += u64::from(more);
+                    void = id;
+                    let all: Vec<String> = (0..=u8::MAX).map(|agent| agent.to_string()).collect();
+                    desks.reset(id, &all);
                 }
             }
         }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::item::{Item, moment};
+use super::memory::Hash;
 
 /// One step in the life of an item. What the queue knows is the sum of these.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,12 @@ pub(super) enum Entry {
     Replayed { id: u64 },
     /// It is given up.
     Dropped { id: u64 },
+    /// The other node was done with one that was never heard of here.
+    Known {
+        key: Hash,
+        /// A provisional id, and the id that the system of record gave.
+        assigned: Option<(String, String)>,
+    },
 }
 
 impl Entry {

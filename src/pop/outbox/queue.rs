@@ -3,10 +3,15 @@
 //!
 //! Of each lane one item is under way at most, the one with the lowest number. An item about a customer that an earlier item
 //! makes waits for that one, whichever lane it is in, and is sent under the id that the system of record gave. As it waits
-//! for lower numbers only, nothing ever waits in a circle.
+//! for lower numbers only, or for what nothing holds up, nothing ever waits in a circle.
+//!
+//! Of two nodes each has such a queue, and [`mirror`] is what they tell each other; one of them sends.
 
 mod acts;
 mod lanes;
+mod mirror;
+#[cfg(test)]
+mod pair;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -302,6 +307,14 @@ impl Queue {
                     self.forget_key(&item);
                 }
             }
+            Entry::Known { key, assigned } => {
+                if let Some((provisional, id)) = assigned {
+                    self.assigned.put(provisional, id);
+                }
+                if !self.present.contains_key(&key) {
+                    self.past.put(key, 0);
+                }
+            }
         }
     }
 
@@ -355,10 +368,17 @@ impl Queue {
         let Some(customer) = item.customer_id().filter(|_| item.creates().is_none()) else {
             return Need::Nothing;
         };
-        let is_earlier = |by: &HashMap<String, u64>| by.get(customer).is_some_and(|id| *id < item.id);
-        if is_earlier(&self.creating) {
+        // One that came from the other node may have a higher number; it is waited for where nothing else holds it up.
+        let comes = |id: &u64| {
+            *id < item.id
+                || self
+                    .waiting
+                    .get(id)
+                    .is_some_and(|by| self.lanes.is_first(*id, &by.item.lane))
+        };
+        if self.creating.get(customer).is_some_and(comes) {
             Need::Waits(customer.to_owned())
-        } else if is_earlier(&self.lost) {
+        } else if self.lost.contains_key(customer) {
             Need::Lost(customer.to_owned())
         } else {
             Need::Nothing

@@ -20,6 +20,8 @@ use super::{Inner, Outbox, Outcome};
 const DRAIN: Duration = Duration::from_secs(1);
 /// The longest time between two looks: gauges show ages, dead letters grow old.
 const LOOK: Duration = Duration::from_secs(5);
+/// The same where another node may send in place of this one.
+const LOOK_FOR_ROLE: Duration = Duration::from_millis(250);
 /// How long files are left alone that could not be written.
 const WRITE_AGAIN_MS: u64 = 1000;
 
@@ -82,13 +84,15 @@ impl Runner {
         let outbox = Arc::clone(&self.outbox);
         loop {
             let next = self.step();
-            let wait = next.map_or(LOOK, |at| Duration::from_millis(at.saturating_sub(outbox.now())));
+            outbox.follow_fates();
+            let look = if outbox.is_paired() { LOOK_FOR_ROLE } else { LOOK };
+            let wait = next.map_or(look, |at| Duration::from_millis(at.saturating_sub(outbox.now())));
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
                 Some(done) = self.tasks.join_next_with_id() => self.land(done),
                 () = outbox.wake.notified() => {}
-                () = tokio::time::sleep(wait.min(LOOK)) => {}
+                () = tokio::time::sleep(wait.min(look)) => {}
             }
         }
         let _cut_off = tokio::time::timeout(DRAIN, async {
@@ -107,7 +111,12 @@ impl Runner {
         let (mut send, mut told) = (Vec::new(), Vec::new());
         let mut inner = outbox.locked();
         let Inner { queue, store } = &mut *inner;
-        let expired = queue.expired(Timestamp::now());
+        outbox.hear_other(queue, store, now);
+        let decides = outbox.decides();
+        let expired = match decides {
+            true => queue.expired(Timestamp::now()),
+            false => Vec::new(),
+        };
         if !expired.is_empty() {
             tracing::error!(
                 items = expired.len(),
@@ -115,15 +124,17 @@ impl Runner {
             );
             outbox.record(queue, store, now, expired);
         }
-        loop {
-            let due = queue.due(now, Timestamp::now());
-            send.extend(due.send);
-            if due.entries.is_empty() {
-                break;
+        if decides {
+            loop {
+                let due = queue.due(now, Timestamp::now());
+                send.extend(due.send);
+                if due.entries.is_empty() {
+                    break;
+                }
+                let ids: Vec<u64> = due.entries.iter().filter_map(Entry::died).collect();
+                outbox.record(queue, store, now, due.entries);
+                told.extend(ids.into_iter().filter_map(|id| queue.item(id).cloned()));
             }
-            let ids: Vec<u64> = due.entries.iter().filter_map(Entry::died).collect();
-            outbox.record(queue, store, now, due.entries);
-            told.extend(ids.into_iter().filter_map(|id| queue.item(id).cloned()));
         }
         let rewrite = store.rewrite_at(queue, now, outbox.erase_within_ms);
         let rewrite = rewrite.map(|at| at.max(self.write_again));
@@ -136,7 +147,10 @@ impl Runner {
         let rewrite = store
             .rewrite_at(queue, now, outbox.erase_within_ms)
             .map(|at| at.max(self.write_again));
-        let next = [queue.next_at(), rewrite].into_iter().flatten().min();
+        let next = [queue.next_at().filter(|_| decides), rewrite]
+            .into_iter()
+            .flatten()
+            .min();
         outbox.measure(queue);
         self.note_absence(queue.is_away());
         drop(inner);
@@ -226,9 +240,6 @@ impl Outbox {
             tracing::error!(%error, "what came of items for the system of record cannot be written");
             store.falls_behind(now);
         }
-        for entry in entries {
-            self.count(&entry);
-            queue.apply(now, entry);
-        }
+        self.apply(queue, now, entries);
     }
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod files;
+mod pair;
 mod requests;
 mod settings;
 

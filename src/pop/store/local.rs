@@ -11,14 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use tokio::sync::oneshot;
-
 use super::super::calls::{Bounds, Calls};
 use super::super::entry::Entry;
 use super::super::pops::now;
-use super::{CallState, Kept, StoreError};
+use super::{CallState, Done, StoreError, recover};
 use crate::durable::{Journal, JournalError};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 /// The most entries that wait for the disk.
 const WAITING: usize = 1 << 16;
@@ -42,7 +40,7 @@ pub struct LocalLog {
 #[derive(Debug)]
 struct Waiting {
     entry: Arc<Entry>,
-    done: Option<oneshot::Sender<Kept>>,
+    done: Option<Done>,
 }
 
 /// What the thread works with.
@@ -65,27 +63,8 @@ impl LocalLog {
     /// # Errors
     /// The log cannot be read, or not be written.
     pub fn open(dir: &Path, bounds: &Bounds) -> Result<(LocalLog, Calls), StoreError> {
-        let mut calls = Calls::new(bounds.clone());
-        let mut segment = None;
-        let (journal, recovered) = Journal::open::<StoreError>(dir, |first, frame| {
-            if segment != Some(first) {
-                segment = Some(first);
-                calls = serde_json::from_slice(frame).map_err(StoreError::State)?;
-                calls = std::mem::take(&mut calls).with(bounds.clone());
-                return Ok(());
-            }
-            for line in frame.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                let entry: Entry = serde_json::from_slice(line).map_err(StoreError::State)?;
-                calls.apply(&entry);
-            }
-            Ok(())
-        })?;
-        if recovered.damaged.is_some() {
-            tracing::error!(
-                dir = %dir.display(),
-                "the log of calls is damaged: what lay behind the damage is set aside (*.damaged), and calls of that time are not known"
-            );
-        }
+        let (journal, recovered) = recover(dir, bounds)?;
+        let (mut calls, segment) = (recovered.present, recovered.segment);
         if segment.is_none() {
             calls.begin_ids(now());
         }
@@ -118,7 +97,7 @@ impl LocalLog {
 }
 
 impl CallState for LocalLog {
-    fn keep(&self, entry: Arc<Entry>, done: Option<oneshot::Sender<Kept>>) -> bool {
+    fn keep(&self, entry: Arc<Entry>, done: Option<Done>) -> bool {
         // Whoever waits for it learns that it is not kept as its end of the channel is dropped.
         let taken = self
             .queue
@@ -164,15 +143,18 @@ impl Writer {
             };
             together.push(first);
             together.extend(waiting.try_iter().take(TOGETHER - 1));
-            let kept = self.write(&together);
-            self.is_well.store(kept == Kept::Here, Ordering::Relaxed);
+            let is_kept = self.write(&together);
+            self.is_well.store(is_kept, Ordering::Relaxed);
             for done in together.drain(..).filter_map(|waiting| waiting.done) {
-                let _nobody_waits_any_more = done.send(kept);
+                if is_kept {
+                    done.here();
+                }
+                done.end(false);
             }
         }
     }
 
-    fn write(&mut self, together: &[Waiting]) -> Kept {
+    fn write(&mut self, together: &[Waiting]) -> bool {
         // What an earlier attempt left goes first; it is bounded, for a state that lacks entries is better than none.
         if self.unkept.len() as u64 > SEGMENT_BYTES {
             self.unkept.clear();
@@ -187,14 +169,14 @@ impl Writer {
             if self.is_well.load(Ordering::Relaxed) {
                 tracing::error!(%error, "calls are not kept: a restart would forget them");
             }
-            return Kept::Not;
+            return false;
         }
         self.bytes += self.unkept.len() as u64;
         self.unkept.clear();
         if self.bytes > self.bytes_max || self.began.elapsed() > SEGMENT_AGE {
             self.leave_segment();
         }
-        Kept::Here
+        true
     }
 
     fn leave_segment(&mut self) {

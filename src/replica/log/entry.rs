@@ -1,4 +1,4 @@
-//! The entries of a batch, byte by byte.
+//! The entries of a batch, byte by byte: version 1, which is stable. Every later Ringside reads it.
 //!
 //! ```text
 //! batch:  0  u8   version, 1       1  u8  1 = says anew all that earlier segments said beside customers
@@ -181,7 +181,7 @@ impl<'a> Kept<'a> {
         let head = bytes.get(..HEAD).ok_or(LogError::Batch("its head"))?;
         if head[0] > VERSION {
             return Err(LogError::Version {
-                expected: VERSION,
+                newest: VERSION,
                 found: head[0],
             });
         }

@@ -191,7 +191,7 @@ fn run(ops: &[Op], acts: &[Act], crashes: &[(u64, Lost)]) -> Result<u64, TestCas
     Ok(disk.steps())
 }
 
-fn over(snapshot: Arc<MappedSnapshot>) -> (Arc<Index>, Replica) {
+pub(super) fn over(snapshot: Arc<MappedSnapshot>) -> (Arc<Index>, Replica) {
     let ownership = Ownership::BUILTIN;
     let (index, writer) = Index::new(snapshot, ownership);
     let counters = Counters::register(&Metrics::new().unwrap()).unwrap();

@@ -7,11 +7,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::crash::Node;
+use super::crash::{Node, over};
 use super::*;
+use crate::durable::{Journal, JournalError};
+use crate::replica::LOG;
+use crate::snapshot::Snapshot;
+use crate::snapshot::folder::Folder;
+use crate::snapshot::layout::FORMAT_VERSION;
 
 /// What this version writes.
-const PRESENT: &str = "node-1";
+const PRESENT: &str = "node-2";
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -101,11 +106,17 @@ fn what_this_version_wrote_is_read() {
         write(&golden(PRESENT));
         let _lock = fs::remove_file(golden(PRESENT).join("LOCK"));
     }
-    let mut node = is_read(PRESENT, ["", "behind 1", "behind 1"]);
+    let (_dir, mut node) = is_read(PRESENT, ["", "behind 1", "behind 1"]);
     assert_eq!(document(&node.index, "d"), None);
     let tickets = node.replica.stream("tickets", "one").unwrap();
     let again = upsert("d", 9, NUMBERS[3], "tin");
     assert!(matches!(apply(&mut node.replica, tickets, &again), Outcome::Seen));
+}
+
+/// Its snapshot is of version 0; its log is as it is written now.
+#[test]
+fn what_was_written_before_snapshots_were_stable_is_read() {
+    is_read("node-1", ["", "behind 1", "behind 1"]);
 }
 
 /// A deletion knew of its own stream alone then.
@@ -114,7 +125,43 @@ fn what_version_0_wrote_is_read() {
     is_read("node-0", ["", "behind 3", "behind 2"]);
 }
 
-fn is_read(name: &str, places: [&str; 3]) -> Node {
+/// An older file stays as it is until there is something to merge with it; what is written then is of the present version.
+#[test]
+fn an_older_generation_is_rewritten_by_the_next_merge() {
+    for (name, places) in [
+        ("node-0", ["", "behind 3", "behind 2"]),
+        ("node-1", ["", "behind 1", "behind 1"]),
+    ] {
+        let (_dir, mut node) = is_read(name, places);
+        assert_eq!(node.index.snapshot().header().format_version, 0, "{name}");
+        node.merge().unwrap();
+        let merged = node.index.snapshot();
+        assert_eq!(merged.header().format_version, FORMAT_VERSION, "{name}");
+        merged.verify(|_| ()).unwrap();
+        assert_eq!(document(&node.index, "c"), None);
+        assert_eq!(owner(&node.index, NUMBERS[1]).as_deref(), Some("a"));
+    }
+}
+
+/// One who cannot know what is in it must not go on without it, nor throw it away.
+#[test]
+fn a_log_of_a_version_to_come_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&golden(PRESENT), dir.path());
+    let visit = |_, _: &[u8]| Ok::<(), JournalError>(());
+    let (mut journal, _) = Journal::open(&dir.path().join(LOG), visit).unwrap();
+    journal.append(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    drop(journal);
+    let path = Folder::open(dir.path()).current().unwrap().unwrap();
+    let (_, replica) = over(Arc::new(Snapshot::map(&path).unwrap()));
+    let error = replica.recover(&dir.path().join(LOG), 0).unwrap_err().to_string();
+    assert!(
+        error.contains("version 1 or older, found 2") && error.contains("move the folder log away"),
+        "{error}"
+    );
+}
+
+fn is_read(name: &str, places: [&str; 3]) -> (tempfile::TempDir, Node) {
     let dir = tempfile::tempdir().unwrap();
     copy(&golden(name), dir.path());
     let mut node = Node::open_with_gaps(dir.path()).unwrap();
@@ -150,5 +197,5 @@ fn is_read(name: &str, places: [&str; 3]) -> Node {
             "{line}"
         );
     }
-    node
+    (dir, node)
 }

@@ -61,7 +61,11 @@ pub fn send(
     read(&mut BufReader::new(stream))
 }
 
-fn read(stream: &mut impl BufRead) -> io::Result<Answer> {
+/// Reads one answer.
+///
+/// # Errors
+/// The stream ends ahead of it.
+pub(crate) fn read(stream: &mut impl BufRead) -> io::Result<Answer> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());

@@ -10,9 +10,12 @@
 pub mod chromium;
 pub mod curl;
 pub mod debezium;
+pub mod faketime;
 pub mod http;
 pub mod mongod;
+pub mod moto;
 pub mod nats;
+pub mod pair;
 pub mod postgres;
 pub mod python;
 pub mod ringside;

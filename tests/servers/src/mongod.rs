@@ -47,7 +47,7 @@ impl Version {
         }
     }
 
-    fn program(self) -> PathBuf {
+    pub(crate) fn program(self) -> PathBuf {
         if let (Version::V6_0, Some(program)) = (self, std::env::var_os("MONGOD")) {
             return program.into();
         }

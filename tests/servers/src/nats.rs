@@ -1,5 +1,7 @@
 //! A NATS server of a test's own.
 
+mod cluster;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::net::TcpListener;
@@ -11,6 +13,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+pub use cluster::Cluster;
 
 /// How long a server may take to begin.
 const START: Duration = Duration::from_secs(20);

@@ -1,5 +1,7 @@
 //! The page of an agent in a real browser, while calls ring, are answered, moved on and corrected.
 
+#[path = "pops/address.rs"]
+mod address;
 #[path = "pops/calls.rs"]
 mod calls;
 #[path = "pops/choosing.rs"]
@@ -18,9 +20,13 @@ mod keyboard;
 mod known;
 #[path = "pops/looks.rs"]
 mod looks;
+#[path = "pops/pair.rs"]
+mod pair;
 #[path = "pops/people.rs"]
 mod people;
 #[path = "pops/stream.rs"]
 mod stream;
+#[path = "pops/taken_over.rs"]
+mod taken_over;
 #[path = "pops/text.rs"]
 mod text;

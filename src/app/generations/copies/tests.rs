@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failing step fails the test")]
 
 mod beside;
+mod fetched;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::app::catch_up::CatchUp;
 use crate::app::generations::Live;
 use crate::app::{self, sources};
 use crate::config::Config;
@@ -281,8 +283,9 @@ fn start(folder: &tempfile::TempDir, world: &Arc<Mutex<World>>, extra: &str) -> 
     };
     let generations = Arc::new(Generations::new(held, &config, Some(live)));
     let world = Arc::clone(world);
+    let catch_up = CatchUp::new(&config, &generations, Instant::now(), &metrics).unwrap();
     let running = feeds
-        .copying(Arc::clone(&generations) as Arc<dyn crate::feed::Copies>)
+        .copying(Arc::new(catch_up))
         .spawn_reading(move |_, reading| {
             let source = MadeUp {
                 world: Arc::clone(&world),

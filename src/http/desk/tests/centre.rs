@@ -14,7 +14,6 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Message as Frame, Role};
@@ -27,6 +26,7 @@ use crate::http::desk::listening::Opening;
 use crate::http::desk::render::Render;
 use crate::http::desk::socket::open as socket;
 use crate::http::desk::sse::{last_event_id, open as events};
+use crate::http::ending::{Ending, Ends};
 use crate::http::head::Head;
 use crate::http::lane::AtOnce;
 use crate::http::meters::{Ended, Meters};
@@ -65,7 +65,6 @@ pub(super) fn message(agent: &str, id: u64) -> Arc<Message> {
 fn shown(pop_id: &str) -> Arc<Shown> {
     Arc::new(Shown {
         pop_id: pop_id.into(),
-        epoch: 1,
         call_id: "c1".into(),
         agent: "1001".into(),
         state: State::Ringing,
@@ -89,7 +88,8 @@ pub(super) struct Centre {
     metrics: Arc<Metrics>,
     seen: Arc<Seen>,
     watches: Arc<Watches>,
-    stop: Arc<watch::Sender<bool>>,
+    ends: Ends,
+    ending: Ending,
 }
 
 /// What the desk shows and has heard.
@@ -116,6 +116,10 @@ impl Render for Eyes {
 
     fn current(&self) -> (Vec<Arc<Shown>>, u64) {
         self.0.present.lock().unwrap().clone()
+    }
+
+    fn epoch(&self) -> u64 {
+        1
     }
 
     fn acknowledge(&self, pop_id: &str, tab: &str) {
@@ -175,15 +179,17 @@ impl Centre {
             idle: PATIENCE,
             write: Duration::from_millis(100),
         };
-        let watches = Watches::new(timeouts, &meters);
+        let watches = Watches::new(timeouts, &meters, &Arc::default());
         tokio::spawn(Arc::clone(&watches).look());
+        let (ends, ending) = Ends::new();
         Centre {
             desks: Arc::new(Desks::new(&settings)),
             meters,
             metrics,
             seen: Arc::default(),
             watches,
-            stop: Arc::new(watch::channel(false).0),
+            ends,
+            ending,
         }
     }
 
@@ -206,13 +212,12 @@ impl Centre {
         };
         let listed = self.watches.reserve();
         let id = listed.id();
-        let stop = self.stop.subscribe();
         let serving = connection::serve(
             Written::new(stream, &watch),
             service,
             Arc::clone(&watch),
             heads,
-            stop,
+            self.ending.of_connection(),
         );
         let task = tokio::spawn(async move {
             let _until_it_ends = listed;
@@ -291,13 +296,13 @@ impl Centre {
     }
 
     pub(super) fn stop(&self) {
-        self.stop.send_replace(true);
+        self.ends.stop();
     }
 
     /// Streams that ended so.
     pub(super) fn ended(&self, ended: Ended) -> u64 {
         let text = self.metrics.encode_text().unwrap();
-        let reason = ["gone", "behind", "stop", "rules", "fault"][ended as usize];
+        let reason = ["gone", "behind", "anew", "stop", "rules", "fault"][ended as usize];
         let line = format!("ringside_http_streams_ended_total{{reason=\"{reason}\"}} ");
         let value = text.lines().find_map(|found| found.strip_prefix(&line)).unwrap();
         value.parse().unwrap()

@@ -87,6 +87,13 @@ impl Lanes {
         self.flying.contains_key(&id)
     }
 
+    /// Whether nothing of its lane is ahead of the item `id`.
+    pub(super) fn is_first(&self, id: u64, lane: &str) -> bool {
+        self.lanes
+            .get(lane)
+            .is_some_and(|of| of.items.first() == Some(&id))
+    }
+
     pub(super) fn park(&mut self, customer: String, lane: &str) {
         if let Some(of) = self.lanes.get_mut(lane) {
             of.offered = None;

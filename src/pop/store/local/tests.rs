@@ -6,12 +6,12 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-
-use tokio::sync::oneshot;
+use std::time::Duration;
 
 use super::super::super::calls::{Bounds, Calls};
 use super::super::super::entry::{Entry, Offer, What};
-use super::{CallState, Kept, LocalLog, WAITING};
+use super::super::{Done, Kept, Waits};
+use super::{CallState, LocalLog, WAITING};
 
 const CUSTOMER: &str = "c-1";
 
@@ -34,14 +34,22 @@ fn ring(nth: u64) -> Entry {
     }
 }
 
+/// What becomes of what is waited for.
+fn end(waits: Waits) -> Kept {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    runtime.unwrap().block_on(waits.kept(Duration::from_secs(30)))
+}
+
 /// Keeps `entries`, and waits until they are.
 fn keep(log: &LocalLog, calls: &mut Calls, entries: impl IntoIterator<Item = Entry>) {
     for entry in entries {
         let entry = Arc::new(entry);
         calls.apply(&entry);
-        let (done, kept) = oneshot::channel();
+        let (done, kept) = Done::new();
         assert!(log.keep(entry, Some(done)));
-        assert_eq!(kept.blocking_recv(), Ok(Kept::Here));
+        assert_eq!(end(kept), Kept::Here);
     }
 }
 

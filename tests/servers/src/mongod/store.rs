@@ -31,7 +31,8 @@ impl Store {
             .unwrap();
         let client = runtime.block_on(async {
             let mut options = ClientOptions::parse(uri).await.unwrap();
-            options.server_selection_timeout = Some(std::time::Duration::from_secs(20));
+            let patience = std::time::Duration::from_secs(20);
+            options.server_selection_timeout.get_or_insert(patience);
             Client::with_options(options).unwrap()
         });
         Store {

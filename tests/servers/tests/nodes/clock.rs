@@ -1,19 +1,11 @@
 //! A clock that jumps, backwards and forwards, under a running program (libfaketime's monotonic clock stays).
 
 use std::fs;
-use std::path::PathBuf;
 
+use servers::faketime::library;
 use servers::postgres::Postgres;
 use servers::ringside::{PATIENCE, Ringside};
 use servers::wait::until;
-
-fn library() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap().flatten();
-    let mut found = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
-    found
-        .find(|library| library.exists())
-        .expect("libfaketime is needed: run tests/servers/install/faketime.sh")
-}
 
 #[test]
 fn changes_are_followed_in_order_whatever_the_clock_says() {

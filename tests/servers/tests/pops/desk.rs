@@ -32,7 +32,13 @@ impl<'browser> Desk<'browser> {
     /// In `page`, whether it connects or not.
     #[track_caller]
     pub(crate) fn on(page: Page<'browser>, floor: &Floor, query: &str) -> Desk<'browser> {
-        page.visit(&floor.url(&format!("/gadget?{query}")));
+        Desk::at(page, &floor.url(&format!("/gadget?{query}")))
+    }
+
+    /// The page at `url`, in `page`.
+    #[track_caller]
+    pub(crate) fn at(page: Page<'browser>, url: &str) -> Desk<'browser> {
+        page.visit(url);
         Desk { page }
     }
 

@@ -1,0 +1,203 @@
+//! What is taken over from elsewhere instead of copying the source.
+
+use super::*;
+use crate::app::shelf::{Entry, Keeping, Manifest, Shelf};
+use crate::config::Snapshots;
+use crate::snapshot::Snapshot;
+
+/// An object store in `folder`.
+fn store(folder: &tempfile::TempDir) -> Snapshots {
+    Snapshots {
+        store: format!("file://{}", folder.path().join("store").display()),
+        kept: 3,
+        ..Snapshots::default()
+    }
+}
+
+fn with_store(store: &Snapshots) -> String {
+    format!("[snapshots]\nstore = {:?}\n", store.store)
+}
+
+/// Publishes what `folder` has, as of now.
+fn publish(centre: &Centre, folder: &tempfile::TempDir, store: &Snapshots) -> Manifest {
+    centre.generations.perform("/merge", b"{}").unwrap().unwrap();
+    let path = Folder::open(folder.path().join("main"))
+        .current()
+        .unwrap()
+        .unwrap();
+    let snapshot = Snapshot::map(&path).unwrap();
+    let header = snapshot.header();
+    let entry = Entry {
+        name: String::new(),
+        node: "a".into(),
+        line: header.log.line,
+        generation: header.generation,
+        format_version: header.format_version,
+        seq: header.seq,
+        created_at_ms: header.created_at_ms,
+        published_at_ms: 0,
+        customers: header.customers,
+        bytes: header.file_length,
+    }
+    .named();
+    let keeping = Keeping {
+        kept: 3,
+        since_ms: 0,
+        served: ("", 0, 0),
+    };
+    let shelf = Shelf::open(store).unwrap().unwrap();
+    shelf.publish(&path, &entry, keeping, &mut |_| true).unwrap();
+    shelf.manifest().unwrap()
+}
+
+fn world() -> Arc<Mutex<World>> {
+    let world = Arc::new(Mutex::new(World::default()));
+    (0..CUSTOMERS).for_each(|customer| world.lock().unwrap().put(customer, 0));
+    world
+}
+
+/// Waits until `centre` serves what the world has, and nothing is missing.
+fn until_fresh(centre: &Centre, world: &Mutex<World>) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let reading = centre.freshness.now(Instant::now());
+        let difference = centre.difference(&world.lock().unwrap(), CUSTOMERS);
+        if reading.caught_up && !reading.gap && difference.is_none() {
+            return;
+        }
+        let course = centre.freshness.courses().next().map(|(_, course)| course);
+        assert!(
+            Instant::now() < deadline,
+            "{difference:?}, {reading:?}, {course:?}"
+        );
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+fn copies(world: &Mutex<World>) -> u64 {
+    world.lock().unwrap().copies
+}
+
+#[test]
+fn a_new_node_takes_over_what_is_published_and_follows_behind_it() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let centre = start(&first, &world, "");
+    until_fresh(&centre, &world);
+    publish(&centre, &first, &store);
+    centre.stop();
+    {
+        let mut world = world.lock().unwrap();
+        world.put(3, 1);
+        world.delete(4);
+        world.put_case(5, 2);
+    }
+    // While the source is away there is no other way to any customer.
+    world.lock().unwrap().is_away = true;
+    let centre = start(&second, &world, &with_store(&store));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while centre.index.read(|view| Ok(view.customer("c1")?.is_none())) {
+        assert!(Instant::now() < deadline, "nothing was taken over");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    assert!(
+        centre.freshness.now(Instant::now()).stale,
+        "it is not known to be fresh"
+    );
+    world.lock().unwrap().is_away = false;
+    until_fresh(&centre, &world);
+    assert_eq!(copies(&world), 1, "the source was copied by the first node alone");
+    centre.stop();
+    // It has a log of its own by now.
+    let centre = start(&second, &world, &with_store(&store));
+    until_fresh(&centre, &world);
+    assert_eq!(centre.index.snapshot().header().generation, 1);
+    centre.stop();
+}
+
+#[test]
+fn a_node_that_was_away_for_too_long_takes_over_what_is_newer() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let late = start(&second, &world, &with_store(&store));
+    until_fresh(&late, &world);
+    late.stop();
+    let centre = start(&first, &world, "");
+    until_fresh(&centre, &world);
+    (0..10).for_each(|customer| world.lock().unwrap().put(customer, 7));
+    until_fresh(&centre, &world);
+    publish(&centre, &first, &store);
+    {
+        // What the late one has no longer leads on; what is published does.
+        let mut world = world.lock().unwrap();
+        world.oldest = world.newest - 2;
+        world.put(11, 8);
+    }
+    let before = copies(&world);
+    let late = start(&second, &world, &with_store(&store));
+    until_fresh(&late, &world);
+    assert_eq!(copies(&world), before, "nothing was copied");
+    late.stop();
+    centre.stop();
+}
+
+#[test]
+fn where_what_is_published_does_not_lead_on_either_the_source_is_copied() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let centre = start(&first, &world, "");
+    until_fresh(&centre, &world);
+    publish(&centre, &first, &store);
+    centre.stop();
+    {
+        let mut world = world.lock().unwrap();
+        world.put(1, 5);
+        world.put(2, 5);
+        world.oldest = world.newest - 1;
+    }
+    let centre = start(&second, &world, &with_store(&store));
+    until_fresh(&centre, &world);
+    assert_eq!(copies(&world), 2, "taken over once, then copied once");
+    centre.stop();
+}
+
+/// The list is of a version to come, or the store is gone: the feed goes on as it would without.
+#[test]
+fn where_nothing_can_be_fetched_the_source_is_copied() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let manifests = first.path().join("store/manifests");
+    std::fs::create_dir_all(&manifests).unwrap();
+    let newer = manifests.join("00000000000000000009.json");
+    std::fs::write(newer, "{\"version\": 2}").unwrap();
+    let centre = start(&second, &world, &with_store(&store));
+    until_fresh(&centre, &world);
+    assert_eq!(copies(&world), 1);
+    centre.stop();
+}
+
+#[test]
+fn a_node_that_has_its_disk_asks_nobody() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let centre = start(&first, &world, "");
+    until_fresh(&centre, &world);
+    let own = start(&second, &world, "");
+    until_fresh(&own, &world);
+    own.stop();
+    (0..10).for_each(|customer| world.lock().unwrap().put(customer, 7));
+    until_fresh(&centre, &world);
+    let newest = publish(&centre, &first, &store).generations.remove(0);
+    let before = copies(&world);
+    let own = start(&second, &world, &with_store(&store));
+    until_fresh(&own, &world);
+    let served = own.index.snapshot();
+    assert_ne!(
+        served.header().seq,
+        newest.seq,
+        "it goes on over its own generation"
+    );
+    assert_eq!(copies(&world), before);
+    own.stop();
+    centre.stop();
+}
