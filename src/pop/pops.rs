@@ -37,6 +37,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So many looks for one at how many calls there are.
 const FEW: u64 = 5;
+/// So many looks at the most are none for what is due, because the stream is read first.
+const BEHIND: u64 = 50;
 /// So many looks for one for deleted customers.
 const RARE: u64 = 25;
 
@@ -68,7 +70,7 @@ pub struct Running {
 /// Entries on their way to where they are kept.
 #[derive(Debug)]
 pub struct Keeping {
-    last: Result<Waits, Kept>,
+    last: Waits,
     within: Duration,
 }
 
@@ -343,6 +345,7 @@ impl Pops {
         let (pops, tenant) = (Arc::clone(self), Arc::clone(tenant));
         let look = move || {
             let (mut looks, mut seen, mut decided) = (0_u64, BTreeSet::new(), false);
+            let mut patience = BEHIND;
             while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 // What is not shared nobody else looks for.
                 let decides = pops.shared.is_none() || pops.node.decides();
@@ -350,7 +353,13 @@ impl Pops {
                     pops.take_over();
                 }
                 decided = decides;
-                if decides {
+                // What looks due may have been answered at the other node since: that is read first, where it can be.
+                patience = match pops.store.sync().is_catching_up() {
+                    true => patience.saturating_sub(1),
+                    false => BEHIND,
+                };
+                let is_known = patience == 0 || patience == BEHIND;
+                if decides && is_known {
                     pops.look_for_due(now());
                 }
                 looks += 1;
@@ -411,8 +420,14 @@ impl Pops {
             self.meters.handed_on(is_taken);
             last = Some(waits);
         }
+        // Where nothing follows, what was said before may still be on its way.
+        let last = last.unwrap_or_else(|| {
+            let (done, waits) = Done::new();
+            self.store.tell(done);
+            waits
+        });
         Keeping {
-            last: last.ok_or_else(|| self.store.sync().of_nothing()),
+            last,
             within: self.settings.wait(),
         }
     }
@@ -446,10 +461,7 @@ impl Keeping {
 
     /// Waits until the entries are kept, no longer than is configured.
     pub async fn kept(self) -> Kept {
-        match self.last {
-            Ok(waits) => waits.kept(self.within).await,
-            Err(kept) => kept,
-        }
+        self.last.kept(self.within).await
     }
 }
 

@@ -10,6 +10,7 @@ mod decider;
 mod disk;
 mod envelope;
 pub(super) mod letter;
+mod own_log;
 mod seal;
 mod side;
 #[cfg(test)]
@@ -170,7 +171,16 @@ impl CallState for SharedLog {
     fn keep(&self, entry: Arc<Entry>, done: Option<Done>) -> bool {
         let has_room = self.status.waiting() < PENDING;
         let taken = self.queue.as_ref().filter(|_| has_room);
+        let entry = Some(entry);
         taken.is_some_and(|queue| queue.try_send(Waiting { entry, done }).is_ok())
+    }
+
+    fn tell(&self, done: Done) {
+        let (entry, done) = (None, Some(done));
+        if let Some(queue) = &self.queue {
+            // Whoever waits learns that nothing is known as the end of the channel is dropped.
+            let _told = queue.try_send(Waiting { entry, done });
+        }
     }
 
     fn is_well(&self) -> bool {

@@ -23,6 +23,12 @@ pub trait CallState: Debug + Send + std::marker::Sync {
     /// waits. Whether it was taken.
     fn keep(&self, entry: Arc<Entry>, done: Option<Done>) -> bool;
 
+    /// Tells `done` what has become of everything that was handed on before. Never waits.
+    fn tell(&self, done: Done) {
+        done.here();
+        done.end(false);
+    }
+
     /// Whether entries are being kept on this machine at present.
     fn is_well(&self) -> bool;
 
@@ -130,22 +136,21 @@ pub struct Sync {
     pub behind: u64,
     /// Own entries that are on this machine alone.
     pub unreplicated: usize,
+    /// Whether the stream was once read to its end since this node started, or began the stream anew.
+    pub has_caught_up: bool,
     /// What is wrong, and what to do about it.
     pub why: Option<String>,
 }
 
 impl Sync {
+    /// Whether what others wrote is to be read first.
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.is_shared && !self.has_caught_up
+    }
+
     /// Whether whoever is promised something can be: nothing is shared, or it is replicated.
     pub fn can_promise(&self) -> bool {
         !self.is_shared || self.has_quorum
-    }
-
-    /// How well everything is kept that was kept before.
-    pub(super) fn of_nothing(&self) -> Kept {
-        match self.has_quorum && self.unreplicated == 0 {
-            true => Kept::Replicated,
-            false => Kept::Here,
-        }
     }
 }
 

@@ -25,12 +25,25 @@ enum Known {
 
 impl Calls {
     /// Everything that is known, as entries: brought into another state, they add to it what it does not know.
-    pub fn pieces(&self) -> impl Iterator<Item = What> {
-        let mut calls: Vec<&Call> = self.calls.values().collect();
+    pub fn pieces(&self) -> impl Iterator<Item = What> + use<> {
+        self.pieces_new_to(&Calls::default())
+    }
+
+    /// The same, but for what `other` knows at least as well.
+    pub fn pieces_new_to(&self, other: &Calls) -> impl Iterator<Item = What> + use<> {
+        let is_newer = |call: &&Call| {
+            let known = other.calls.get(&call.id);
+            known.is_none_or(|known| known.touched < call.touched)
+        };
+        let mut calls: Vec<&Call> = self.calls.values().filter(is_newer).collect();
         calls.sort_unstable_by(|a, b| (a.began, &a.id).cmp(&(b.began, &b.id)));
-        let sessions = self.sessions.iter();
+        let is_known = |agent: &str| other.sessions.iter().any(|(known, _)| known == agent);
+        let sessions = self.sessions.iter().filter(|(agent, _)| !is_known(agent));
         let sessions = sessions.map(|(agent, session)| Known::Session(agent.to_owned(), session.clone()));
-        let pending = self.pending.iter();
+        let pending = self
+            .pending
+            .iter()
+            .filter(|(id, _)| other.pending.get(id).is_none());
         let pending = pending.map(|(id, pending)| Known::Pending(id.to_owned(), pending.clone()));
         let calls = calls.into_iter().map(|call| Known::Call(call.clone()));
         let pieces: Vec<Known> = sessions.chain(pending).chain(calls).collect();
@@ -137,6 +150,18 @@ mod tests {
                 inherits: None,
             },
         }
+    }
+
+    #[test]
+    fn what_another_state_knows_as_well_is_not_brought() {
+        let known = known();
+        assert_eq!(known.pieces_new_to(&known).count(), 0);
+        let mut other = known.clone();
+        other.apply(&ring("1", "ben", 50));
+        let newer: Vec<What> = other.pieces_new_to(&known).collect();
+        assert!(
+            matches!(&newer[..], [What::Brought { piece }] if matches!(&piece.0, Known::Call(call) if call.id == "1"))
+        );
     }
 
     fn known() -> Calls {

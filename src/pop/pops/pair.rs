@@ -130,7 +130,8 @@ impl Follower for Pops {
                 let _sent_as_all_is = self.commit(&mut present, [What::Skipped { to }], now());
             }
             Settled::Bring => {
-                let pieces: Vec<What> = present.pieces().collect();
+                // Fewer each time, where there are more than may wait.
+                let pieces: Vec<What> = present.pieces_new_to(committed).collect();
                 let _sent_as_all_is = self.commit(&mut present, pieces, now());
             }
         }

@@ -18,13 +18,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::super::settings::Shared;
+use super::committed::Mark;
 use super::course::View;
 use super::decider::Peer;
 use super::envelope::{self, Opened, Sealed};
 use super::letter::{Letter, Origin};
 use super::seal::Seal;
 use super::side::SideKind;
-use super::tail::{Reading, life_of};
+use super::tail::{Reading, life_of, still_has};
 use super::terms::Asked;
 use crate::feed::jetstream::{Connection, Haste, places};
 use crate::ha::Input;
@@ -54,10 +55,12 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What the thread is asked.
 #[derive(Debug)]
 pub(super) enum Ask {
-    Look,
+    /// At the stream, and whether it still has this letter.
+    Look(Option<Mark>),
     Follow {
         from: u64,
         life: u64,
+        newest: Option<Mark>,
     },
     Publish(Arc<Letter>),
     Try,
@@ -198,8 +201,8 @@ impl Talking {
         loop {
             tokio::select! {
                 ask = asked.recv() => match ask {
-                    Some(Ask::Look) => self.look().await,
-                    Some(Ask::Follow { from, life }) => self.follow(from, life),
+                    Some(Ask::Look(newest)) => self.look(newest).await,
+                    Some(Ask::Follow { from, life, newest }) => self.follow(from, life, newest),
                     Some(Ask::Publish(letter)) => self.publish(&letter),
                     Some(Ask::Try) => self.try_stream(),
                     Some(Ask::Peer(peer)) => self.ask_peer(peer),
@@ -225,8 +228,8 @@ impl Talking {
         let _told = self.heard.send(heard);
     }
 
-    async fn look(&mut self) {
-        match self.looked().await {
+    async fn look(&mut self, newest: Option<Mark>) {
+        match self.looked(newest).await {
             Ok(view) => self.tell(Heard::Looked(view)),
             Err(why) => {
                 // A server that lets one in and is cut off from the others must not be the only one that is ever asked.
@@ -238,7 +241,7 @@ impl Talking {
         }
     }
 
-    async fn looked(&mut self) -> Result<View, String> {
+    async fn looked(&mut self, newest: Option<Mark>) -> Result<View, String> {
         let settings = &self.settings;
         let at = places(&settings.servers);
         if self.link.as_ref().is_none_or(|link| link.connection.is_cut()) {
@@ -291,10 +294,15 @@ impl Talking {
             ));
         }
         self.try_secret(&stream, info.state.last_sequence).await?;
+        let is_another_end = match newest {
+            Some(newest) => !still_has(&stream, &newest).await?,
+            None => false,
+        };
         Ok(View {
             life: life_of(&stream),
             first: info.state.first_sequence.max(1),
             last: info.state.last_sequence,
+            is_another_end,
         })
     }
 
@@ -324,7 +332,7 @@ impl Talking {
         Ok(())
     }
 
-    fn follow(&mut self, next: u64, life: u64) {
+    fn follow(&mut self, next: u64, life: u64, newest: Option<Mark>) {
         let Some(link) = &mut self.link else {
             return;
         };
@@ -334,6 +342,7 @@ impl Talking {
             prefix: self.settings.prefix.clone(),
             life,
             next,
+            newest,
             seal: Arc::clone(&self.seal),
             heard: self.heard.clone(),
         };

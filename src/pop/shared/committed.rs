@@ -21,12 +21,19 @@ pub(crate) struct Committed {
 
 /// How far a writer has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    origin: Origin,
+pub(crate) struct Mark {
+    pub(crate) origin: Origin,
     /// The last entry.
-    n: u64,
+    pub(crate) n: u64,
     /// The message that it came with.
-    sequence: u64,
+    pub(crate) sequence: u64,
+}
+
+impl Mark {
+    /// Whether it came with a message that `origin` wrote, from its entry `first` on.
+    pub(crate) fn is_of(&self, origin: &Origin, first: u64) -> bool {
+        self.origin == *origin && (1..=self.n).contains(&first)
+    }
 }
 
 impl Committed {
@@ -87,6 +94,11 @@ impl Committed {
     /// Passes over a message that has no entries.
     pub(crate) fn pass(&mut self, sequence: u64) {
         self.sequence = sequence;
+    }
+
+    /// The newest letter that was folded.
+    pub(crate) fn newest(&self) -> Option<&Mark> {
+        self.marks.last()
     }
 
     /// Whether there is nothing in it that a stream could lack.

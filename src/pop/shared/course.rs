@@ -97,6 +97,10 @@ pub(crate) struct Course {
     /// The last message that the stream is known to have.
     end: u64,
     has_quorum: bool,
+    /// What the stream has is read from another place on: what it held before is nobody's news.
+    is_rebasing: bool,
+    /// It was read to its end since.
+    has_caught_up: bool,
     /// Why the stream is followed no more.
     halted: Option<String>,
     acts: VecDeque<Act>,
@@ -118,6 +122,8 @@ impl Course {
             unreturned_ms: None,
             stand: Stand::Cut { again_ms: 0 },
             has_quorum: false,
+            is_rebasing: false,
+            has_caught_up: false,
             halted: None,
             acts: VecDeque::new(),
             bounds,
@@ -178,6 +184,11 @@ impl Course {
     /// Whether what is written is replicated at present.
     pub(crate) fn has_quorum(&self) -> bool {
         self.has_quorum
+    }
+
+    /// Whether the stream was read to its end since the start, or since it began anew.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.has_caught_up
     }
 
     /// Whether the stream is read.
@@ -370,14 +381,15 @@ impl Course {
         let (last, first) = (letter.last(), letter.first);
         let origin = &letter.origin;
         let is_own = origin.node == self.bounds.origin.node;
-        let mut given_back = 0;
-        while is_own
-            && let Some(front) = self.pending.front()
-            && front.incarnation == origin.incarnation
-            && (first..=last).contains(&front.n)
-        {
-            self.pending.pop_front();
-            given_back += 1;
+        let (mut given_back, mut foreign) = (0, Vec::new());
+        for ((n, entry), nth) in (first..).zip(&letter.entries).zip(0..) {
+            let is_it = |own: &mut Own| is_own && own.incarnation == origin.incarnation && own.n == n;
+            if self.pending.pop_front_if(is_it).is_some() {
+                given_back += 1;
+            } else if nth >= skip {
+                // Own ones that are not pending were written by an earlier start, which did not live to note them.
+                foreign.push(Arc::clone(entry));
+            }
         }
         self.settled += given_back as u64;
         self.acked = self.acked.saturating_sub(given_back);
@@ -385,16 +397,15 @@ impl Course {
         if self.flight.take_if(is_there).is_some() {
             self.set_quorum(true);
         }
-        let fresh = letter.entries.len() - skip;
-        let line = match fresh.saturating_sub(given_back) {
-            0 if fresh == 0 && given_back == 0 => Line::Passed { sequence },
-            0 => Line::Own {
+        let line = match (foreign.is_empty(), given_back) {
+            (true, 0) => Line::Passed { sequence },
+            (true, _) => Line::Own {
                 sequence,
                 incarnation: origin.incarnation,
                 first,
                 count: letter.entries.len(),
             },
-            _ => Line::Letter {
+            (false, _) => Line::Letter {
                 sequence,
                 node: origin.node.clone(),
                 incarnation: origin.incarnation,
@@ -406,12 +417,19 @@ impl Course {
         if given_back > 0 {
             self.acts.push_back(Act::Replicated(self.replicated()));
         }
-        // Own entries that are not pending were written by an earlier start, which did not live to note them.
-        let foreign = fresh.saturating_sub(given_back);
-        self.folded(letter.entries.into_iter().skip(skip).take(foreign).collect());
+        self.folded(foreign);
     }
 
-    fn folded(&mut self, foreign: Vec<Arc<Entry>>) {
+    fn folded(&mut self, mut foreign: Vec<Arc<Entry>>) {
+        self.has_caught_up |= self.behind() == 0;
+        if self.is_rebasing {
+            if !self.has_caught_up {
+                return;
+            }
+            // What it all came to is shown, and not how.
+            self.is_rebasing = false;
+            foreign.clear();
+        }
         let own = self.settled;
         self.acts.push_back(Act::Folded { foreign, own });
     }

@@ -13,9 +13,10 @@ use super::super::settings::Shared;
 use super::super::store::{Done, Follower, Sync};
 use super::broker::{Ask, Broker, Heard};
 use super::committed::Committed;
-use super::course::{Act, Course, Line, Tailed, Told};
+use super::course::{Act, Course, Tailed, Told};
 use super::disk::{Disk, Said};
 use super::envelope::Opened;
+use super::own_log::OwnLog;
 use super::seal::Seal;
 use super::side::{Side, SideKind};
 use super::status::Status;
@@ -26,24 +27,14 @@ use crate::ha::Input;
 const TICK: Duration = Duration::from_millis(20);
 /// The most entries that are taken up at once.
 const TOGETHER: usize = 1024;
-/// What is not of this node is written to disk this late at the latest, or from so many bytes on.
-const LINES_LATE: Duration = Duration::from_millis(500);
-const LINES_BYTES: usize = 64 << 10;
-/// Size from which on a segment is left, at the least, and so many times the state's size.
-const SEGMENT_BYTES: u64 = 16 << 20;
-const STATES: u64 = 4;
-/// Time after which a segment is left, so that what is over leaves the disk.
-const SEGMENT_AGE: Duration = Duration::from_secs(3600);
-/// Time between two attempts to begin a segment where the disk takes nothing.
-const STALE: Duration = Duration::from_secs(5);
 
 /// What the state of a node is sealed as.
 const STATE: &str = "state";
 
-/// An entry that is handed on.
+/// An entry that is handed on, or somebody who waits for those before.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) entry: Arc<Entry>,
+    pub(super) entry: Option<Arc<Entry>>,
     pub(super) done: Option<Done>,
 }
 
@@ -83,7 +74,7 @@ impl fmt::Debug for Handler {
 /// What the thread works with.
 pub(super) struct Decider {
     course: Course,
-    disk: Disk,
+    log: OwnLog,
     seal: Option<Arc<Seal>>,
     settings: Shared,
     status: Arc<Status>,
@@ -98,16 +89,6 @@ pub(super) struct Decider {
     /// Own entries up to this one were taken up, and are on disk.
     handed: u64,
     written: u64,
-    lines: Vec<u8>,
-    lines_since: Instant,
-    has_own_lines: bool,
-    segment_bytes: u64,
-    segment_max: u64,
-    segment_since: Instant,
-    /// Since when the disk takes nothing: when it is tried again.
-    stale: Option<Instant>,
-    /// A segment is being begun, with a state that takes its room until then.
-    is_rolling: bool,
     begun: Instant,
     /// Why the stream cannot be followed.
     why: Option<String>,
@@ -122,14 +103,13 @@ impl Decider {
         status: Arc<Status>,
         terms: Asked,
     ) -> Decider {
-        let now = Instant::now();
         let pending = course.pending().len() as u64;
         status.set_why(course.halted().map(str::to_owned));
         Decider {
             handed: pending,
             written: pending,
             course,
-            disk,
+            log: OwnLog::new(disk, Arc::clone(&status)),
             seal: seal.map(Arc::new),
             settings,
             status,
@@ -140,15 +120,7 @@ impl Decider {
             peer: None,
             handlers: HashMap::new(),
             waiting: VecDeque::new(),
-            lines: Vec::new(),
-            lines_since: now,
-            has_own_lines: false,
-            segment_bytes: 0,
-            segment_max: SEGMENT_BYTES,
-            segment_since: now,
-            stale: None,
-            is_rolling: false,
-            begun: now,
+            begun: Instant::now(),
             why: None,
         }
     }
@@ -184,7 +156,9 @@ impl Decider {
                 },
                 recv(said) -> first => {
                     for one in first.into_iter().chain(said.try_iter().collect::<Vec<_>>()) {
-                        self.said(one);
+                        if let Some(up_to) = self.log.said(one) {
+                            self.here(up_to);
+                        }
                     }
                 }
                 default(TICK) => {}
@@ -204,10 +178,29 @@ impl Decider {
     }
 
     fn take(&mut self, waiting: Waiting) {
-        let place = self.course.hand(self.now_ms(), waiting.entry);
+        let Some(entry) = waiting.entry else {
+            return self.wait(waiting.done);
+        };
+        let place = self.course.hand(self.now_ms(), entry);
         self.handed = place;
         self.waiting.extend(waiting.done.map(|done| (place, done)));
         self.act();
+    }
+
+    /// Has `done` wait for everything that was handed on.
+    fn wait(&mut self, done: Option<Done>) {
+        let place = self.handed;
+        if let Some(done) = done {
+            if place <= self.written {
+                done.here();
+            }
+            self.waiting.push_back((place, done));
+        }
+        if self.course.replicated() >= place {
+            self.end(place, true);
+        } else if !self.course.has_quorum() {
+            self.end(self.written, false);
+        }
     }
 
     fn order(&mut self, order: Order) {
@@ -324,11 +317,12 @@ impl Decider {
     fn act(&mut self) {
         while let Some(act) = self.course.act() {
             match act {
-                Act::Look => self.ask(Ask::Look),
+                Act::Look => self.ask(Ask::Look(self.course.committed().newest().cloned())),
                 Act::AskPeer => self.ask(Ask::Peer(self.peer.clone())),
                 Act::Follow(from) => self.ask(Ask::Follow {
                     from,
                     life: self.course.committed().life,
+                    newest: self.course.committed().newest().cloned(),
                 }),
                 Act::Publish(letter) => self.ask(Ask::Publish(letter)),
                 Act::Try => self.ask(Ask::Try),
@@ -344,8 +338,8 @@ impl Decider {
                         follower.rebased(is_bringing);
                     }
                 }
-                Act::Note(line) => self.note(&line),
-                Act::Restate => self.roll(),
+                Act::Note(line) => self.log.note(&line),
+                Act::Restate => self.log.roll(&self.course, self.handed),
                 Act::Quorum(has_quorum) => {
                     if !has_quorum {
                         self.end(self.written, false);
@@ -367,79 +361,12 @@ impl Decider {
         }
     }
 
-    fn note(&mut self, line: &Line) {
-        if self.lines.is_empty() {
-            self.lines_since = Instant::now();
-        }
-        self.has_own_lines |= matches!(line, Line::Handed(_));
-        // Texts and numbers can be written to memory.
-        let _infallible = serde_json::to_writer(&mut self.lines, line);
-        self.lines.push(b'\n');
-    }
-
     /// Hands lines to the disk, where that is due.
     fn write(&mut self, is_last: bool) {
-        let is_late = is_last || self.lines.len() >= LINES_BYTES || self.lines_since.elapsed() >= LINES_LATE;
-        if !self.lines.is_empty() && (self.has_own_lines || is_late) {
-            let lines = std::mem::take(&mut self.lines);
-            self.has_own_lines = false;
-            self.segment_bytes += lines.len() as u64;
-            if self.stale.is_none() && !self.disk.append(lines, self.handed) {
-                self.fail("the disk takes nothing for a while");
-            }
-        }
-        if self.stale.is_some() && !self.course.has_quorum() {
+        self.log.write(is_last, &self.course, self.handed);
+        if !self.log.is_well() && !self.course.has_quorum() {
             self.end(self.handed, false);
         }
-        let is_old = self.segment_bytes > 0 && self.segment_since.elapsed() > SEGMENT_AGE;
-        let is_due = match self.stale {
-            Some(again) => Instant::now() >= again,
-            None => self.segment_bytes > self.segment_max || is_old,
-        };
-        if is_due && !self.is_rolling {
-            self.stale = self.stale.map(|_| Instant::now() + STALE);
-            self.roll();
-        }
-    }
-
-    /// Begins a segment of the own log.
-    fn roll(&mut self) {
-        self.lines.clear();
-        self.has_own_lines = false;
-        self.segment_bytes = 0;
-        self.segment_since = Instant::now();
-        self.is_rolling = true;
-        self.disk.roll(self.course.state(), self.handed);
-    }
-
-    fn said(&mut self, said: Said) {
-        match said {
-            Said::Written { up_to, bytes } => {
-                self.disk.written(bytes);
-                self.here(up_to);
-            }
-            Said::Rolled { up_to, bytes } => {
-                self.is_rolling = false;
-                self.segment_max = SEGMENT_BYTES.max(STATES * bytes);
-                if self.stale.take().is_some() {
-                    tracing::info!("calls are kept on disk again");
-                    self.status.set_well(true);
-                }
-                self.here(up_to);
-            }
-            Said::Failed(error) => {
-                self.is_rolling = false;
-                self.fail(&error);
-            }
-        }
-    }
-
-    fn fail(&mut self, error: &str) {
-        if self.stale.is_none() {
-            tracing::error!(%error, "calls are not kept on this node's disk");
-            self.stale = Some(Instant::now() + STALE);
-        }
-        self.status.set_well(false);
     }
 
     /// Own entries up to `place` are on disk.
@@ -459,6 +386,7 @@ impl Decider {
             sequence: self.course.committed().sequence,
             behind: self.course.behind(),
             unreplicated: self.course.unreplicated(),
+            has_caught_up: self.course.has_caught_up(),
             ..Sync::default()
         };
         self.status.set(&sync, self.course.pending().len());
@@ -469,6 +397,9 @@ impl Decider {
             Told::Following { sequence, last } => {
                 tracing::info!(sequence, last, "the stream of calls is followed");
             }
+            Told::LostEnd => tracing::error!(
+                "the stream of calls has lost its end, as servers do that lose power together: what this node knows is brought into it"
+            ),
             Told::MadeAgain => tracing::error!(
                 "the stream of calls was deleted, or made again: everything that this node knows of calls is brought into it; find \
                  out who did that"

@@ -20,12 +20,14 @@ enum Told {
     Roll(Box<State>, u64),
 }
 
-/// What it says: own entries up to here are on disk, or nothing is taken, for this reason.
+/// What it says: own entries up to here are on disk; or nothing is taken until another segment begins; or that was not
+/// begun; for this reason.
 #[derive(Debug)]
 pub(super) enum Said {
     Written { up_to: u64, bytes: u64 },
     Rolled { up_to: u64, bytes: u64 },
     Failed(String),
+    NotRolled(String),
 }
 
 /// The own log.
@@ -130,7 +132,11 @@ impl Writer {
                         self.append(&mut lines, up_to.take(), said);
                         let said_of_it = match self.roll(&state) {
                             Ok(bytes) => Said::Rolled { up_to: place, bytes },
-                            Err(error) => Said::Failed(error.to_string()),
+                            Err(error) => {
+                                // What was noted behind the state may be in no segment.
+                                self.is_stale = true;
+                                Said::NotRolled(error.to_string())
+                            }
                         };
                         // Whoever decides may have ended.
                         let _told = said.send(said_of_it);
@@ -175,3 +181,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

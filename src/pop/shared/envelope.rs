@@ -150,6 +150,13 @@ pub(super) fn writer(headers: &HeaderMap) -> Option<&str> {
     headers.get(NODE).map(|node| node.as_str())
 }
 
+/// Who says that they wrote a letter, and from which entry on.
+pub(super) fn letter_of(headers: &HeaderMap) -> Option<(Origin, u64)> {
+    let node = writer(headers)?.to_owned();
+    let incarnation = number(headers, INCARNATION)?;
+    Some((Origin { node, incarnation }, number(headers, FIRST)?))
+}
+
 /// What is sealed along: a message cannot be given out as another one.
 fn about(subject: &str, first: u64) -> String {
     format!("{VERSION} {subject} {first}")

@@ -11,6 +11,7 @@ pub(super) struct Status {
     is_connected: AtomicBool,
     has_quorum: AtomicBool,
     is_failing: AtomicBool,
+    has_caught_up: AtomicBool,
     sequence: AtomicU64,
     behind: AtomicU64,
     waiting: AtomicUsize,
@@ -41,6 +42,7 @@ impl Status {
     pub(super) fn set(&self, sync: &Sync, waiting: usize) {
         self.is_connected.store(sync.is_connected, Ordering::Relaxed);
         self.has_quorum.store(sync.has_quorum, Ordering::Relaxed);
+        self.has_caught_up.store(sync.has_caught_up, Ordering::Relaxed);
         self.sequence.store(sync.sequence, Ordering::Relaxed);
         self.behind.store(sync.behind, Ordering::Relaxed);
         self.unreplicated.store(sync.unreplicated, Ordering::Relaxed);
@@ -52,6 +54,7 @@ impl Status {
             is_shared: true,
             is_connected: self.is_connected.load(Ordering::Relaxed),
             has_quorum: self.has_quorum.load(Ordering::Relaxed),
+            has_caught_up: self.has_caught_up.load(Ordering::Relaxed),
             sequence: self.sequence.load(Ordering::Relaxed),
             behind: self.behind.load(Ordering::Relaxed),
             unreplicated: self.unreplicated.load(Ordering::Relaxed),

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use async_nats::jetstream::{Context, ErrorCode};
 use crossbeam::channel::Sender;
 use tokio::time::{sleep, timeout};
 
 use super::broker::Heard;
+use super::committed::Mark;
 use super::envelope::{self, Opened};
 use super::seal::Seal;
 use crate::feed::jetstream::{Connection, Tail};
@@ -35,6 +36,8 @@ pub(super) struct Reading {
     pub(super) life: u64,
     /// The message that is expected next.
     pub(super) next: u64,
+    /// The newest letter that was read.
+    pub(super) newest: Option<Mark>,
     pub(super) seal: Arc<Seal>,
     pub(super) heard: Sender<Heard>,
 }
@@ -61,8 +64,15 @@ impl Reading {
 
     /// Follows a consumer until it falls silent for good.
     async fn follow(&mut self) -> Result<(), IsGone> {
-        let opening = open(self.connection.clone(), self.stream.clone(), self.life, self.next);
-        let mut opening = std::pin::pin!(timeout(ANSWER, opening));
+        let stream = self.stream.clone();
+        let opening = open(
+            self.connection.clone(),
+            stream,
+            self.life,
+            self.next,
+            self.newest.clone(),
+        );
+        let mut opening = std::pin::pin!(timeout(2 * ANSWER, opening));
         let mut tail = loop {
             match timeout(SILENCE, &mut opening).await {
                 Ok(Ok(Ok(Some(tail)))) => break tail,
@@ -117,6 +127,10 @@ impl Reading {
         let subject = subject.strip_prefix(&self.prefix).unwrap_or(subject);
         let subject = subject.trim_start_matches('.');
         let opened: Opened = envelope::open(&self.seal, subject, headers, payload, sequence);
+        if let Opened::Letter(letter) = &opened {
+            let (origin, n) = (letter.origin.clone(), letter.last());
+            self.newest = Some(Mark { origin, n, sequence });
+        }
         self.tell(Heard::Arrived {
             sequence,
             more,
@@ -130,8 +144,30 @@ impl Reading {
     }
 }
 
-/// A consumer of the stream `name` from `next` on; `None` where there is none to be had now.
-async fn open(connection: Connection, name: String, life: u64, next: u64) -> Result<Option<Tail>, IsGone> {
+/// Whether `stream` has the letter `newest`, as far as can be told: whoever lost its end may have grown past that place again.
+///
+/// # Errors
+/// Nobody says so now; why.
+pub(super) async fn still_has(stream: &Stream, newest: &Mark) -> Result<bool, String> {
+    match timeout(ANSWER, stream.get_raw_message(newest.sequence)).await {
+        Ok(Ok(message)) => {
+            let writer = envelope::letter_of(&message.headers);
+            Ok(writer.is_some_and(|(origin, first)| newest.is_of(&origin, first)))
+        }
+        // It was trimmed, or somebody removed it.
+        Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(true),
+        Ok(Err(_)) | Err(_) => Err("JetStream does not answer".to_owned()),
+    }
+}
+
+/// A consumer of the stream `name` from `next` on, behind the letter `newest`; `None` where there is none to be had now.
+async fn open(
+    connection: Connection,
+    name: String,
+    life: u64,
+    next: u64,
+    newest: Option<Mark>,
+) -> Result<Option<Tail>, IsGone> {
     let stream = match connection.jetstream.get_stream(&name).await {
         // One that has less than was read lost its end with the servers that had it.
         Ok(stream) if life_of(&stream) == life && stream.cached_info().state.last_sequence >= next - 1 => {
@@ -147,6 +183,13 @@ async fn open(connection: Connection, name: String, life: u64, next: u64) -> Res
             };
         }
     };
+    if let Some(newest) = &newest {
+        match still_has(&stream, newest).await {
+            Ok(true) => {}
+            Ok(false) => return Err(IsGone),
+            Err(_) => return Ok(None),
+        }
+    }
     Ok(Tail::of(&stream, next, "a Ringside node").await.ok())
 }
 

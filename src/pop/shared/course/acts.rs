@@ -17,6 +17,8 @@ pub(crate) struct View {
     pub(crate) first: u64,
     /// The last message.
     pub(crate) last: u64,
+    /// Where this node's newest letter was, there is another message now.
+    pub(crate) is_another_end: bool,
 }
 
 /// A message of the stream.
@@ -93,6 +95,8 @@ pub(crate) enum Told {
     Following { sequence: u64, last: u64 },
     /// It was deleted, or made again.
     MadeAgain,
+    /// It is the same, but its end is another one than was read.
+    LostEnd,
     /// It no longer has what comes next.
     Trimmed { expected: u64, first: u64 },
     /// Nobody can tell what it had: the state begins with what it still has.

@@ -29,6 +29,7 @@ impl Stream {
             life: self.life,
             first: self.first,
             last: self.last(),
+            is_another_end: false,
         }
     }
 
@@ -404,6 +405,7 @@ fn following() -> Course {
         life: 9,
         first: 1,
         last: 0,
+        is_another_end: false,
     };
     course.looked(0, view);
     drain(&mut course);

@@ -108,6 +108,7 @@ impl World {
             life: 1,
             first: 1,
             last: self.stream.len() as u64,
+            is_another_end: false,
         }
     }
 
