@@ -1,7 +1,8 @@
 //! Calls that both nodes of a pair know: entries in a NATS JetStream stream, and in a log on this machine.
 //!
-//! Three threads: [`decider`] decides, by [`course`] alone; [`broker`] talks with the stream; [`disk`] writes the own log. None
-//! waits for another: a disk that hangs keeps nothing from the stream, and a stream that hangs nothing from the disk.
+//! Three threads: [`decider`] decides, by [`course`] alone, and notes what happens in [`own_log`]; [`broker`] talks with the
+//! stream; [`disk`] writes the own log. None waits for another: a disk that hangs keeps nothing from the stream, and a stream
+//! that hangs nothing from the disk.
 
 mod broker;
 pub(super) mod committed;
