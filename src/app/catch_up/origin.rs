@@ -136,7 +136,20 @@ impl Origin {
                 (offered, version.and_then(|version| u32::try_from(version).ok()))
             }
             Origin::Shelf(shelf) => {
-                let entry = shelf.manifest()?.generations.into_iter().next();
+                // Somebody may have removed the file of one, or lost it.
+                let mut there = shelf.manifest()?.generations.into_iter();
+                let entry = loop {
+                    match there.next() {
+                        Some(entry) if !shelf.has(&entry)? => {
+                            tracing::warn!(
+                                from = shelf.shown(),
+                                name = entry.name,
+                                "a published generation is not there"
+                            );
+                        }
+                        found => break found,
+                    }
+                };
                 let version = entry.as_ref().map(|entry| entry.format_version);
                 let offered = entry.map(|entry| Offered {
                     generation: entry.generation,

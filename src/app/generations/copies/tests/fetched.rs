@@ -46,6 +46,7 @@ fn publish(centre: &Centre, folder: &tempfile::TempDir, store: &Snapshots) -> Ma
     let keeping = Keeping {
         kept: 3,
         since_ms: 0,
+        unnamed_since_ms: 0,
         served: ("", 0, 0),
     };
     let shelf = Shelf::open(store).unwrap().unwrap();
@@ -161,6 +162,29 @@ fn where_what_is_published_does_not_lead_on_either_the_source_is_copied() {
     let centre = start(&second, &world, &with_store(&store));
     until_fresh(&centre, &world);
     assert_eq!(copies(&world), 2, "taken over once, then copied once");
+    centre.stop();
+}
+
+#[test]
+fn of_published_generations_the_newest_that_is_there_is_taken_over() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let centre = start(&first, &world, "");
+    until_fresh(&centre, &world);
+    publish(&centre, &first, &store);
+    world.lock().unwrap().put(3, 1);
+    until_fresh(&centre, &world);
+    let published = publish(&centre, &first, &store).generations;
+    assert_eq!(published.len(), 2);
+    let file = first.path().join("store/generations").join(&published[0].name);
+    std::fs::remove_file(file).unwrap();
+    let origin = Origin::Shelf(Shelf::open(&store).unwrap().unwrap());
+    assert_eq!(origin.newest().unwrap().generation, published[1].generation);
+    let before = copies(&world);
+    let other = start(&second, &world, &with_store(&store));
+    until_fresh(&other, &world);
+    assert_eq!(copies(&world), before, "nothing was copied");
+    other.stop();
     centre.stop();
 }
 
