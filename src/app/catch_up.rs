@@ -133,7 +133,10 @@ impl CatchUp {
         self.progress.ask(&from);
         origin.is_whole()?;
         if need == Need::Lost {
-            origin.freshen();
+            origin.freshen(&|| self.generations.is_ending());
+            if self.generations.is_ending() {
+                return Err(FetchError::Ended);
+            }
         }
         let offered = origin.newest()?;
         let known = (from, offered);
