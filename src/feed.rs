@@ -44,7 +44,7 @@ pub use mapping::Mapping;
 pub use push::{PushRefused, Pushed, Pushes};
 pub use runner::{Compaction, FeedError, Feeds};
 pub use secret::Secret;
-pub use signals::{Installer, Places, Running};
+pub use signals::{Halt, Installer, Places, Running};
 
 /// One feed: `[feed.NAME]` of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

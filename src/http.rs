@@ -62,6 +62,7 @@ pub use listener::ShortPath;
 pub use readiness::Readiness;
 pub use settings::{Listener, Policy, Settings};
 pub use shadow::{Plan, Shadow, ShadowError, ShadowSettings, Shadows};
+use tls::is_open_to_others;
 pub use tls::{Tls, TlsError, TlsFiles, trusting};
 
 use crate::metrics::Metrics;

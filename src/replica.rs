@@ -251,6 +251,12 @@ impl Replica {
         }
     }
 
+    /// Whether nothing was ever applied, nor waits for its customer, and no snapshot is there either.
+    pub fn is_empty(&self) -> bool {
+        let generation = self.index().snapshot().header().generation;
+        generation == 0 && self.index().seq() == 0 && self.state.parked.len() == 0
+    }
+
     /// Why no more changes are taken, for good; `None` where they are.
     pub fn failed(&self) -> Option<&str> {
         self.log.failed()

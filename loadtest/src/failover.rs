@@ -121,7 +121,7 @@ fn check() -> Result<(), Error> {
     }
     for (program, argument, script) in [
         ("ip", "-V", "keepalived.sh"),
-        ("nft", "--version", "nftables.sh"),
+        ("nft", "--version", "keepalived.sh"),
         ("keepalived", "--version", "keepalived.sh"),
         ("nats-server", "--version", "nats.sh"),
     ] {

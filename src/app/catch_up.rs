@@ -133,7 +133,10 @@ impl CatchUp {
         self.progress.ask(&from);
         origin.is_whole()?;
         if need == Need::Lost {
-            origin.freshen();
+            origin.freshen(&|| self.generations.is_ending());
+            if self.generations.is_ending() {
+                return Err(FetchError::Ended);
+            }
         }
         let offered = origin.newest()?;
         let known = (from, offered);
@@ -164,9 +167,14 @@ impl CatchUp {
             }
             !self.generations.is_ending()
         };
+        let only_if_empty = need == Need::New;
         let published = self
             .generations
-            .take_over(origin, offered, feed, need == Need::New, &mut at)?;
+            .take_over(origin, offered, feed, only_if_empty, &mut at);
+        if matches!(published, Err(FetchError::Fed)) {
+            turn.known.push(known.clone());
+        }
+        let published = published?;
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &published {
             Published::Served => tracing::info!(

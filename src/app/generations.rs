@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::feed::Installer;
+use crate::feed::{Halt, Installer};
 use crate::http::Readiness;
 use crate::index::{Index, Ownership};
 use crate::snapshot::folder::{Candidate, FolderError, Held};
@@ -240,9 +240,17 @@ impl Generations {
 
     /// What speaks against a copy of the source of `feed` where other feeds have brought something: it has nothing of that. One
     /// that was `fetched` has it where it stands where they do.
-    fn others(&self, feed: &str, fetched: Option<&MappedSnapshot>) -> Result<Option<Reason>, ActError> {
+    fn others(
+        &self,
+        feed: &str,
+        fetched: Option<&MappedSnapshot>,
+        halt: Option<&Halt>,
+    ) -> Result<Option<Reason>, ActError> {
         let Some(live) = &self.live else { return Ok(None) };
-        let places = live.installer.places().ok_or(ActError::Ended)?;
+        let places = match halt {
+            Some(halt) => halt.places.clone(),
+            None => live.installer.places().ok_or(ActError::Ended)?,
+        };
         let has = |stream: &Stream| fetched.is_some_and(|fetched| fetched.streams().contains(stream));
         let brought = places
             .streams
@@ -269,18 +277,18 @@ impl Generations {
     }
 
     /// Makes `snapshot` the one that is served, once `point` has made it the present one over the base that it is
-    /// given; `cures` where it is a whole copy of the source. Merges may be published meanwhile, and are then the base.
+    /// given; `cures` where it is a whole copy of the source. Merges may be published meanwhile, and are then the base. `halt`
+    /// where nothing may be applied until it is served.
     fn take_up(
         &self,
         snapshot: MappedSnapshot,
         cures: bool,
+        halt: Option<Halt>,
         mut point: impl FnMut(u64) -> Result<(), FolderError>,
     ) -> Result<(), ActError> {
         let generation = snapshot.header().generation;
-        if self.live.is_some()
-            && let Err(error) = snapshot.populate(0, u64::MAX)
-        {
-            tracing::debug!(%error, "the generation is read from disk as it is asked for");
+        if halt.is_none() {
+            self.populate(&snapshot);
         }
         loop {
             match point(self.held.present()) {
@@ -292,14 +300,27 @@ impl Generations {
         self.line().root = generation;
         tracing::info!(generation, "another generation is the present one");
         let Some(live) = &self.live else { return Ok(()) };
-        if !live.installer.replace(Arc::new(snapshot), cures) {
+        let snapshot = Arc::new(snapshot);
+        let is_served = match halt {
+            Some(halt) => halt.replace(snapshot, cures),
+            None => live.installer.replace(snapshot, cures),
+        };
+        if !is_served {
             return Err(ActError::Stopping(generation));
         }
         live.readiness.set_mapped();
         Ok(())
     }
 
-    /// The candidate that waits.
+    /// Reads `snapshot` into memory where it is going to be served.
+    fn populate(&self, snapshot: &MappedSnapshot) {
+        if self.live.is_some()
+            && let Err(error) = snapshot.populate(0, u64::MAX)
+        {
+            tracing::debug!(%error, "the generation is read from disk as it is asked for");
+        }
+    }
+
     /// What waits to be accepted, where that can be read.
     pub(super) fn waiting(&self) -> Option<Candidate> {
         self.held.folder().candidate().ok().flatten()

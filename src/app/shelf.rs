@@ -1,6 +1,7 @@
 //! The shelf: an object store in which generations are published, for nodes that are new or have lost their disk.
 
 mod manifest;
+mod sweeping;
 mod wire;
 
 use std::fs::{DirBuilder, File};
@@ -34,7 +35,11 @@ const MOST_PARTS: u64 = 9_000;
 /// Parts that are on their way at a time.
 const AT_ONCE: usize = 4;
 /// Manifests that stay: whoever has just read that the one before was the newest still finds it.
-const MANIFESTS: u64 = 3;
+const MANIFESTS_KEPT: u64 = 3;
+/// What generations are below.
+const GENERATIONS: &str = "generations";
+/// What manifests are below.
+const MANIFESTS: &str = "manifests";
 /// How often somebody else may be faster.
 const TRIES: usize = 20;
 /// The longest that a request is tried again.
@@ -109,6 +114,8 @@ pub enum ShelfError {
 pub struct Shelf {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// Where it is a folder: that.
+    folder: Option<PathBuf>,
     shown: String,
     runtime: Runtime,
 }
@@ -129,23 +136,29 @@ impl Shelf {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| unfit(error.to_string()))?;
-        let (store, prefix): (Arc<dyn ObjectStore>, Path) = if let Some(folder) =
-            shown.strip_prefix("file://")
-        {
+        let folder = shown.strip_prefix("file://").map(PathBuf::from);
+        let (store, prefix): (Arc<dyn ObjectStore>, Path) = if let Some(folder) = &folder {
             // Customers are in it: for the service's user alone.
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             made.map_err(|error| unfit(error.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| unfit(error.to_string()))?;
-            (Arc::new(store), Path::default())
+            // A list must not name what a loss of power takes back.
+            (Arc::new(store.with_fsync(true)), Path::default())
         } else {
             bucket(settings, &unfit)?
         };
-        Ok(Some(Shelf {
+        let shelf = Shelf {
             store,
             prefix,
+            folder,
             shown,
             runtime,
-        }))
+        };
+        let now_ms = jiff::Timestamp::now().as_millisecond();
+        if let Err(error) = shelf.clear_staged(now_ms.saturating_sub(manifest::GRACE_MS)) {
+            tracing::warn!(store = shelf.shown(), %error, "what a broken upload has left there cannot be removed");
+        }
+        Ok(Some(shelf))
     }
 
     /// Where it is.
@@ -153,30 +166,62 @@ impl Shelf {
         &self.shown
     }
 
-    /// What is published; nothing where nothing was yet.
+    /// What is published; nothing where nothing was yet. A list that does not read is passed over for the one before: the next
+    /// one takes its place.
     ///
     /// # Errors
-    /// The store cannot be read, or its list is of another version.
+    /// The store cannot be read, its list is of another version, or none reads.
     pub fn manifest(&self) -> Result<Manifest, ShelfError> {
-        for _ in 0..TRIES {
-            let Some(number) = self.numbers()?.into_iter().max() else {
+        'again: for _ in 0..TRIES {
+            let mut numbers = self.numbers()?;
+            numbers.sort_unstable();
+            let Some(&newest) = numbers.last() else {
                 return Ok(Manifest::default());
             };
-            let read = self.runtime.block_on(async {
-                let object = self.store.get(&self.manifest_at(number)).await?;
-                object.bytes().await
-            });
-            match read {
-                Ok(bytes) => {
-                    let manifest = Manifest::read(&bytes)?;
-                    return Ok(Manifest { number, ..manifest });
+            let mut broken = None;
+            for number in numbers.into_iter().rev() {
+                let read = self.runtime.block_on(async {
+                    let object = self.store.get(&self.manifest_at(number)).await?;
+                    object.bytes().await
+                });
+                let read = match read {
+                    Ok(bytes) => Manifest::read(&bytes),
+                    // Others were published meanwhile.
+                    Err(Error::NotFound { .. }) => continue 'again,
+                    Err(error) => return Err(self.failed("read the list", &error)),
+                };
+                match read {
+                    Ok(manifest) => {
+                        return Ok(Manifest {
+                            number: newest,
+                            ..manifest
+                        });
+                    }
+                    Err(error @ ShelfError::Manifest(_)) => {
+                        tracing::warn!(store = self.shown, number, %error, "a list is passed over");
+                        broken.get_or_insert(error);
+                    }
+                    Err(error) => return Err(error),
                 }
-                // Others were published meanwhile.
-                Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(self.failed("read the list", &error)),
             }
+            return Err(broken.unwrap_or_else(|| ShelfError::Crowded(self.shown.clone())));
         }
         Err(ShelfError::Crowded(self.shown.clone()))
+    }
+
+    /// Whether the whole of what `entry` names is there.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub fn has(&self, entry: &Entry) -> Result<bool, ShelfError> {
+        match self
+            .runtime
+            .block_on(self.store.head(&self.generation_at(&entry.name)))
+        {
+            Ok(found) => Ok(found.size == entry.bytes),
+            Err(Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(self.failed("look for a generation", &error)),
+        }
     }
 
     /// `length` bytes of what `entry` names, from `offset` on.
@@ -202,12 +247,22 @@ impl Shelf {
         keeping: Keeping<'_>,
         go_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), ShelfError> {
-        let manifest = self.manifest()?;
-        let is_new = manifest.generations.iter().all(|known| known.name != entry.name);
-        if is_new {
-            self.upload(path, entry, go_on)?;
+        for _ in 0..TRIES {
+            let (next, _) = self.manifest()?.next(Some(entry), keeping);
+            if next.generations.iter().all(|stays| stays.name != entry.name) {
+                // Enough newer ones are there.
+                return self.tidy(keeping);
+            }
+            if !self.has(entry)? {
+                self.upload(path, entry, go_on)?;
+            }
+            self.replace(Some(entry), keeping)?;
+            // Whoever took it for one that nobody names has removed it meanwhile.
+            if self.has(entry)? {
+                return Ok(());
+            }
         }
-        self.replace(Some(entry), keeping)
+        Err(ShelfError::Crowded(self.shown.clone()))
     }
 
     /// Removes what no longer stays.
@@ -220,19 +275,21 @@ impl Shelf {
 
     /// Writes the next manifest where it differs, and then removes what none names.
     fn replace(&self, added: Option<&Entry>, keeping: Keeping<'_>) -> Result<(), ShelfError> {
+        let mut gone = Vec::new();
         for _ in 0..TRIES {
             let present = self.manifest()?;
-            let (next, _) = present.next(added, keeping);
+            let (next, goes) = present.next(added, keeping);
             if next.generations != present.generations {
                 if !self.write(&next)? {
                     continue;
                 }
+                gone.extend(goes);
                 // One who was slow may have written a number that others had gone past already.
                 if self.numbers()?.into_iter().max() != Some(next.number) {
                     continue;
                 }
             }
-            return self.sweep(&next, keeping);
+            return self.sweep(&next, &gone, keeping);
         }
         Err(ShelfError::Crowded(self.shown.clone()))
     }
@@ -249,58 +306,6 @@ impl Shelf {
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
             Err(error) => Err(self.failed("write the list", &error)),
         }
-    }
-
-    /// Removes generations that `manifest` does not name and that nobody is about to name, and manifests of before.
-    fn sweep(&self, manifest: &Manifest, keeping: Keeping<'_>) -> Result<(), ShelfError> {
-        let failed = |error: Error| self.failed("remove what no longer stays", &error);
-        let named: Vec<Path> = manifest
-            .generations
-            .iter()
-            .map(|entry| self.generation_at(&entry.name))
-            .collect();
-        self.runtime.block_on(async {
-            let there: Vec<_> = self
-                .store
-                .list(Some(&self.below("generations")))
-                .try_collect()
-                .await
-                .map_err(failed)?;
-            for object in there
-                .into_iter()
-                .filter(|object| !named.contains(&object.location))
-            {
-                let name = object.location.filename().unwrap_or_default();
-                // Somebody may be sending one that is newer than all that are named.
-                let is_newer = manifest
-                    .generations
-                    .first()
-                    .is_some_and(|newest| *name > *newest.name);
-                let is_old = object.last_modified.timestamp_millis() < keeping.since_ms;
-                if is_newer && !is_old {
-                    continue;
-                }
-                match self.store.delete(&object.location).await {
-                    Ok(()) | Err(Error::NotFound { .. }) => {}
-                    Err(error) => return Err(failed(error)),
-                }
-            }
-            Ok(())
-        })?;
-        let old = self
-            .numbers()?
-            .into_iter()
-            .filter(|number| number + MANIFESTS <= manifest.number);
-        for number in old {
-            match self
-                .runtime
-                .block_on(self.store.delete(&self.manifest_at(number)))
-            {
-                Ok(()) | Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        Ok(())
     }
 
     fn upload(
@@ -348,7 +353,7 @@ impl Shelf {
     /// The numbers of the manifests that there are.
     fn numbers(&self) -> Result<Vec<u64>, ShelfError> {
         let listed = self.runtime.block_on(async {
-            let list = self.store.list(Some(&self.below("manifests")));
+            let list = self.store.list(Some(&self.below(MANIFESTS)));
             list.try_collect::<Vec<_>>().await
         });
         let listed = listed.map_err(|error| self.failed("list what is published", &error))?;
@@ -364,11 +369,11 @@ impl Shelf {
     }
 
     fn manifest_at(&self, number: u64) -> Path {
-        self.below("manifests").join(format!("{number:020}.json"))
+        self.below(MANIFESTS).join(format!("{number:020}.json"))
     }
 
     fn generation_at(&self, name: &str) -> Path {
-        self.below("generations").join(name)
+        self.below(GENERATIONS).join(name)
     }
 
     fn failed(&self, step: &'static str, error: &Error) -> ShelfError {

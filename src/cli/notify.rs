@@ -5,7 +5,7 @@
 
 mod word;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -79,18 +79,36 @@ pub(super) fn run(arguments: &NotifyArguments) -> Result<(), CliError> {
         state,
         priority: arguments.priority,
     };
+    let mut unkept = None;
     if let Some(path) = &arguments.run {
-        word = keep(path, word, at_ms).map_err(|source| CliError::File {
-            step: "write",
-            path: path.clone(),
-            source,
-        })?;
+        match keep(path, word.clone(), at_ms) {
+            Ok(kept) => word = kept,
+            Err(source) => {
+                unkept = Some(CliError::File {
+                    step: "write",
+                    path: path.clone(),
+                    source,
+                });
+            }
+        }
     }
+    // What could not be kept is told all the same, and what the file still has is older.
+    let run = arguments.run.as_deref().filter(|_| unkept.is_none());
+    let told = tell_last(arguments, run, word);
+    match unkept {
+        // Nobody repeats it then, whether it was told or not.
+        Some(unkept) => Err(unkept),
+        None => told,
+    }
+}
+
+/// Tells the service `word`, and what the run file has by then.
+fn tell_last(arguments: &NotifyArguments, run: Option<&Path>, mut word: Word) -> Result<(), CliError> {
     let mut line = Line::to(&arguments.service, arguments.key_file.as_deref())?;
     for _ in 0..ROUNDS {
         tell(&mut line, &word, TIMEOUT)?;
         // Another process may have told a newer word while this one was told: the service must hear that one last.
-        match arguments.run.as_deref().and_then(last) {
+        match run.and_then(last) {
             Some(newer) if newer != word => word = newer,
             _ => break,
         }
@@ -138,7 +156,57 @@ fn now_ms() -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn a_word_that_cannot_be_kept_is_told_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let arguments = NotifyArguments {
+            kind: "INSTANCE".to_owned(),
+            name: "ringside".to_owned(),
+            state: "MASTER".parse().unwrap(),
+            priority: None,
+            // A folder is no file that can be written.
+            run: Some(dir.path().to_owned()),
+            service: Service {
+                data: None,
+                admin: Some(super::super::client::Server::at(listener.local_addr().unwrap())),
+            },
+            key_file: None,
+        };
+        let told = std::thread::scope(|scope| {
+            let notifying = scope.spawn(|| run(&arguments));
+            listener.set_nonblocking(true).unwrap();
+            let mut service = loop {
+                match listener.accept() {
+                    Ok((service, _)) => break service,
+                    Err(_) => assert!(!notifying.is_finished(), "it has told nobody"),
+                }
+                std::thread::yield_now();
+            };
+            service.set_nonblocking(false).unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"}") {
+                let mut byte = [0];
+                service.read_exact(&mut byte).unwrap();
+                asked.extend(byte);
+            }
+            service
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+                .unwrap();
+            let error = notifying.join().unwrap().unwrap_err().to_string();
+            assert!(error.contains(&dir.path().display().to_string()), "{error}");
+            String::from_utf8(asked).unwrap()
+        });
+        assert!(
+            told.starts_with("POST /role ") && told.contains("MASTER"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_process_knows_when_it_was_made() {

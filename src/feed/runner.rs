@@ -18,7 +18,7 @@ use super::link::Words;
 use super::merging::Merging;
 use super::push::{self, Post, PushRefused, Pushed, Pushes};
 use super::rejects::Rejects;
-use super::signals::{Installer, Places, Running, Signal};
+use super::signals::{Halt, Installer, Places, Replacement, Running, Signal};
 use super::sources::{self, Reading};
 use super::streamed::Streamed;
 use super::watch::Watch;
@@ -313,15 +313,8 @@ impl Feeds {
         match signal {
             Signal::Merge(told) => self.merging.merge(&mut self.replica, told),
             Signal::Merged(merged) => self.merging.finish(&mut self.replica, merged),
-            Signal::Replace {
-                snapshot,
-                cures,
-                done,
-            } => {
-                let replaced = self.replace(&snapshot, cures);
-                // Whoever asked may have gone away.
-                let _gone = done.send(replaced);
-            }
+            Signal::Replace(replacement) => self.replace(&replacement),
+            Signal::Halt(told) => self.halt(&told),
             Signal::Places(told) => {
                 let _gone = told.send(self.places());
             }
@@ -419,7 +412,28 @@ impl Feeds {
         }
     }
 
-    fn replace(&mut self, snapshot: &Arc<MappedSnapshot>, cures: bool) -> bool {
+    /// Stands still until whoever wanted it has replaced everything, or has let go.
+    fn halt(&mut self, told: &Sender<Halt>) {
+        let (replacing, replaced) = channel();
+        let halt = Halt {
+            places: self.places(),
+            is_empty: self.replica.is_empty(),
+            replacing,
+        };
+        if told.send(halt).is_ok()
+            && let Ok(replacement) = replaced.recv()
+        {
+            self.replace(&replacement);
+        }
+    }
+
+    fn replace(&mut self, replacement: &Replacement) {
+        let replaced = self.take_up(&replacement.snapshot, replacement.cures);
+        // Whoever asked may have gone away.
+        let _gone = replacement.done.send(replaced);
+    }
+
+    fn take_up(&mut self, snapshot: &Arc<MappedSnapshot>, cures: bool) -> bool {
         let generation = snapshot.header().generation;
         let line = self.replica.log_place().line;
         match self.replica.replace(snapshot, cures) {

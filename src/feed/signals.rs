@@ -27,11 +27,9 @@ pub struct Places {
 pub(super) enum Signal {
     Stop,
     /// Another snapshot is the present one, and to be taken up in place of everything.
-    Replace {
-        snapshot: Arc<MappedSnapshot>,
-        cures: bool,
-        done: Sender<bool>,
-    },
+    Replace(Replacement),
+    /// Somebody wants the feeds to stand still while another snapshot is made the present one.
+    Halt(Sender<Halt>),
     /// Somebody wants to know how far the feeds are.
     Places(Sender<Places>),
     /// Somebody wants to know whether the change log goes on over a snapshot.
@@ -59,6 +57,25 @@ pub(super) enum Signal {
     Set(Bounds),
 }
 
+/// A snapshot that takes the place of everything.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    pub(super) snapshot: Arc<MappedSnapshot>,
+    /// Whether it is a whole copy of the source.
+    pub(super) cures: bool,
+    pub(super) done: Sender<bool>,
+}
+
+/// Feeds that stand still until this is dropped: what is posted meanwhile waits, and is applied behind it.
+#[derive(Debug)]
+pub struct Halt {
+    /// How far they are.
+    pub places: Places,
+    /// Whether nothing has ever come: there is nothing that could be lost.
+    pub is_empty: bool,
+    pub(super) replacing: Sender<Replacement>,
+}
+
 /// Running feeds.
 #[derive(Debug)]
 pub struct Running {
@@ -78,13 +95,18 @@ impl Installer {
     /// it. Changes that it does not have are applied over it, and feeds go on where they are; `cures` where it is a whole
     /// copy of the source. False where the feeds have stopped.
     pub fn replace(&self, snapshot: Arc<MappedSnapshot>, cures: bool) -> bool {
-        let (done, taken_up) = channel();
-        let told = self.signals.send(Signal::Replace {
-            snapshot,
-            cures,
-            done,
-        });
-        told.is_ok() && taken_up.recv() == Ok(true)
+        replace(snapshot, cures, |replacement| {
+            self.signals.send(Signal::Replace(replacement)).is_ok()
+        })
+    }
+
+    /// Has the feeds stand still once they have applied what they were told so far: whoever looks at what they have brought and
+    /// then replaces it loses nothing that comes in between. Let go of it soon, and ask for nothing else meanwhile. `None` where
+    /// the feeds have stopped.
+    pub fn halt(&self) -> Option<Halt> {
+        let (told, halted) = channel();
+        self.signals.send(Signal::Halt(told)).ok()?;
+        halted.recv().ok()
     }
 
     /// Whether every change over a snapshot whose header says `place` is in the change log; `None` where the feeds have
@@ -122,6 +144,25 @@ impl Installer {
         // Where the feeds have stopped there is nothing to bound.
         let _stopped = self.signals.send(Signal::Set(bounds));
     }
+}
+
+impl Halt {
+    /// As [`Installer::replace`], with nothing applied since the feeds stand still.
+    pub fn replace(self, snapshot: Arc<MappedSnapshot>, cures: bool) -> bool {
+        replace(snapshot, cures, |replacement| {
+            self.replacing.send(replacement).is_ok()
+        })
+    }
+}
+
+fn replace(snapshot: Arc<MappedSnapshot>, cures: bool, tell: impl FnOnce(Replacement) -> bool) -> bool {
+    let (done, taken_up) = channel();
+    let replacement = Replacement {
+        snapshot,
+        cures,
+        done,
+    };
+    tell(replacement) && taken_up.recv() == Ok(true)
 }
 
 impl Running {

@@ -24,7 +24,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 pub use error::ClientError;
 
-use super::{ShortPath, trusting};
+use super::{ShortPath, is_open_to_others, trusting};
 use crate::telemetry::Redacted;
 
 /// How long a person waits for an answer, and a node for the other's.
@@ -76,7 +76,7 @@ impl Trust {
     }
 }
 
-/// The key in `file`, which has nothing else in it.
+/// The key in `file`, which has nothing else in it. Says so in the log where everybody may read it.
 ///
 /// # Errors
 /// It cannot be read, is empty, or has several words.
@@ -86,6 +86,12 @@ pub fn key_in(file: &Path) -> Result<String, ClientError> {
         found,
     };
     let opened = std::fs::File::open(file).map_err(|error| unfit(error.to_string()))?;
+    if is_open_to_others(file) {
+        tracing::warn!(
+            file = %file.display(),
+            "everybody on this machine can read this key; take that from them, with `chmod o-rw`, and make another key"
+        );
+    }
     let mut key = String::new();
     opened
         .take(KEY_FILE_MAX)
@@ -132,7 +138,21 @@ impl Server {
     /// # Errors
     /// There is none, its status is not 200, or the server is not to be trusted.
     pub fn post(&self, path: &str, body: &serde_json::Value, trust: &Trust) -> Result<Bytes, ClientError> {
-        self.ask(Method::POST, path, body.to_string().into(), ACT_TIMEOUT, trust)
+        self.post_within(path, body, trust, ACT_TIMEOUT)
+    }
+
+    /// The same, of whoever answers `within` that time. What was asked for may be done all the same.
+    ///
+    /// # Errors
+    /// As [`Server::post`].
+    pub fn post_within(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+        trust: &Trust,
+        within: Duration,
+    ) -> Result<Bytes, ClientError> {
+        self.ask(Method::POST, path, body.to_string().into(), within, trust)
     }
 
     fn ask(
@@ -411,6 +431,20 @@ mod tests {
         let error = server.get("/", &Trust::default()).unwrap_err().to_string();
         answering.join().unwrap();
         assert!(error.contains("expected an HTTP answer"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_everybody_may_read_is_known() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("peer.key");
+        std::fs::write(&file, "secret\n").unwrap();
+        for (mode, is_open) in [(0o400, false), (0o640, false), (0o644, true)] {
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(is_open_to_others(&file), is_open, "{mode:o}");
+            assert_eq!(key_in(&file).unwrap().trim(), "secret");
+        }
     }
 
     #[test]

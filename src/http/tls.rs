@@ -159,8 +159,7 @@ fn private_key(file: &Path) -> Result<(PrivateKeyDer<'static>, Option<String>), 
     if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
         return Err(TlsError::Encrypted(file.to_owned()));
     }
-    let mode = fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
-    let warning = (mode & OTHERS != 0).then(|| {
+    let warning = is_open_to_others(file).then(|| {
         let shown = file.display();
         format!("{shown}: everybody on this machine can read this private key; `chmod o-rw {shown}`")
     });
@@ -173,6 +172,12 @@ fn private_key(file: &Path) -> Result<(PrivateKeyDer<'static>, Option<String>), 
         })?
         .map_err(|source| TlsError::refused(file, &source))?;
     Ok((key, warning))
+}
+
+/// Whether people who are neither its owner nor in its group may read or write `file`, which is a secret.
+pub(super) fn is_open_to_others(file: &Path) -> bool {
+    let mode = fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode());
+    mode & OTHERS != 0
 }
 
 /// The certificate with its key.

@@ -285,6 +285,12 @@ fn moved(provider: &str, cloud: &str, state: &str) -> (i32, String, String) {
         std::fs::write(at(name), text).unwrap();
         std::fs::set_permissions(at(name), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
+    let log = format!(
+        "#!/bin/sh\nshift 3\necho \"move-address: $*\" >>{:?}\n",
+        at("logged")
+    );
+    std::fs::write(at("logger"), log).unwrap();
+    std::fs::set_permissions(at("logger"), std::fs::Permissions::from_mode(0o755)).unwrap();
     if !state.is_empty() {
         let word = format!("{{\"name\":\"ringside\",\"state\":\"{state}\"}}\n");
         std::fs::write(at("vrrp"), word).unwrap();
@@ -310,6 +316,10 @@ fn moved(provider: &str, cloud: &str, state: &str) -> (i32, String, String) {
         .unwrap();
     let asked = std::fs::read_to_string(at("asked")).unwrap_or_default();
     let told = String::from_utf8(output.stderr).unwrap();
+    // Nobody sees what it writes where keepalived runs it.
+    let logged = std::fs::read_to_string(at("logged")).unwrap_or_default();
+    let of_its_own = told.lines().filter(|line| line.starts_with("move-address: "));
+    assert!(of_its_own.eq(logged.lines()), "{told}\n{logged}");
     (output.status.code().unwrap(), asked, told)
 }
 

@@ -52,11 +52,14 @@ restore() {
     done
     admin=$(sed -n 's|.*administration on http://\([^ ]*\).*|\1|p' "$work/$name/out")
     until answer=$(curl -s "http://$callers/v1/lookup?ani=%2B1$number") && [[ "$answer" == *'"Customer 7"'* ]]; do
+        kill -0 "${children[-1]}" 2>/dev/null || fail "$name has ended: $(cat "$work/$name/log")"
         [[ $(($(date +%s%3N) - began)) -lt 3600000 ]] || fail "$name does not answer: $answer"
         sleep 0.02
     done
     first=$(($(date +%s%3N) - began))
     until ready=$(curl -s "http://$admin/status" | sed -n 's/.*"ready_after_ms":\([0-9]*\).*/\1/p') && [[ -n "$ready" ]]; do
+        kill -0 "${children[-1]}" 2>/dev/null || fail "$name has ended: $(cat "$work/$name/log")"
+        [[ $(($(date +%s%3N) - began)) -lt 3600000 ]] || fail "$name does not become ready: $(tail "$work/$name/log")"
         sleep 0.02
     done
     printf '%-28s %12s ms to the first right answer, %s ms to ready\n' "$name" "$first" "$ready"

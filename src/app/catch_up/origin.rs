@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +20,10 @@ use crate::snapshot::layout::{self, FORMAT_VERSION, READ_VERSIONS};
 
 /// How long one piece may take.
 const PIECE_WITHIN: Duration = Duration::from_secs(30);
+/// How long the other node may merge ahead of the copy.
+const MERGE_WITHIN: Duration = Duration::from_secs(120);
+/// Between two looks at whether the service ends.
+const LOOK: Duration = Duration::from_millis(50);
 /// How often a piece is asked for, until the copy is given up.
 const TRIES: u32 = 4;
 /// The first pause between two tries; each further one is twice as long.
@@ -136,7 +141,20 @@ impl Origin {
                 (offered, version.and_then(|version| u32::try_from(version).ok()))
             }
             Origin::Shelf(shelf) => {
-                let entry = shelf.manifest()?.generations.into_iter().next();
+                // Somebody may have removed the file of one, or lost it.
+                let mut there = shelf.manifest()?.generations.into_iter();
+                let entry = loop {
+                    match there.next() {
+                        Some(entry) if !shelf.has(&entry)? => {
+                            tracing::warn!(
+                                from = shelf.shown(),
+                                name = entry.name,
+                                "a published generation is not there"
+                            );
+                        }
+                        found => break found,
+                    }
+                };
                 let version = entry.as_ref().map(|entry| entry.format_version);
                 let offered = entry.map(|entry| Offered {
                     generation: entry.generation,
@@ -159,11 +177,29 @@ impl Origin {
     }
 
     /// Has a node bring its newest generation up to date first, where it can; one of an older version is as new as it is.
-    pub(super) fn freshen(&self) {
-        if let Origin::Node(server, trust) = self
-            && let Err(error) = server.post("/merge", &json!({}), trust)
-        {
-            tracing::debug!(%error, "the other node does not merge; its generation is taken as it is");
+    /// Nor is it waited for beyond two minutes, or once `is_ending`: feeds wait meanwhile.
+    pub(super) fn freshen(&self, is_ending: &dyn Fn() -> bool) {
+        let Origin::Node(server, trust) = self else {
+            return;
+        };
+        let (told, merged) = channel();
+        let (server, trust) = (server.clone(), trust.clone());
+        let ask = move || {
+            let asked = server.post_within("/merge", &json!({}), &trust, MERGE_WITHIN);
+            // Whoever waited may have ended.
+            let _gone = told.send(asked);
+        };
+        // It ends by itself; where none is to be had, the generation is taken as it is.
+        let _asking = std::thread::Builder::new().name("freshen".into()).spawn(ask);
+        while !is_ending() {
+            match merged.recv_timeout(LOOK) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) | Ok(Ok(_)) => return,
+                Ok(Err(error)) => {
+                    tracing::info!(%error, "the other node does not merge; its generation is taken as it is");
+                    return;
+                }
+            }
         }
     }
 
@@ -263,5 +299,31 @@ impl Origin {
             from: self.to_string(),
             source,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
+
+    use std::cell::Cell;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// The other node takes the connection, and merges for ever.
+    #[test]
+    fn who_ends_does_not_wait_for_the_other_node_s_merge() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server::at(listener.local_addr().unwrap());
+        let asked = server.post_within("/merge", &json!({}), &Trust::default(), Duration::from_millis(20));
+        assert!(matches!(asked, Err(ClientError::Late { .. })), "{asked:?}");
+        let looks = Cell::new(0);
+        let is_ending = || {
+            looks.set(looks.get() + 1);
+            looks.get() > 2
+        };
+        Origin::Node(server, Trust::default()).freshen(&is_ending);
+        assert_eq!(looks.get(), 3);
     }
 }

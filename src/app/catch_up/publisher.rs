@@ -24,7 +24,7 @@ pub(in crate::app) struct Publisher {
     node: String,
     kept: usize,
     every: Duration,
-    erase_within_ms: i64,
+    erase_within_s: u64,
     /// The line and the serial number of what was published last, by this node and since it decides.
     published: Option<(u64, u64)>,
     not_before: Option<Instant>,
@@ -44,7 +44,6 @@ impl Publisher {
         let Some(shelf) = Shelf::open(&config.snapshots)? else {
             return Ok(None);
         };
-        let within = config.data.erase_within_s.saturating_mul(1000);
         Ok(Some(Publisher {
             shelf,
             folder: Arc::clone(folder),
@@ -52,7 +51,7 @@ impl Publisher {
             node: config.ha.node.clone(),
             kept: config.snapshots.kept,
             every: Duration::from_secs(config.snapshots.every_s),
-            erase_within_ms: i64::try_from(within).unwrap_or(i64::MAX),
+            erase_within_s: config.data.erase_within_s,
             published: None,
             not_before: None,
             tidy_at: None,
@@ -87,11 +86,8 @@ impl Publisher {
             return;
         }
         let now_ms = jiff::Timestamp::now().as_millisecond();
-        let keeping = Keeping {
-            kept: self.kept,
-            since_ms: now_ms.saturating_sub(self.erase_within_ms / 10 * 8),
-            served: (&self.node, served.0, served.1),
-        };
+        let served_by = (self.node.as_str(), served.0, served.1);
+        let keeping = Keeping::within(self.erase_within_s, now_ms, self.kept, served_by);
         let done = if is_new {
             let entry = Entry {
                 name: String::new(),
@@ -112,7 +108,7 @@ impl Publisher {
         } else {
             self.shelf.tidy(keeping)
         };
-        let every = Duration::from_millis(self.erase_within_ms.unsigned_abs() / 50);
+        let every = Duration::from_secs(self.erase_within_s) / 50;
         self.tidy_at = Some(now + every.clamp(Duration::from_millis(50), Duration::from_secs(600)));
         match done {
             Ok(()) if is_new => {

@@ -64,7 +64,7 @@ impl Generations {
             path
         } else {
             let mut path = path;
-            self.take_up(snapshot, true, |base| {
+            self.take_up(snapshot, true, None, |base| {
                 path = self.held.adopt_candidate(&candidate, base)?;
                 Ok(())
             })?;
@@ -126,7 +126,7 @@ impl Generations {
         }
         self.verify(&act, &snapshot)?;
         let customers = snapshot.header().customers;
-        self.take_up(snapshot, false, |base| self.held.point_to(generation, base))?;
+        self.take_up(snapshot, false, None, |base| self.held.point_to(generation, base))?;
         Ok(json!({"generation": generation, "before": present, "customers": customers}))
     }
 

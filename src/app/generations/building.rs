@@ -23,6 +23,8 @@ pub(super) struct Build {
     copy_of: Option<String>,
     /// Whether it was built elsewhere.
     is_fetched: bool,
+    /// Whether it is of no use once anything has come here.
+    only_if_empty: bool,
     /// The present generation when it began, 0 for none, and the last one that was no merge.
     base: u64,
     root: u64,
@@ -40,6 +42,8 @@ struct Reserve {
     copy_of: Option<String>,
     #[serde(default)]
     fetched: bool,
+    #[serde(default)]
+    only_if_empty: bool,
 }
 
 /// What a build needs to know.
@@ -123,6 +127,7 @@ impl Generations {
             replace,
             copy_of,
             fetched,
+            only_if_empty,
         } = read(body)?;
         let folder = self.held.folder();
         let dir = folder
@@ -171,6 +176,7 @@ impl Generations {
             input,
             copy_of,
             is_fetched: fetched,
+            only_if_empty,
             base,
             root,
         };
@@ -252,10 +258,22 @@ impl Generations {
         }
         (candidate.comparison, candidate.reasons) = self.judge(&act, &snapshot, import)?;
         candidate.reasons.extend(self.behind(&snapshot)?);
+        // The log does not go on over what was built elsewhere: a change that is taken behind these looks would be lost with it.
+        let halt = match &self.live {
+            Some(live) if build.is_fetched => {
+                self.populate(&snapshot);
+                Some(live.installer.halt().ok_or(ActError::Ended)?)
+            }
+            _ => None,
+        };
+        if build.only_if_empty && halt.as_ref().is_some_and(|halt| !halt.is_empty) {
+            return Err(ActError::Came);
+        }
         if let Some(feed) = &build.copy_of {
+            let fetched = build.is_fetched.then_some(&snapshot);
             candidate
                 .reasons
-                .extend(self.others(feed, build.is_fetched.then_some(&snapshot))?);
+                .extend(self.others(feed, fetched, halt.as_ref())?);
         }
         let is_held = !candidate.reasons.is_empty() && !asked.accept;
         let (path, rejects) = if is_held {
@@ -267,7 +285,7 @@ impl Generations {
             self.held.hold_back(&file, rejects.as_deref(), &candidate)?
         } else {
             let mut adopted = (PathBuf::new(), None);
-            self.take_up(snapshot, true, |base| {
+            self.take_up(snapshot, true, halt, |base| {
                 adopted = self.held.adopt(&file, rejects.as_deref(), generation, base)?;
                 Ok(())
             })?;

@@ -35,6 +35,9 @@ pub enum ActError {
         /// Where they go on.
         since: &'static str,
     },
+    /// Changes came, and what was built was for a server without any.
+    #[error("changes came here meanwhile, which this would take the place of; nothing was changed")]
+    Came,
     /// A build that the server does not know.
     #[error(
         "expected a build that was begun here and is not published, found {build}; was the server restarted? run the \
@@ -121,6 +124,7 @@ impl ActError {
             | ActError::Folder(FolderError::NoGeneration { .. }) => 404,
             ActError::Busy(_)
             | ActError::Feed { .. }
+            | ActError::Came
             | ActError::Conflict { .. }
             | ActError::Present(_)
             | ActError::Folder(FolderError::Conflict { .. } | FolderError::Taken { .. }) => 409,
@@ -138,7 +142,7 @@ impl ActError {
             ActError::Value { .. } => "invalid",
             ActError::Method(_) => "method_not_allowed",
             ActError::Busy(_) => "busy",
-            ActError::Feed { .. } => "feed",
+            ActError::Feed { .. } | ActError::Came => "feed",
             ActError::NoBuild { .. } => "no_such_build",
             ActError::Conflict { .. }
             | ActError::Folder(FolderError::Conflict { .. } | FolderError::Taken { .. }) => "conflict",

@@ -44,7 +44,9 @@ impl Generations {
         let held = self.held.folder().hold_build()?;
         // What a copy has left there has nothing to do with this.
         folder::spend_build(held.folder().dir());
-        let reserved = self.reserve_for(origin, feed, &held).map_err(told)?;
+        let reserved = self
+            .reserve_for(origin, feed, only_if_empty, &held)
+            .map_err(told)?;
         let taken = self.take(origin, offered, only_if_empty, &held, &reserved, go_on);
         if taken.is_err() {
             // It is of use to nobody.
@@ -65,6 +67,7 @@ impl Generations {
         go_on: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Published, FetchError> {
         let path = origin.copy(offered, held, reserved.generation, go_on)?;
+        // What comes from here on is looked for while the feeds stand still.
         if only_if_empty && !self.is_empty() {
             return Err(FetchError::Fed);
         }
@@ -79,13 +82,20 @@ impl Generations {
         Ok(done.into())
     }
 
-    fn reserve_for(&self, origin: &Origin, feed: Option<&str>, held: &Held) -> Result<Reserved, ActError> {
+    fn reserve_for(
+        &self,
+        origin: &Origin,
+        feed: Option<&str>,
+        only_if_empty: bool,
+        held: &Held,
+    ) -> Result<Reserved, ActError> {
         let asked = json!({
             "input": origin.to_string(),
             "dir": held.folder().dir().file_name().map(|name| name.to_string_lossy()),
             "replace": true,
             "copy_of": feed,
             "fetched": true,
+            "only_if_empty": only_if_empty,
         });
         let reserved = self.reserve(asked.to_string().as_bytes())?;
         serde_json::from_value(reserved).map_err(ActError::Body)
@@ -95,6 +105,7 @@ impl Generations {
 fn told(error: ActError) -> FetchError {
     match error {
         ActError::Ended => FetchError::Ended,
+        ActError::Came => FetchError::Fed,
         ActError::Folder(error) => FetchError::Folder(error),
         other => FetchError::Act(other.to_string()),
     }

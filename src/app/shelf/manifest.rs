@@ -14,6 +14,8 @@ use super::ShelfError;
 
 /// The version of the list, which is stable.
 pub(super) const VERSION: u32 = 1;
+/// How long what no list names is left alone: somebody may be sending it, or about to name it.
+pub(super) const GRACE_MS: i64 = 3_600_000;
 
 /// What is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +60,9 @@ pub struct Keeping<'a> {
     pub kept: usize,
     /// But none that was made before this moment, in milliseconds since 1970: customers may be in it that have been deleted.
     pub since_ms: i64,
+    /// What no list names goes where it was written before this moment, in milliseconds since 1970: what is newer may be about to
+    /// be named.
+    pub unnamed_since_ms: i64,
     /// The node, line and serial number of the one that is served here: what is to be erased leaves that in time.
     pub served: (&'a str, u64, u64),
 }
@@ -83,11 +88,15 @@ impl Manifest {
         serde_json::from_slice(bytes).map_err(unfit)
     }
 
-    /// The next manifest, with `added` in front where there is one, and without what does not stay; and what that is.
+    /// The next manifest, with `added` in its place where there is one, and without what does not stay; and what that is.
     pub(super) fn next(&self, added: Option<&Entry>, keeping: Keeping<'_>) -> (Manifest, Vec<Entry>) {
         let before = self.generations.iter();
         let before = before.filter(|entry| added.is_none_or(|added| added.name != entry.name));
-        let all: Vec<Entry> = added.into_iter().chain(before).cloned().collect();
+        let mut all: Vec<Entry> = added.into_iter().chain(before).cloned().collect();
+        all.sort_by(|one, other| {
+            let of = |entry: &Entry| (entry.created_at_ms, entry.name.clone());
+            of(other).cmp(&of(one))
+        });
         let (mut stay, mut go) = (Vec::new(), Vec::new());
         for entry in all {
             if stay.len() < keeping.kept && keeping.keeps(&entry) {
@@ -98,14 +107,26 @@ impl Manifest {
         }
         let next = Manifest {
             version: VERSION,
-            number: self.number + 1,
+            number: self.number.saturating_add(1),
             generations: stay,
         };
         (next, go)
     }
 }
 
-impl Keeping<'_> {
+impl<'a> Keeping<'a> {
+    /// Those of a prefix that what was deleted leaves within `erase_within_s`, as of `now_ms`, milliseconds since 1970.
+    pub fn within(erase_within_s: u64, now_ms: i64, kept: usize, served: (&'a str, u64, u64)) -> Keeping<'a> {
+        let within_ms = i64::try_from(erase_within_s.saturating_mul(1000)).unwrap_or(i64::MAX);
+        Keeping {
+            kept,
+            since_ms: now_ms.saturating_sub(within_ms / 10 * 8),
+            // Of the fifth that is left then, a part: what is broken off has to leave, too.
+            unnamed_since_ms: now_ms.saturating_sub(GRACE_MS.min(within_ms / 20)),
+            served,
+        }
+    }
+
     fn keeps(&self, entry: &Entry) -> bool {
         entry.created_at_ms >= self.since_ms
             || (entry.node.as_str(), entry.line, entry.generation) == self.served
@@ -154,6 +175,7 @@ mod tests {
     const ALL: Keeping<'_> = Keeping {
         kept: 3,
         since_ms: 0,
+        unnamed_since_ms: 0,
         served: ("", 0, 0),
     };
 
@@ -169,6 +191,12 @@ mod tests {
         // Once more is no second one.
         let (next, gone) = next.next(Some(&entry(5)), ALL);
         assert_eq!((list(&next.generations), gone.len()), (vec![5, 4, 3], 0));
+        // Nor is one the newest because it is published last.
+        let (next, _) = next.next(Some(&entry(7)), ALL);
+        let (next, gone) = next.next(Some(&entry(6)), ALL);
+        assert_eq!((list(&next.generations), list(&gone)), (vec![7, 6, 5], vec![4]));
+        let (next, gone) = next.next(Some(&entry(1)), ALL);
+        assert_eq!((list(&next.generations), list(&gone)), (vec![7, 6, 5], vec![1]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::*;
 const KEEPING: Keeping<'_> = Keeping {
     kept: 2,
     since_ms: 0,
+    unnamed_since_ms: 0,
     served: ("", 0, 0),
 };
 
@@ -94,7 +95,11 @@ fn of_two_who_publish_at_a_time_neither_is_lost() {
             });
         }
     });
-    let manifest = open(&folder).manifest().unwrap();
+    let shelf = open(&folder);
+    let manifest = shelf.manifest().unwrap();
+    for entry in &manifest.generations {
+        assert!(shelf.has(entry).unwrap(), "{}", entry.name);
+    }
     let mut list: Vec<(String, u64)> = manifest
         .generations
         .into_iter()
@@ -114,14 +119,30 @@ fn what_is_to_be_erased_leaves_the_store_with_what_nobody_names() {
     publish(&shelf, dir.path(), "a", 2, KEEPING);
     // What somebody left half done.
     fs::write(folder.join("generations/00000000000001-b-left.ringside"), "x").unwrap();
+    // What a process was killed over; the library lists none of it.
+    let staged = [
+        "generations/00000000000001-b-left.ringside#1",
+        "manifests/00000000000000000009.json#12",
+    ];
+    for name in staged {
+        fs::write(folder.join(name), "x").unwrap();
+    }
+    shelf.tidy(KEEPING).unwrap();
+    assert_eq!(
+        there(&folder, "generations").len(),
+        4,
+        "somebody may be about to name them"
+    );
     let erasing = Keeping {
         since_ms: i64::MAX,
+        unnamed_since_ms: i64::MAX,
         served: ("a", 7, 2),
         ..KEEPING
     };
     shelf.tidy(erasing).unwrap();
     assert_eq!(shelf.manifest().unwrap().generations.len(), 1);
     assert_eq!(there(&folder, "generations").len(), 1);
+    assert!(there(&folder, "manifests").iter().all(|name| !name.contains('#')));
     let erasing = Keeping {
         served: ("a", 7, 3),
         ..erasing
@@ -140,10 +161,69 @@ fn one_that_is_being_sent_by_somebody_else_stays() {
     let folder = dir.path().join("shelf");
     let shelf = open(&folder);
     publish(&shelf, dir.path(), "a", 1, KEEPING);
-    let sent = folder.join("generations/00000000009999-b-0000000000000007-00000009.ringside");
-    fs::write(&sent, "not named yet").unwrap();
+    // One node has merged later than the other, and its disk is slower.
+    let sent = ["00000000009999", "00000000000999"].map(|at| {
+        let sent = folder.join(format!("generations/{at}-b-0000000000000007-00000009.ringside"));
+        fs::write(&sent, "not named yet").unwrap();
+        sent
+    });
     publish(&shelf, dir.path(), "a", 2, KEEPING);
-    assert!(sent.exists());
+    assert!(sent.iter().all(|sent| sent.exists()));
+}
+
+#[test]
+fn one_that_somebody_has_removed_is_sent_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("shelf");
+    let shelf = open(&folder);
+    publish(&shelf, dir.path(), "a", 1, KEEPING);
+    let entry = shelf.manifest().unwrap().generations.remove(0);
+    fs::remove_file(folder.join("generations").join(&entry.name)).unwrap();
+    assert!(!shelf.has(&entry).unwrap());
+    publish(&shelf, dir.path(), "a", 1, KEEPING);
+    assert!(shelf.has(&entry).unwrap());
+}
+
+#[test]
+fn what_an_upload_has_left_goes_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("shelf");
+    publish(&open(&folder), dir.path(), "a", 1, KEEPING);
+    let left = ["old#1", "new#1", "no-number#x"].map(|name| folder.join("generations").join(name));
+    for path in &left {
+        fs::write(path, "x").unwrap();
+    }
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
+    let old = fs::File::options().write(true).open(&left[0]).unwrap();
+    old.set_modified(long_ago).unwrap();
+    drop(open(&folder));
+    assert_eq!(left.map(|path| path.exists()), [false, true, true]);
+}
+
+#[test]
+fn a_list_that_does_not_read_is_passed_over_and_its_place_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("shelf");
+    let shelf = open(&folder);
+    let broken = |number: u64| folder.join(format!("manifests/{number:020}.json"));
+    publish(&shelf, dir.path(), "a", 1, KEEPING);
+    fs::write(broken(2), "{\"version\": 1, \"gen").unwrap();
+    let manifest = shelf.manifest().unwrap();
+    assert_eq!((manifest.number, manifest.generations.len()), (2, 1));
+    publish(&shelf, dir.path(), "a", 2, KEEPING);
+    let manifest = shelf.manifest().unwrap();
+    assert_eq!((manifest.number, manifest.generations.len()), (3, 2));
+    // Not one of a version to come, which whoever wrote it goes on with.
+    fs::write(broken(4), "{\"version\": 2}").unwrap();
+    assert!(matches!(
+        shelf.manifest(),
+        Err(ShelfError::Version { found: 2, .. })
+    ));
+    // Nor is everything forgotten where none reads.
+    for number in 1..=4 {
+        fs::write(broken(number), "").unwrap();
+    }
+    assert!(matches!(shelf.manifest(), Err(ShelfError::Manifest(_))));
 }
 
 #[test]

@@ -48,12 +48,8 @@ pub(in crate::cli) fn run(arguments: &PublishArguments, out: &mut Output) -> Res
         bytes: header.file_length,
     }
     .named();
-    let within_ms = i64::try_from(config.data.erase_within_s.saturating_mul(1000)).unwrap_or(i64::MAX);
-    let keeping = Keeping {
-        kept: config.snapshots.kept,
-        since_ms: now_ms.saturating_sub(within_ms / 10 * 8),
-        served: (&config.ha.node, header.log.line, header.generation),
-    };
+    let served = (config.ha.node.as_str(), header.log.line, header.generation);
+    let keeping = Keeping::within(config.data.erase_within_s, now_ms, config.snapshots.kept, served);
     let mut progress = if arguments.json {
         Progress::silent()
     } else {

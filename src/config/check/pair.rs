@@ -6,6 +6,7 @@ use hyper::Uri;
 
 use super::streams::{self, is_word};
 use super::{Config, Unfit, within};
+use crate::http::client::Server;
 use crate::pop::Store;
 
 /// The longest name of a node, bytes.
@@ -81,7 +82,11 @@ pub(super) fn check(config: &Config) -> Result<(), Unfit> {
     Ok(())
 }
 
+/// Whether whoever asks the other node will take it for an address, and it is one.
 fn is_server(text: &str) -> bool {
-    let uri: Option<Uri> = text.parse().ok();
-    uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some())
+    let is_address = |uri: Uri| {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        uri.port_u16().is_some() && !authority.contains('@') && uri.query().is_none()
+    };
+    text.starts_with("http://") && text.parse::<Server>().is_ok() && text.parse().is_ok_and(is_address)
 }

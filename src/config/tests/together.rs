@@ -14,6 +14,22 @@ fn values_that_do_not_fit_together_are_told() {
             "`ha.peer`: expected an address as \"http://HOST:7465\", found \"https://b:7465\"",
         ),
         (
+            "[ha]\nnode = 'a'\npeer = 'http://b'",
+            "`ha.peer`: expected an address as \"http://HOST:7465\", found \"http://b\"",
+        ),
+        (
+            "[ha]\nnode = 'a'\npeer = 'http://b:7465/admin'",
+            "`ha.peer`: expected an address as \"http://HOST:7465\", found \"http://b:7465/admin\"",
+        ),
+        (
+            "[ha]\nnode = 'a'\npeer = 'http://b:7465?x'",
+            "`ha.peer`: expected an address as \"http://HOST:7465\", found",
+        ),
+        (
+            "[ha]\nnode = 'a'\npeer = 'b:7465'",
+            "`ha.peer`: expected an address as \"http://HOST:7465\", found",
+        ),
+        (
             "[ha]\npeer = 'http://b:7465'",
             "`ha.node`: expected a name, because ha.peer names another node, found \"\"",
         ),

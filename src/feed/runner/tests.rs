@@ -120,6 +120,28 @@ fn a_stop_behind_deliveries_is_seen() {
 }
 
 #[test]
+fn what_is_posted_while_the_feeds_stand_still_comes_behind_what_is_replaced_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let feeds = feeds(folder.path());
+    let (installer, pushes) = (feeds.installer(), feeds.pushes());
+    let running = feeds.spawn_reading(|_, _| Ok(None)).unwrap();
+    let halt = installer.halt().unwrap();
+    assert!(halt.is_empty);
+    drop(halt);
+    let halt = installer.halt().unwrap();
+    let line = Bytes::from_static(b"{\"op\":\"upsert\",\"customer\":{\"id\":\"a\",\"name\":\"A\"}}");
+    let mut posted = Box::pin(pushes.push(None, None, line));
+    assert_eq!(posted.as_mut().now_or_never(), None);
+    assert_eq!(halt.places.seq, 0);
+    let other = LogPlace { line: 7, follows: 0 };
+    assert!(halt.replace(snapshot(1, other), false));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(posted).unwrap().accepted, 1);
+    assert!(!installer.halt().unwrap().is_empty);
+    running.stop();
+}
+
+#[test]
 fn behind_a_generation_of_another_log_nothing_is_as_fresh_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let feeds = feeds(folder.path());

@@ -22,6 +22,8 @@ if [ -n "$missing" ]; then
     # Where policy-rc.d says 101, installing a package starts no service.
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        # dash runs no trap of EXIT where a signal ends it.
+        trap 'exit 130' INT TERM
         printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
         chmod +x /usr/sbin/policy-rc.d
     fi

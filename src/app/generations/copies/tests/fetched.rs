@@ -1,6 +1,9 @@
 //! What is taken over from elsewhere instead of copying the source.
 
+use bytes::Bytes;
+
 use super::*;
+use crate::app::catch_up::Origin;
 use crate::app::shelf::{Entry, Keeping, Manifest, Shelf};
 use crate::config::Snapshots;
 use crate::snapshot::Snapshot;
@@ -43,6 +46,7 @@ fn publish(centre: &Centre, folder: &tempfile::TempDir, store: &Snapshots) -> Ma
     let keeping = Keeping {
         kept: 3,
         since_ms: 0,
+        unnamed_since_ms: 0,
         served: ("", 0, 0),
     };
     let shelf = Shelf::open(store).unwrap().unwrap();
@@ -159,6 +163,103 @@ fn where_what_is_published_does_not_lead_on_either_the_source_is_copied() {
     until_fresh(&centre, &world);
     assert_eq!(copies(&world), 2, "taken over once, then copied once");
     centre.stop();
+}
+
+#[test]
+fn of_published_generations_the_newest_that_is_there_is_taken_over() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let centre = start(&first, &world, "");
+    until_fresh(&centre, &world);
+    publish(&centre, &first, &store);
+    world.lock().unwrap().put(3, 1);
+    until_fresh(&centre, &world);
+    let published = publish(&centre, &first, &store).generations;
+    assert_eq!(published.len(), 2);
+    let file = first.path().join("store/generations").join(&published[0].name);
+    std::fs::remove_file(file).unwrap();
+    let origin = Origin::Shelf(Shelf::open(&store).unwrap().unwrap());
+    assert_eq!(origin.newest().unwrap().generation, published[1].generation);
+    let before = copies(&world);
+    let other = start(&second, &world, &with_store(&store));
+    until_fresh(&other, &world);
+    assert_eq!(copies(&world), before, "nothing was copied");
+    other.stop();
+    centre.stop();
+}
+
+/// A generation is copied while changes are posted, and they are first: whoever posted was told that they are kept.
+#[test]
+fn changes_that_are_posted_while_a_generation_is_fetched_are_not_lost_with_it() {
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (world, store) = (world(), store(&first));
+    let centre = start(&first, &world, "");
+    until_fresh(&centre, &world);
+    publish(&centre, &first, &store);
+    centre.stop();
+    let origin = Origin::Shelf(Shelf::open(&store).unwrap().unwrap());
+    let offered = origin.newest().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // The second waits for a customer that is not here: it counts as no change that is served.
+    for line in [
+        br#"{"op":"upsert","position":"1","customer":{"id":"w","name":"Wanda"}}"#.as_slice(),
+        br#"{"op":"case","position":"1","customer_id":"c1","case":{"id":"k","title":"late"}}"#.as_slice(),
+    ] {
+        let folder = tempfile::tempdir_in(&second).unwrap();
+        world.lock().unwrap().is_away = true;
+        let centre = start(&folder, &world, "[feed.web]\nkind = \"http\"\n");
+        let perform = |path: &str, body: Value| {
+            let done = centre.generations.perform(path, body.to_string().as_bytes());
+            done.unwrap()
+        };
+        let held = centre.generations.held.folder().hold_build().unwrap();
+        let dir = held.folder().dir().file_name().unwrap().to_str().unwrap();
+        let reserved = perform(
+            "/builds",
+            json!({"input": "there", "dir": dir, "replace": true, "fetched": true, "only_if_empty": true}),
+        );
+        let build = reserved.unwrap()["build"].as_u64().unwrap();
+        let path = origin.copy(&offered, &held, build, &mut |_| true).unwrap();
+        let pushed = runtime.block_on(centre.pushes.push(None, None, Bytes::from_static(line)));
+        assert_eq!(pushed.unwrap().accepted, 1);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let refused = perform(
+            "/builds/publish",
+            json!({"build": build, "snapshot": name, "rows": offered.customers, "refused": 0}),
+        );
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, ActError::Came), "{refused}");
+        assert_eq!(
+            centre.generations.held.present(),
+            0,
+            "nothing else is the present one"
+        );
+        assert!(centre.generations.waiting().is_none());
+        held.remove();
+        centre.stop();
+        // What was told to be kept is there after a start, too, and is served once its customer is.
+        let centre = start(&folder, &world, "[feed.web]\nkind = \"http\"\n");
+        let served = || {
+            centre
+                .index
+                .read(|view| view.customer("w").map(|found| found.is_some()))
+        };
+        if line.starts_with(br#"{"op":"upsert""#) {
+            assert!(served());
+        } else {
+            let customer =
+                Bytes::from_static(br#"{"op":"upsert","position":"2","customer":{"id":"c1","name":"C"}}"#);
+            runtime
+                .block_on(centre.pushes.push(None, None, customer))
+                .unwrap();
+            let title = centre.index.read(|view| {
+                let record = view.customer("c1")?.unwrap();
+                Ok(String::from_utf8_lossy(record.json()).contains("late"))
+            });
+            assert!(title);
+        }
+        centre.stop();
+    }
 }
 
 /// The list is of a version to come, or the store is gone: the feed goes on as it would without.
