@@ -6,7 +6,7 @@ import { choose, speak } from './words.js';
 import { clockwork } from './time.js';
 import { readable, resolve, textOn } from './colour.js';
 import { Wire } from './wire.js';
-import { Stream } from './stream.js';
+import { Stream, Streams } from './stream.js';
 import { Tabs } from './tabs.js';
 import { Parent } from './parent.js';
 import * as pops from './pops.js';
@@ -28,7 +28,7 @@ const place = (id) => document.getElementById(id);
 
 const app = {
   agent: query.get('agent') ?? '', desk: { wrap_ups: [], schema: [], dial: 'tel:{number}', sms: 'sms:{number}' }, configured: 0,
-  stream: 'connecting', mode: null, older: new Map(), details: new Map(), undos: new Map(), notice: '', skew: 0, settled: 0, before: 0, missed: 0,
+  stream: 'connecting', mode: null, older: new Map(), details: new Map(), undos: new Map(), notice: '', skew: 0, settled: 0, before: 0, missed: 0, streams: new Streams(),
 };
 doing(app, () => render());
 const memory = `ringside:memory:${app.agent}`;
@@ -250,12 +250,13 @@ function dress() {
   document.documentElement.style.cssText = `--accent:${readable(accent, dark.matches ? '#16181b' : '#ffffff')};--fill:${accent};--on-fill:${textOn(accent)}`;
 }
 
-async function configure() {
+/** What is answered to an earlier key says nothing of the desk: the present one has asked for itself. */
+async function configure(isPresent = app.streams.present()) {
   try {
-    Object.assign(app.desk, await app.wire.get(`/desk?${new URLSearchParams({ profile: query.get('profile') ?? '' })}`));
-    app.configured = 1;
+    const desk = await app.wire.get(`/desk?${new URLSearchParams({ profile: query.get('profile') ?? '' })}`);
+    if (isPresent()) Object.assign(app, { desk: Object.assign(app.desk, desk), configured: 1 });
   } catch (error) {
-    if (error.isRefused) app.stream = 'refused';
+    if (error.isRefused && isPresent()) app.stream = 'refused';
   }
   const chosen = choose([query.get('lang'), app.desk.language, ...navigator.languages]);
   if (app.t?.locale !== chosen.locale) {
@@ -271,14 +272,16 @@ async function configure() {
 }
 
 async function connect() {
-  app.events?.end();
   app.stream = 'connecting';
-  await configure();
-  if (app.stream === 'refused') return;
+  const settle = async (isPresent) => {
+    await configure(isPresent);
+    return app.stream !== 'refused';
+  };
   let quiet;
-  app.events = new Stream(app.wire, take, (state) => {
+  await app.streams.begin(settle, (isPresent) => new Stream(app.wire, take, (state) => {
     clearTimeout(quiet);
     const turn = () => {
+      if (!isPresent()) return;
       const was = app.stream;
       app.stream = state;
       if (state === 'lost' && was !== 'lost') say(app.t('saidLost'));
@@ -287,8 +290,7 @@ async function connect() {
       render();
     };
     if (state === 'lost' && app.stream !== 'lost') quiet = setTimeout(turn, QUIET); else turn();
-  }, app.state.epoch);
-  app.events.run();
+  }, app.state.epoch));
 }
 
 /** The key: of the address, taken out of it at once; or of this tab's life before a reload. */
@@ -333,7 +335,7 @@ async function begin() {
     if (event.detail && Date.now() < app.settled && place('main').contains(event.target)) { event.stopPropagation(); event.preventDefault(); }
   }, true);
   dark.addEventListener('change', dress);
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) app.events?.look(); });
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) app.streams.stream?.look(); });
   return addEventListener('pointerdown', () => { if (app.missed) { app.missed = 0; render(); } });
 }
 

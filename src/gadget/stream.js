@@ -129,3 +129,25 @@ export class Stream {
     if (!this.left) this.last = Math.max(this.last ?? 0, message.id);
   }
 }
+
+/** One stream at a time: with a new beginning, as by another key, whatever earlier ones are still told says nothing any more. */
+export class Streams {
+  #nth = 0;
+
+  /** Tells, asked at any later time, whether there has been no other beginning since. */
+  present() {
+    const nth = this.#nth;
+    return () => nth === this.#nth;
+  }
+
+  /** Ends the stream that there is. Runs the one that `open(isPresent)` gives once `settle(isPresent)` has said that there is to be one. */
+  async begin(settle, open) {
+    this.#nth += 1;
+    const isPresent = this.present();
+    this.stream?.end();
+    this.stream = null;
+    if (!await settle(isPresent) || !isPresent()) return;
+    this.stream = open(isPresent);
+    this.stream.run();
+  }
+}

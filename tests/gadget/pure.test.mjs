@@ -8,7 +8,7 @@ import { web } from '../../src/gadget/dom.js';
 import { body, named } from '../../src/gadget/form.js';
 import { grouped, same } from '../../src/gadget/number.js';
 import * as pops from '../../src/gadget/pops.js';
-import { parser, Stream, wait } from '../../src/gadget/stream.js';
+import { parser, Stream, Streams, wait } from '../../src/gadget/stream.js';
 import { clockwork } from '../../src/gadget/time.js';
 import { choose, speaker } from '../../src/gadget/words.js';
 
@@ -255,4 +255,29 @@ test('whoever was told a part of the present pops is told all of them again', as
   await run();
   assert.deepEqual(asked, [null, null, '9']);
   assert.equal(told.length, 5);
+});
+
+test('what is answered late to an earlier key says nothing of the later one', async () => {
+  const streams = new Streams();
+  const told = [];
+  const begin = (name) => {
+    let answer;
+    const settled = new Promise((done) => { answer = done; });
+    let isPresent;
+    const begun = streams.begin((present) => { isPresent = present; return settled; }, () => ({ run: () => told.push(`${name} runs`), end: () => told.push(`${name} ends`) }));
+    return { isPresent: () => isPresent(), answer: async (isTaken) => { answer(isTaken); await begun; } };
+  };
+  // Refused late, or taken late: neither touches the stream that there is by then.
+  for (const isTaken of [false, true]) {
+    const [earlier, later] = [begin('earlier'), begin('later')];
+    assert.deepEqual([earlier.isPresent(), later.isPresent()], [false, true]);
+    await later.answer(true);
+    const { stream } = streams;
+    await earlier.answer(isTaken);
+    assert.ok(stream && streams.stream === stream);
+    assert.deepEqual(told.splice(0), ['later runs']);
+    const last = begin('last');
+    await last.answer(false);
+    assert.deepEqual([told.splice(0), streams.stream], [['later ends'], null], 'who is refused has none');
+  }
 });

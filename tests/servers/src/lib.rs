@@ -16,6 +16,7 @@ pub mod mongod;
 pub mod moto;
 pub mod nats;
 pub mod pair;
+mod port;
 pub mod postgres;
 pub mod python;
 pub mod ringside;
@@ -23,8 +24,9 @@ pub mod sip;
 pub mod wait;
 pub mod wire;
 
-use std::net::TcpListener;
 use std::path::PathBuf;
+
+pub use port::{free_port, free_udp_port};
 
 /// The folder that programs are built into, as target/debug: a test is in one below it, another program in it.
 pub(crate) fn built() -> PathBuf {
@@ -36,10 +38,4 @@ pub(crate) fn built() -> PathBuf {
         folder
     };
     folder.to_owned()
-}
-
-/// A port of the loopback that nobody listens on now, for servers that cannot say which one they took.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }

@@ -4,7 +4,6 @@ mod cluster;
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +12,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::free_port;
+use crate::wait::until;
 
 pub use cluster::Cluster;
 
@@ -35,7 +37,7 @@ impl Nats {
     /// It cannot be started; `tests/servers/install/nats.sh` installs it.
     pub fn start(configuration: &str) -> io::Result<Nats> {
         // Free now, and kept by nobody: the server has to come back there when it was killed.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port();
         let mut nats = Nats {
             folder: TempDir::new()?,
             port,
@@ -145,6 +147,28 @@ impl Drop for Nats {
         // Nobody is left to be told.
         let _ = self.kill();
     }
+}
+
+/// Deletes a stream under whoever uses it; asks again where the servers do not answer.
+pub fn delete_stream(urls: &[String], name: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    until("the stream is deleted", START, || {
+        let deleted = runtime.block_on(async {
+            let client = async_nats::connect(urls.to_vec())
+                .await
+                .map_err(|error| error.to_string())?;
+            let streams = async_nats::jetstream::new(client);
+            let answer = streams.delete_stream(name).await;
+            answer.map_err(|error| error.to_string())
+        })?;
+        match deleted.success {
+            true => Ok(()),
+            false => Err(format!("{name} is still there")),
+        }
+    });
 }
 
 /// Sends `signal` to a process that a test started.

@@ -11,6 +11,7 @@ pub mod net;
 pub mod node;
 pub mod record;
 pub mod store;
+mod whole;
 
 use std::io;
 use std::net::SocketAddr;
@@ -197,34 +198,6 @@ impl Pair {
         }
     }
 
-    /// Waits until one of the nodes has the address and says that it is active; says which.
-    pub fn until_held(&self) -> Place {
-        let mut found = None;
-        until("one node has the address", PATIENCE, || {
-            found = self.holder();
-            let place = found.ok_or_else(|| self.tails("keepalived"))?;
-            if !self.options.has_watchdog {
-                return Ok(());
-            }
-            let role = node::role(&self.net, place);
-            match role["role"].as_str() {
-                Some("active") => Ok(()),
-                _ => Err(format!("{place:?}: {role}\n{}", self.tails("ringside"))),
-            }
-        });
-        found.unwrap()
-    }
-
-    /// Waits until `place` has the address and is active.
-    pub fn until_held_by(&self, place: Place) {
-        until(&format!("{place:?} has the address"), PATIENCE, || {
-            match self.until_held() {
-                found if found == place => Ok(()),
-                other => Err(format!("{other:?} has it")),
-            }
-        });
-    }
-
     /// Waits until a node answers lookups.
     pub fn until_serves(&self, place: Place) {
         until(&format!("{place:?} answers"), PATIENCE, || {
@@ -293,26 +266,6 @@ impl Pair {
                 .then_some(())
                 .ok_or_else(|| format!("{answer:?}"))
         });
-    }
-
-    /// Waits until everything works that there is.
-    pub fn until_whole(&self) {
-        if self.options.has_stores {
-            store::until_whole(&self.net);
-        }
-        if self.options.shares_calls {
-            broker::until_led(&self.net, &Place::MACHINES);
-        }
-        for place in Place::NODES {
-            self.until_serves(place);
-            if self.options.has_stores {
-                self.until_fresh(place);
-            }
-            if self.options.shares_calls {
-                self.until_replicated(place, true);
-            }
-        }
-        self.until_held();
     }
 
     /// Cuts a machine's power: what runs there is gone, and so is its address.

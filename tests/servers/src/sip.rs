@@ -1,7 +1,6 @@
 //! Kamailio between two telephones, which SIPp plays.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::free_udp_port;
 use crate::nats::send;
 use crate::wait::until;
 
@@ -179,12 +179,6 @@ fn scenarios() -> PathBuf {
 
 fn missing(program: &str, error: &std::io::Error) -> ! {
     panic!("{program}: {error}; tests/servers/install/callers.sh installs it")
-}
-
-/// A port of the loopback that nobody listens on now.
-fn free_udp_port() -> u16 {
-    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    UdpSocket::bind(any).unwrap().local_addr().unwrap().port()
 }
 
 /// The ports that somebody listens on over UDP: to try would take them away.

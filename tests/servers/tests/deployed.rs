@@ -111,9 +111,8 @@ fn the_permissions_are_enough_for_all_that_a_node_does() {
         }
     });
     let word = json!({"type": "INSTANCE", "name": "ringside", "state": "MASTER", "priority": 150});
-    ask(&namespace, 7465, ("POST", "/role"), &word).unwrap();
     until("a term is minted", PATIENCE, || {
-        let role = ask(&namespace, 7465, ("GET", "/role"), &Value::Null)?;
+        let role = ask(&namespace, 7465, ("POST", "/role"), &word)?;
         match role["role"] == "active" && role["epoch"].as_u64() > Some(0) {
             true => Ok(()),
             false => Err(format!("{role}\n{}", host.tail("ringside"))),

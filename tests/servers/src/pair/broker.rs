@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::host::Host;
 use super::net::{Net, Place};
 use crate::http::send;
+use crate::nats;
 use crate::wait::until;
 
 /// How long the three may take to find each other and a leader.
@@ -65,17 +66,7 @@ pub fn until_led(net: &Net, places: &[Place]) {
 
 /// Deletes a stream under whoever uses it.
 pub fn delete_stream(net: &Net, name: &str) {
-    net.of(Place::Client).within(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let client = async_nats::connect(servers(Place::Arbiter)[0].as_str())
-                .await
-                .unwrap();
-            let streams = async_nats::jetstream::new(client);
-            streams.delete_stream(name).await.unwrap();
-        });
-    });
+    let servers = servers(Place::Arbiter);
+    net.of(Place::Client)
+        .within(|| nats::delete_stream(&servers, name));
 }

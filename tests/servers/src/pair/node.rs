@@ -16,6 +16,7 @@ use super::{Options, broker, store};
 use crate::http::{Answer, send};
 use crate::mongod::DATABASE;
 use crate::ringside::program;
+use crate::wait::until;
 
 /// Port of callers and desktops.
 pub const CALLERS: u16 = 7464;
@@ -29,6 +30,8 @@ const KEY: &str = "pair-administration-0123456789-abcdefghijklmnop";
 const SECRET: &str = "7f3c1d5a9be0426488aa17c2d0e4f6b8a1c3e5f70918273645546372819a0bcd";
 /// How long an answer may take that has nothing to wait for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a hand-over may take, which waits for the other node.
+const HANDOVER: Duration = Duration::from_secs(30);
 
 /// Where callers connect.
 pub fn vip() -> SocketAddr {
@@ -108,6 +111,25 @@ pub fn start(net: &Net, place: Place, host: &mut Host, environment: &[(String, S
 /// # Errors
 /// Nobody answers.
 pub fn admin(net: &Net, place: Place, (method, target): (&str, &str), body: &Value) -> io::Result<Answer> {
+    administer(net, place, PATIENCE, (method, target), body)
+}
+
+/// Has the node hand its address over; what it answers when that is done.
+///
+/// # Errors
+/// Nobody answers.
+pub fn hand_over(net: &Net, place: Place) -> io::Result<Answer> {
+    let wish = json!({"force": false});
+    administer(net, place, HANDOVER, ("POST", "/handover"), &wish)
+}
+
+fn administer(
+    net: &Net,
+    place: Place,
+    within: Duration,
+    what: (&str, &str),
+    body: &Value,
+) -> io::Result<Answer> {
     let at: SocketAddr = format!("{}:{ADMIN}", place.address()).parse().unwrap();
     let headers = [
         format!("Authorization: Bearer {KEY}"),
@@ -118,7 +140,7 @@ pub fn admin(net: &Net, place: Place, (method, target): (&str, &str), body: &Val
         body => body.to_string(),
     };
     net.of(Place::Client)
-        .within(|| reach(at, (method, target), &headers, body.as_bytes()))
+        .within(|| reach(at, within, what, &headers, body.as_bytes()))
 }
 
 /// What whoever is at `at` answers a caller; asked from the client's place.
@@ -132,14 +154,30 @@ pub fn ask(net: &Net, at: SocketAddr, (method, target): (&str, &str), body: &Val
         body => body.to_string(),
     };
     net.of(Place::Client)
-        .within(|| reach(at, (method, target), &headers, body.as_bytes()))
+        .within(|| reach(at, PATIENCE, (method, target), &headers, body.as_bytes()))
+}
+
+/// What is answered to `asked`, again and again until it is answered at all.
+pub fn until_answered(mut asked: impl FnMut() -> io::Result<Answer>) -> Answer {
+    let mut found = None;
+    until("somebody answers", super::PATIENCE, || {
+        found = Some(asked().map_err(|error| error.to_string())?);
+        Ok(())
+    });
+    found.unwrap()
 }
 
 /// As [`send`], where nobody may be there at all.
-fn reach(at: SocketAddr, what: (&str, &str), headers: &[String], body: &[u8]) -> io::Result<Answer> {
+fn reach(
+    at: SocketAddr,
+    within: Duration,
+    what: (&str, &str),
+    headers: &[String],
+    body: &[u8],
+) -> io::Result<Answer> {
     // Who has no power refuses nothing; connecting would take minutes.
     std::net::TcpStream::connect_timeout(&at, Duration::from_millis(500))?;
-    send(at, PATIENCE, what, headers, body)
+    send(at, within, what, headers, body)
 }
 
 /// What the node says of its role; null where it says nothing.

@@ -25,7 +25,8 @@ fn a_node_dies_and_the_other_one_answers_at_its_address() {
     }
     assert_eq!(seen.lookups.wrong, Vec::<String>::new());
     assert!(seen.lookups.answered > 100, "{:?}", seen.lookups);
-    assert!(!seen.lookups.failed.is_empty(), "nobody noticed");
+    let unanswered = seen.lookups.failed.len() + seen.lookups.late.len();
+    assert!(unanswered > 0, "nobody noticed");
     assert!(
         seen.lookups.longest_gap < Duration::from_secs(8),
         "{:?}",

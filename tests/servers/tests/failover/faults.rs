@@ -16,10 +16,9 @@ const GAP: Duration = Duration::from_secs(8);
 #[test]
 fn a_node_stands_still_and_goes_on() {
     with_pair(|pair| {
-        let active = pair.until_held();
+        let (active, term) = pair.until_settled();
         let load = pair.load();
         load.until_replicated(true);
-        let term = load.term();
         pair.freeze(active, true);
         until("the other node has the address", servers::pair::PATIENCE, || {
             // Who stands still gives nothing up.
@@ -58,8 +57,8 @@ fn the_service_of_the_active_node_stands_still_and_the_watchdog_gives_its_addres
         pair.host(active).freeze(node::NAME, false);
         pair.until_whole();
         assert_eq!(
-            pair.holder(),
-            Some(active.other()),
+            pair.until_held(),
+            active.other(),
             "who comes back takes nothing away"
         );
         load.end().assert_sound(GAP);
@@ -79,8 +78,8 @@ fn the_service_of_the_active_node_dies_and_the_watchdog_gives_its_address_away()
         load.until_replicated(true);
         pair.restore();
         assert_eq!(
-            pair.holder(),
-            Some(active.other()),
+            pair.until_held(),
+            active.other(),
             "who comes back takes nothing away"
         );
         load.end().assert_sound(GAP);
@@ -111,7 +110,7 @@ fn the_active_nodes_disk_is_full_and_callers_are_answered() {
         });
         // The majority keeps what this node cannot.
         load.until_replicated(true);
-        assert_eq!(pair.holder(), Some(active));
+        assert_eq!(pair.until_held(), active);
         fs::remove_file(&ballast).unwrap();
         pair.until_named(active, 67, "written while a disk is full");
         pair.until_stale(active, false);
@@ -131,7 +130,7 @@ fn a_clock_is_five_minutes_off_and_nobody_notices() {
             pair.kill_one(standby, node::NAME);
             pair.start_service_in(standby, &faketime::variables(offset));
             pair.until_whole();
-            if pair.holder() != Some(standby) {
+            if pair.until_held() != standby {
                 pair.kill_one(standby.other(), node::NAME);
                 pair.until_held_by(standby);
             }

@@ -101,8 +101,8 @@ fn the_active_nodes_cable_is_pulled_and_put_back() {
         pair.net().plug(active);
         pair.until_whole();
         assert_eq!(
-            pair.holder(),
-            Some(active.other()),
+            pair.until_held(),
+            active.other(),
             "who comes back takes nothing away"
         );
         load.end().assert_sound(Duration::from_secs(8));

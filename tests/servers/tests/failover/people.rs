@@ -14,23 +14,25 @@ fn the_address_is_handed_over_and_nobody_is_kept_waiting() {
         let active = pair.until_held();
         let load = pair.load();
         load.until_replicated(true);
-        let answer = node::admin(
-            pair.net(),
-            active,
-            ("POST", "/handover"),
-            &json!({"force": false}),
-        )
-        .unwrap();
-        assert_eq!(answer.json()["handed_over"], true, "{answer:?}");
+        until("it is handed over", servers::pair::PATIENCE, || {
+            let answer = node::hand_over(pair.net(), active).map_err(|error| error.to_string())?;
+            // Refused is what is not safe at the moment, as where a majority is being looked for.
+            match answer.json()["handed_over"] == true {
+                true => Ok(()),
+                false => Err(format!("{answer:?}")),
+            }
+        });
         pair.until_held_by(active.other());
         load.until_answered();
         load.until_listening();
         load.until_replicated(true);
         pair.until_whole();
-        assert_eq!(pair.holder(), Some(active.other()));
+        assert_eq!(pair.until_held(), active.other());
         let seen = load.end();
         seen.assert_sound(Duration::from_secs(5));
-        assert!(seen.lookups.failed.len() <= 8, "{:?}", seen.lookups);
+        // At most one request of a connection: a caller that keeps one, and the few that connect while the address moves.
+        let unanswered = seen.lookups.failed.len() + seen.lookups.late.len();
+        assert!(unanswered <= 20, "{:?}", seen.lookups);
     });
 }
 
@@ -42,14 +44,15 @@ fn both_nodes_are_told_that_they_are_active_and_keepalived_has_the_last_word() {
         load.until_replicated(true);
         let master = json!({"type": "INSTANCE", "name": "ringside", "state": "MASTER", "priority": 150});
         for place in Place::NODES {
-            let answer = node::admin(pair.net(), place, ("POST", "/role"), &master).unwrap();
+            let answer = node::until_answered(|| node::admin(pair.net(), place, ("POST", "/role"), &master));
             assert_eq!(answer.status, 200, "{answer:?}");
         }
         // Calls are told to both, and both have all of them.
         for place in Place::NODES {
             let call = format!("told-{}", place.name());
             let ring = json!({"call_id": call, "ani": "+14806750007", "agent": "1003"});
-            let rung = node::ask(pair.net(), node::callers(place), ("POST", "/v1/rings"), &ring).unwrap();
+            let at = node::callers(place);
+            let rung = node::until_answered(|| node::ask(pair.net(), at, ("POST", "/v1/rings"), &ring));
             assert_eq!(rung.status, 200, "{rung:?}");
             until("its desktop is shown it", servers::pair::PATIENCE, || match load
                 .desktop("1003")
@@ -81,8 +84,9 @@ fn both_nodes_are_told_that_they_are_active_and_keepalived_has_the_last_word() {
 #[test]
 fn a_word_that_keepalived_does_not_know_changes_nothing() {
     with_pair(|pair| {
-        let active = pair.until_held();
-        let before = node::role(pair.net(), active);
+        let (active, term) = pair.until_settled();
+        let tell =
+            |body: &Value| node::until_answered(|| node::admin(pair.net(), active, ("POST", "/role"), body));
         for (body, status) in [
             (
                 json!({"type": "INSTANCE", "name": "ringside", "state": "BOSS", "priority": 1}),
@@ -91,29 +95,21 @@ fn a_word_that_keepalived_does_not_know_changes_nothing() {
             (json!({"state": null}), 400),
             (Value::Null, 400),
         ] {
-            let answer = node::admin(pair.net(), active, ("POST", "/role"), &body).unwrap();
+            let answer = tell(&body);
             assert_eq!(answer.status, status, "{answer:?}");
         }
-        let answer = node::admin(
-            pair.net(),
-            active,
-            ("POST", "/role"),
-            &json!({"type": "INSTANCE", "name": "ringside", "state": "BOSS"}),
-        );
-        let said = answer.unwrap().body;
+        let said = tell(&json!({"type": "INSTANCE", "name": "ringside", "state": "BOSS"})).body;
         for word in ["MASTER", "BACKUP", "FAULT", "STOP", "BOSS"] {
             assert!(said.contains(word), "{word}: {said}");
         }
         // From nobody: without a key.
         let at = format!("{}:{}", active.address(), node::ADMIN).parse().unwrap();
         let stop = json!({"type": "INSTANCE", "name": "ringside", "state": "STOP"});
-        let refused = node::ask(pair.net(), at, ("POST", "/role"), &stop).unwrap();
+        let refused = node::until_answered(|| node::ask(pair.net(), at, ("POST", "/role"), &stop));
         assert_eq!(refused.status, 401, "{refused:?}");
-        let after = node::role(pair.net(), active);
-        assert_eq!(
-            (&after["role"], &after["epoch"]),
-            (&before["role"], &before["epoch"])
-        );
+        let role =
+            node::until_answered(|| node::admin(pair.net(), active, ("GET", "/role"), &Value::Null)).json();
+        assert_eq!((&role["role"], &role["epoch"]), (&json!("active"), &json!(term)));
     });
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use servers::pair::{Pair, Place, Seen, store};
+use servers::pair::{Pair, Place, Seen, node, store};
 use servers::wait::until;
 
 use crate::shared::with_pair;
@@ -19,6 +19,13 @@ fn assert_untouched(seen: &Seen) {
     );
 }
 
+/// What the system of record was told of the link of the call `linked`.
+fn links(pair: &Pair) -> Vec<String> {
+    let told = pair.record().told().into_iter();
+    let of_link = told.filter(|it| it.line == "PUT /interactions/linked/link");
+    of_link.map(|it| it.body).collect()
+}
+
 fn kill(pair: &mut Pair, place: Place) {
     pair.kill_one(place, "mongod");
 }
@@ -26,7 +33,7 @@ fn kill(pair: &mut Pair, place: Place) {
 #[test]
 fn the_primary_datastore_is_down_and_the_other_one_takes_its_place() {
     with_pair(|pair| {
-        let primary = store::primary(pair.net()).unwrap();
+        let primary = store::until_primary(pair.net(), &Place::NODES);
         let load = pair.load();
         kill(pair, primary);
         store::until_primary(pair.net(), &[primary.other()]);
@@ -51,7 +58,7 @@ fn the_primary_datastore_is_down_and_the_other_one_takes_its_place() {
 #[test]
 fn the_secondary_datastore_alone_is_down_and_answers_say_that_they_are_stale() {
     with_pair(|pair| {
-        let secondary = store::primary(pair.net()).unwrap().other();
+        let secondary = store::until_primary(pair.net(), &Place::NODES).other();
         let load = pair.load();
         kill(pair, secondary);
         pair.put(62, "written beside a secondary that is down");
@@ -77,25 +84,21 @@ fn both_datastores_are_down_and_what_is_to_be_told_waits() {
         let load = pair.load();
         Place::NODES.into_iter().for_each(|node| kill(pair, node));
         pair.record().is_away(true);
-        let told = pair.record().told().len();
         let ring = json!({"call_id": "linked", "ani": "+14806750007", "agent": "1001"});
-        assert_eq!(pair.ask(("POST", "/v1/rings"), &ring).unwrap().status, 200);
+        let rung = node::until_answered(|| pair.ask(("POST", "/v1/rings"), &ring));
+        assert_eq!(rung.status, 200, "{rung:?}");
         let link = json!({"customer_id": "c-8", "agent": "1001"});
         pair.link("linked", &link);
         Place::NODES
             .into_iter()
             .for_each(|node| pair.until_stale(node, true));
-        assert_eq!(pair.record().told().len(), told, "it was away");
+        assert_eq!(links(pair), Vec::<String>::new(), "it was away");
         Place::NODES.into_iter().for_each(|node| pair.start_store(node));
         pair.record().is_away(false);
         until("the link is told", servers::pair::PATIENCE, || {
-            let told = pair.record().told();
-            let links = told
-                .iter()
-                .filter(|it| it.line == "PUT /interactions/linked/link");
-            match links.count() {
-                0 => Err(format!("{told:?}")),
-                _ => Ok(()),
+            match links(pair).is_empty() {
+                true => Err(format!("{:?}", pair.record().told())),
+                false => Ok(()),
             }
         });
         store::until_whole(pair.net());
@@ -104,11 +107,7 @@ fn both_datastores_are_down_and_what_is_to_be_told_waits() {
             .into_iter()
             .for_each(|node| pair.until_named(node, 63, "written when they were back"));
         assert_untouched(&load.end());
-        let told = pair.record().told();
-        let of_link = told
-            .iter()
-            .filter(|it| it.line == "PUT /interactions/linked/link");
-        let bodies: Vec<&str> = of_link.map(|it| it.body.as_str()).collect();
+        let bodies = links(pair);
         assert_eq!(
             bodies.iter().filter(|body| body.contains("\"c-8\"")).count(),
             1,
@@ -120,7 +119,7 @@ fn both_datastores_are_down_and_what_is_to_be_told_waits() {
 #[test]
 fn the_primary_datastore_and_the_arbiters_are_down_and_lookups_go_on() {
     with_pair(|pair| {
-        let primary = store::primary(pair.net()).unwrap();
+        let primary = store::until_primary(pair.net(), &Place::NODES);
         no_majority(pair, primary, 64);
     });
 }
@@ -128,7 +127,7 @@ fn the_primary_datastore_and_the_arbiters_are_down_and_lookups_go_on() {
 #[test]
 fn the_secondary_datastore_and_the_arbiters_are_down_and_lookups_go_on() {
     with_pair(|pair| {
-        let secondary = store::primary(pair.net()).unwrap().other();
+        let secondary = store::until_primary(pair.net(), &Place::NODES).other();
         no_majority(pair, secondary, 65);
     });
 }

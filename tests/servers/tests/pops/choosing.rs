@@ -129,8 +129,7 @@ fn somebody_is_found_by_name_and_linked() {
         desk.does("link");
     }
     desk.types("find-input", "hop gra");
-    desk.until_shown(&of("find-row", "id", "c-7"));
-    assert_eq!(desk.all("find-row").len(), 1);
+    desk.until_finds_only("c-7");
     desk.chooses("find-row", "c-7");
     desk.until_is("page", "customer");
     desk.hears("name", "Grace O'Hopper");

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use serde_json::json;
 use servers::chromium::{Browser, Page};
 
 use crate::floor::Floor;
@@ -112,6 +113,15 @@ impl<'browser> Desk<'browser> {
     #[track_caller]
     pub(crate) fn chooses(&self, name: &str, id: &str) {
         self.clicks(&of(name, "id", id));
+    }
+
+    /// Waits until a search has found the customer `id` and nobody else: of what is typed beginnings are searched for too.
+    #[track_caller]
+    pub(crate) fn until_finds_only(&self, id: &str) {
+        let script = "return [...document.querySelectorAll('[data-test=find-row]')].map(it => it.dataset.id)";
+        self.page.until(&format!("{id} alone is found"), || {
+            self.page.evaluate(script, &[]) == json!([id])
+        });
     }
 
     /// Types `text` into the first `name`.

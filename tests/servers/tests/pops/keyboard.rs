@@ -35,7 +35,7 @@ fn a_call_needs_no_mouse() {
     desk.until_shown(&hook("find-none"));
     desk.evaluate("document.activeElement.select()", &[]);
     desk.write("grace");
-    desk.until_shown(&of("find-row", "id", "c-7"));
+    desk.until_finds_only("c-7");
     desk.press(&[Key::Down, Key::Enter]);
     desk.until("the one who was found is linked", || linked() == "c-7");
     desk.hears("name", "Grace O'Hopper");

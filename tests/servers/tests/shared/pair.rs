@@ -10,6 +10,8 @@ use servers::wait::until;
 use tempfile::TempDir;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a ring waits for a majority: as long as it may, for a single one is to be replicated on a busy machine too.
+pub(crate) const WAIT_MS: u64 = 5000;
 pub(crate) const NAMES: [&str; 2] = ["node-a", "node-b"];
 pub(crate) const SECRET: &str = "6b1f0e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1";
 
@@ -58,7 +60,7 @@ impl Pair {
             None => String::new(),
         };
         let config = format!(
-            "[ha]\nnode = {:?}\n[calls]\nstore = {store:?}\n[calls.jetstream]\nservers = {:?}\nsecret_file = {secret_file:?}\n{login}",
+            "[ha]\nnode = {:?}\n[calls]\nstore = {store:?}\nwait_ms = {WAIT_MS}\n[calls.jetstream]\nservers = {:?}\nsecret_file = {secret_file:?}\n{login}",
             NAMES[place],
             self.cluster.urls(place),
         );

@@ -1,5 +1,6 @@
 //! Lookups, one behind the other.
 
+use std::io::ErrorKind;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -18,8 +19,11 @@ pub struct Lookups {
     pub answered: u64,
     /// Answers that were something else.
     pub wrong: Vec<String>,
-    /// When lookups were not answered, since the load began, and why.
+    /// When lookups were refused, or answered with an error, or their connection was lost, since the load began, and what came.
     pub failed: Vec<(Duration, String)>,
+    /// When callers had waited for as long as they do. On a machine that does many things at once that is no fault of who is
+    /// asked, as long as [`Lookups::longest_gap`] is bounded.
+    pub late: Vec<Duration>,
     /// The longest time between two answers of one caller, from the first one's to the second one's.
     pub longest_gap: Duration,
     /// Answers that said that they may be stale.
@@ -58,6 +62,10 @@ pub(super) fn run(clock: &Clock, seen: &Mutex<Lookups>, is_kept: bool, knows: bo
                 }
             }
             Ok(answer) => seen.failed.push((now, format!("{answer:?}"))),
+            // Nobody has answered, or nobody was there to connect to, in time.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                seen.late.push(now)
+            }
             Err(error) => seen.failed.push((now, error.to_string())),
         }
         drop(seen);
