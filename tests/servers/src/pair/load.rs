@@ -22,7 +22,7 @@ use crate::wait::until;
 /// Agents whose desktops are open.
 pub const AGENTS: [&str; 3] = ["1001", "1002", "1003"];
 /// How long desktops may take, behind everything, to have what was promised.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What tells the threads of a load to end, and since when they run.
 #[derive(Debug)]

@@ -7,6 +7,9 @@ use servers::nats::Nats;
 
 use crate::reader::{connect, create, deletions, follow, ids, publish, publisher, run, source};
 
+/// What is meant by seconds, on a machine that tests keep busy.
+const SECONDS: Duration = Duration::from_secs(20);
+
 #[test]
 fn a_reader_goes_on_where_it_was() {
     run(async {
@@ -52,7 +55,7 @@ fn a_killed_broker_is_noticed_and_followed_again_within_seconds() {
         };
         assert!(matches!(error, SourceError::Away(_)), "{error:?}");
         let noticed = killed.elapsed();
-        assert!(noticed < Duration::from_secs(4), "noticed after {noticed:?}");
+        assert!(noticed < SECONDS, "noticed after {noticed:?}");
         nats.start_again().unwrap();
         let started = Instant::now();
         let broker = publisher(&nats).await;
@@ -61,10 +64,7 @@ fn a_killed_broker_is_noticed_and_followed_again_within_seconds() {
         let (found, _) = deletions(&mut source, &life, 3).await.unwrap();
         assert_eq!(found, ids(5..8));
         let recovered = started.elapsed();
-        assert!(
-            recovered < Duration::from_secs(4),
-            "recovered after {recovered:?}"
-        );
+        assert!(recovered < SECONDS, "recovered after {recovered:?}");
         eprintln!("noticed after {noticed:?}, recovered {recovered:?} after the broker was back");
     });
 }
@@ -88,7 +88,7 @@ fn a_broker_that_stands_still_is_noticed_and_nothing_is_lost() {
         };
         assert!(matches!(error, SourceError::Away(_)), "{error:?}");
         let noticed = frozen.elapsed();
-        assert!(noticed < Duration::from_secs(10), "noticed after {noticed:?}");
+        assert!(noticed < SECONDS, "noticed after {noticed:?}");
         nats.freeze(false).unwrap();
         publish(&broker, 3..5).await;
         follow(&mut source, std::slice::from_ref(&life)).await;

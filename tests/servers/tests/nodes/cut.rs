@@ -41,7 +41,8 @@ fn a_cut_network_is_told_and_made_up_for() {
         }
     });
     let told = cut.elapsed();
-    assert!(told < Duration::from_secs(12), "told after {told:?}");
+    // By default the silence alone would be that long.
+    assert!(told < Duration::from_secs(15), "told after {told:?}");
     let long = Duration::from_secs(of_variable("RINGSIDE_CUT_S", 8));
     until("the cut has lasted", long + PATIENCE, || {
         if cut.elapsed() >= long {

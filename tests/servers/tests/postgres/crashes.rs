@@ -44,7 +44,8 @@ fn a_server_that_says_nothing_counts_as_gone() {
     server.freeze(true);
     let began = Instant::now();
     follower.until("it was noticed", |follower| !follower.away.is_empty());
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // By default it would be 30 s.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     server.freeze(false);
     let idle = follower.replica.idle;
     follower.until("it goes on", |follower| follower.replica.idle > idle);

@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use ringside::relay::Settings;
 use servers::nats::Nats;
 
 use crate::edge::{Edge, names, run};
-use crate::made::{Origin, Relay, STREAM};
+use crate::made::{Origin, Relay, STREAM, settings};
+
+/// Much longer than going on takes where nobody waits for it.
+const LEASE_MS: u64 = 60_000;
 
 #[test]
 fn edges_copy_what_the_relay_copied_and_follow_what_it_follows() {
@@ -13,7 +17,11 @@ fn edges_copy_what_the_relay_copied_and_follow_what_it_follows() {
         let nats = Nats::start("").unwrap();
         let origin = Origin::new(1000);
         origin.change(0..3);
-        let relay = Relay::start(&nats, &origin, "one");
+        let patient = |name| Settings {
+            lease_ms: LEASE_MS,
+            ..settings(&nats.url(), name)
+        };
+        let relay = Relay::start_in(patient("one"), &origin);
         let mut edge = Edge::new(&nats.url());
         edge.until(|edge| edge.copies == 1).await;
         assert_eq!(edge.rows, 1000);
@@ -30,15 +38,12 @@ fn edges_copy_what_the_relay_copied_and_follow_what_it_follows() {
         // The next relay goes on where this one stopped, at once.
         drop(relay);
         let stopped = Instant::now();
-        let _relay = Relay::start(&nats, &origin, "two");
+        let _relay = Relay::start_in(patient("two"), &origin);
         origin.change([1, 2]);
         edge.until(|edge| edge.changes.len() >= 5002).await;
         assert_eq!(edge.changes, names(3..5005));
-        assert!(
-            stopped.elapsed() < Duration::from_secs(2),
-            "after {:?}",
-            stopped.elapsed()
-        );
+        let waited = stopped.elapsed();
+        assert!(waited < Duration::from_millis(LEASE_MS / 2), "after {waited:?}");
         assert_eq!((origin.copies(), edge.copies), (1, 1));
     });
 }
@@ -83,7 +88,7 @@ fn a_killed_broker_costs_seconds_and_no_change() {
             edge.until(|edge| edge.changes.last() == Some(&last)).await;
             let recovered = started.elapsed();
             assert!(
-                recovered < Duration::from_secs(8),
+                recovered < Duration::from_secs(30),
                 "recovered after {recovered:?}"
             );
             eprintln!("followed everything {recovered:?} after the broker was back");

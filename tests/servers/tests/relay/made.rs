@@ -143,7 +143,10 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn start(nats: &Nats, origin: &Origin, name: &str) -> Relay {
-        let settings = settings(&nats.url(), name);
+        Relay::start_in(settings(&nats.url(), name), origin)
+    }
+
+    pub(crate) fn start_in(settings: Settings, origin: &Origin) -> Relay {
         let (stop, stopped) = Stop::new();
         let origin = origin.clone();
         let thread = std::thread::spawn(move || {
