@@ -13,7 +13,7 @@ use servers::ringside::{Ringside, program};
 use servers::sip::{Kamailio, Put};
 
 /// A busy machine must not refuse what a test asks for.
-const CONFIG: &str = "[feed.main]\nkind = \"http\"\n[http]\noverload_after_ms = 10000\n";
+const CONFIG: &str = "[feed.main]\nkind = \"http\"\n";
 const NOTHING: &str = "X-Nothing: 1";
 /// The limit of the example, and what SIPp and a busy machine take.
 const IN_TIME: Duration = Duration::from_secs(4);

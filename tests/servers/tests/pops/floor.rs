@@ -47,7 +47,7 @@ impl Floor {
             // It has to come back where its pages know it.
             port: free_port(),
             config: format!(
-                "[feed.main]\nkind = \"http\"\n[http]\noverload_after_ms = 10000\n[calls]\nwait_ms = 5000\n[phones]\nmode = \"shared\"\n{config}"
+                "[feed.main]\nkind = \"http\"\n[calls]\nwait_ms = 5000\n[phones]\nmode = \"shared\"\n{config}"
             ),
             environment: Vec::new(),
             calls: Cell::new(0),

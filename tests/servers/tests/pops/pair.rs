@@ -55,7 +55,7 @@ impl Pair {
             let secret = folder.join("secret");
             std::fs::write(&secret, "5e".repeat(32)).unwrap();
             let config = format!(
-                "[feed.main]\nkind = \"http\"\n[http]\noverload_after_ms = 10000\n[phones]\nmode = \"shared\"\n\
+                "[feed.main]\nkind = \"http\"\n[phones]\nmode = \"shared\"\n\
                  [ha]\nnode = \"node-{}\"\n[calls]\nstore = \"jetstream\"\nwait_ms = 5000\n\
                  [calls.jetstream]\nservers = {urls:?}\nsecret_file = {secret:?}\n{}",
                 ["a", "b"][nth],
