@@ -124,19 +124,26 @@ fn what_is_posted_while_the_feeds_stand_still_comes_behind_what_is_replaced_mean
     let folder = tempfile::tempdir().unwrap();
     let feeds = feeds(folder.path());
     let (installer, pushes) = (feeds.installer(), feeds.pushes());
+    let (signals, index) = (feeds.signals.clone(), Arc::clone(feeds.replica.index()));
     let running = feeds.spawn_reading(|_, _| Ok(None)).unwrap();
     let halt = installer.halt().unwrap();
     assert!(halt.is_empty);
+    // They go on where nothing comes of it.
     drop(halt);
     let halt = installer.halt().unwrap();
     let line = Bytes::from_static(b"{\"op\":\"upsert\",\"customer\":{\"id\":\"a\",\"name\":\"A\"}}");
     let mut posted = Box::pin(pushes.push(None, None, line));
     assert_eq!(posted.as_mut().now_or_never(), None);
+    let (told, places) = channel();
+    signals.send(Signal::Places(told)).unwrap();
+    let answer = places.recv_timeout(Duration::from_millis(20));
+    assert!(matches!(answer, Err(RecvTimeoutError::Timeout)), "{answer:?}");
     assert_eq!(halt.places.seq, 0);
     let other = LogPlace { line: 7, follows: 0 };
     assert!(halt.replace(snapshot(1, other), false));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert_eq!(runtime.block_on(posted).unwrap().accepted, 1);
+    assert!(index.read(|view| Ok(view.customer("a")?.is_some())));
     assert!(!installer.halt().unwrap().is_empty);
     running.stop();
 }
