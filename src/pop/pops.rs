@@ -1,5 +1,6 @@
 //! The calls of one contact centre: state, what keeps it, and the desktops that are told.
 
+mod name;
 mod pair;
 mod skew;
 

@@ -99,7 +99,7 @@ fn curri(desk: &Desk, spoken: &Spoken, rights: Rights, call: &Call<'_>, out: &mu
         // It names no call, and asks again of one that still rings; whoever calls next is somebody else.
         let known = desk.pops.ringing_at(extension, &facts.ani, CURRI);
         let heard = Heard {
-            call: known.unwrap_or_else(|| format!("{CURRI}{}", desk.pops.current("").1 + 1)),
+            call: known.unwrap_or_else(|| desk.pops.node().name_call(CURRI)),
             extension: Some(extension.to_owned()),
             facts,
             ..Heard::default()
