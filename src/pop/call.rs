@@ -257,6 +257,27 @@ impl Call {
         parties
     }
 
+    /// Leaves out half of what can be missed most easily, if there is anything: legs that are over, the oldest first, then
+    /// variables, then names.
+    pub(super) fn shorten(&mut self) -> bool {
+        let over = self.legs.iter().filter(|leg| !leg.state.is_live()).count();
+        let mut leaves = over.div_ceil(2);
+        if leaves > 0 {
+            self.legs.retain(|leg| {
+                let is_left = leaves > 0 && !leg.state.is_live();
+                leaves -= usize::from(is_left);
+                !is_left
+            });
+            return true;
+        }
+        if Arc::make_mut(&mut self.facts).shorten() {
+            return true;
+        }
+        let names = self.ids.len();
+        self.ids.truncate(names / 2);
+        names > 0
+    }
+
     /// The agents whose desktops show it, each once.
     pub(super) fn desks(&self) -> Vec<String> {
         let agents = self.legs.iter().filter(|leg| leg.pop.is_some());

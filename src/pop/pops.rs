@@ -411,6 +411,11 @@ impl Pops {
         let mut last = None;
         for mut what in whats {
             what.name_pops(|| self.node.own_name());
+            let Some(what) = what.fitted() else {
+                // Whoever waits for it learns that it is not kept.
+                last = Some(Done::new().1);
+                continue;
+            };
             let entry = Arc::new(Entry { at, what });
             for message in present.apply(&entry) {
                 self.desks.publish(Arc::new(message));

@@ -23,6 +23,16 @@ enum Known {
     Pending(String, Pending),
 }
 
+impl Piece {
+    /// Leaves out what can be missed most easily; whether there was anything.
+    pub(in crate::pop) fn shorten(&mut self) -> bool {
+        match &mut self.0 {
+            Known::Call(call) => call.shorten(),
+            Known::Session(..) | Known::Pending(..) => false,
+        }
+    }
+}
+
 impl Calls {
     /// Everything that is known, as entries: brought into another state, they add to it what it does not know.
     pub fn pieces(&self) -> impl Iterator<Item = What> + use<> {
