@@ -257,6 +257,36 @@ impl Call {
         parties
     }
 
+    /// Keeps what the same call was shown as on desktops, as it was `known`, and whom else it was offered to: a node that had
+    /// not heard of it calls its pops otherwise.
+    pub(super) fn shown_as(&mut self, known: &Call) {
+        let is_past = self.closed.is_some() || self.is_over;
+        for agent in known.desks() {
+            let Some(before) = known.leg(&agent).filter(|leg| leg.pop.is_some()) else {
+                continue;
+            };
+            match self.leg_mut(&agent) {
+                // It rings anew.
+                Some(leg) if leg.state.is_live() && !before.state.is_live() => {}
+                Some(leg) => {
+                    leg.pop.clone_from(&before.pop);
+                    leg.shown_by = leg.shown_by.take().or_else(|| before.shown_by.clone());
+                }
+                None => {
+                    let mut leg = before.clone();
+                    if is_past && leg.state.is_live() {
+                        leg.end(State::Missed, self.touched);
+                    }
+                    self.legs.push(leg);
+                }
+            }
+        }
+        self.legs.sort_by_key(|leg| leg.offered);
+        if self.is_live() {
+            self.quiet = None;
+        }
+    }
+
     /// Leaves out half of what can be missed most easily, if there is anything: legs that are over, the oldest first, then
     /// variables, then names.
     pub(super) fn shorten(&mut self) -> bool {
