@@ -110,6 +110,7 @@ impl Pops {
         }
         let desks = Desks::new(desks);
         desks.begin_behind(present.newest_id());
+        desks.lead(shared.is_none());
         Ok(Pops {
             calls: Mutex::new(present),
             store,
@@ -354,6 +355,7 @@ impl Pops {
                     pops.take_over();
                 }
                 decided = decides;
+                pops.desks.lead(decides);
                 // What looks due may have been answered at the other node since: that is read first, where it can be.
                 patience = match pops.store.sync().is_catching_up() {
                     true => patience.saturating_sub(1),
