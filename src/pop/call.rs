@@ -257,6 +257,57 @@ impl Call {
         parties
     }
 
+    /// Keeps what the same call was shown as on desktops, as it was `known`, and whom else it was offered to: a node that had
+    /// not heard of it calls its pops otherwise.
+    pub(super) fn shown_as(&mut self, known: &Call) {
+        let is_past = self.closed.is_some() || self.is_over;
+        for agent in known.desks() {
+            let Some(before) = known.leg(&agent).filter(|leg| leg.pop.is_some()) else {
+                continue;
+            };
+            match self.leg_mut(&agent) {
+                // It rings anew.
+                Some(leg) if leg.state.is_live() && !before.state.is_live() => {}
+                Some(leg) => {
+                    leg.pop.clone_from(&before.pop);
+                    leg.shown_by = leg.shown_by.take().or_else(|| before.shown_by.clone());
+                }
+                None => {
+                    let mut leg = before.clone();
+                    if is_past && leg.state.is_live() {
+                        leg.end(State::Missed, self.touched);
+                    }
+                    self.legs.push(leg);
+                }
+            }
+        }
+        self.legs.sort_by_key(|leg| leg.offered);
+        if self.is_live() {
+            self.quiet = None;
+        }
+    }
+
+    /// Leaves out half of what can be missed most easily, if there is anything: legs that are over, the oldest first, then
+    /// variables, then names.
+    pub(super) fn shorten(&mut self) -> bool {
+        let over = self.legs.iter().filter(|leg| !leg.state.is_live()).count();
+        let mut leaves = over.div_ceil(2);
+        if leaves > 0 {
+            self.legs.retain(|leg| {
+                let is_left = leaves > 0 && !leg.state.is_live();
+                leaves -= usize::from(is_left);
+                !is_left
+            });
+            return true;
+        }
+        if Arc::make_mut(&mut self.facts).shorten() {
+            return true;
+        }
+        let names = self.ids.len();
+        self.ids.truncate(names / 2);
+        names > 0
+    }
+
     /// The agents whose desktops show it, each once.
     pub(super) fn desks(&self) -> Vec<String> {
         let agents = self.legs.iter().filter(|leg| leg.pop.is_some());

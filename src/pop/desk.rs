@@ -14,7 +14,7 @@ mod settings;
 mod tests;
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -41,6 +41,8 @@ pub struct Desks {
     floor: AtomicU64,
     /// The greatest id that was published to anybody: a greater one is from another time.
     newest: AtomicU64,
+    /// Whether desktops were told last what they were told here.
+    leads: AtomicBool,
     begun: Instant,
     /// Seconds after `begun` of the last sweep.
     swept_s: AtomicU64,
@@ -88,6 +90,7 @@ impl Desks {
             agents: DashMap::new(),
             floor: AtomicU64::new(0),
             newest: AtomicU64::new(0),
+            leads: AtomicBool::new(true),
             begun: Instant::now(),
             swept_s: AtomicU64::new(0),
         }
@@ -136,6 +139,12 @@ impl Desks {
         }
     }
 
+    /// Says whether desktops are told here what they are told, or by another node: that may be ahead with the same ids, so
+    /// whoever comes back from it is told the present pops.
+    pub fn lead(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Release);
+    }
+
     /// Tells every desktop of the message's agent. Never waits. A message whose id is not above the agent's last one is
     /// known, and is dropped.
     pub fn publish(&self, message: Arc<Message>) {
@@ -154,7 +163,8 @@ impl Desks {
         let most = self.settings.streams_per_agent_max;
         let key = desk.enter(most).ok_or(DeskError::TooMany { most })?;
         let newest = self.newest.load(Ordering::Relaxed);
-        let after = after.filter(|after| *after <= newest);
+        let leads = self.leads.load(Ordering::Acquire);
+        let after = after.filter(|after| leads && *after <= newest);
         let replay = after.and_then(|after| desk.replay(after));
         let at = desk.end().max(after.filter(|_| replay.is_some()).unwrap_or(0));
         drop(desk);

@@ -1,5 +1,7 @@
 //! What is kept of what happens: the state of calls is made of these, in their order, and of nothing else.
 
+mod size;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

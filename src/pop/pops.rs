@@ -1,5 +1,6 @@
 //! The calls of one contact centre: state, what keeps it, and the desktops that are told.
 
+mod name;
 mod pair;
 mod skew;
 
@@ -109,6 +110,7 @@ impl Pops {
         }
         let desks = Desks::new(desks);
         desks.begin_behind(present.newest_id());
+        desks.lead(shared.is_none());
         Ok(Pops {
             calls: Mutex::new(present),
             store,
@@ -353,6 +355,7 @@ impl Pops {
                     pops.take_over();
                 }
                 decided = decides;
+                pops.desks.lead(decides);
                 // What looks due may have been answered at the other node since: that is read first, where it can be.
                 patience = match pops.store.sync().is_catching_up() {
                     true => patience.saturating_sub(1),
@@ -410,6 +413,11 @@ impl Pops {
         let mut last = None;
         for mut what in whats {
             what.name_pops(|| self.node.own_name());
+            let Some(what) = what.fitted() else {
+                // Whoever waits for it learns that it is not kept.
+                last = Some(Done::new().1);
+                continue;
+            };
             let entry = Arc::new(Entry { at, what });
             for message in present.apply(&entry) {
                 self.desks.publish(Arc::new(message));

@@ -160,9 +160,11 @@ pub enum StoreError {
     /// The log of calls cannot be read or written.
     #[error("the log of calls: {0}")]
     Journal(#[from] JournalError),
-    /// What the log holds is no state of calls.
+    /// What the log holds is no state of calls. It is not told with what it says, which may be a caller's number.
     #[error(
-        "expected the state of calls in the log of calls, found something else ({0}); move the folder `calls` in the data folder away and start again: calls that last are forgotten"
+        "expected the state of calls in the log of calls, found something else ({kind:?} at byte {byte}); move the folder `calls` in the data folder away and start again: calls that last are forgotten",
+        kind = .0.classify(),
+        byte = .0.column(),
     )]
     State(serde_json::Error),
     /// The thread that keeps entries cannot be had.
@@ -174,4 +176,17 @@ pub enum StoreError {
     /// Metrics registered twice: a fault of this program.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_state_is_told_without_what_it_says() {
+        let error = serde_json::from_str::<Entry>(r#"{"at":"+14806754110"}"#).unwrap_err();
+        let told = StoreError::State(error).to_string();
+        assert!(told.contains("found something else (Data at byte "), "{told}");
+        assert!(!told.contains("4806754110"), "{told}");
+    }
 }

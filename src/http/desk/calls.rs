@@ -104,6 +104,9 @@ async fn link(
     {
         return Err(Refused::NoCustomer);
     }
+    if linking.agent.as_ref().is_some_and(|agent| agent.len() > ID_MAX) {
+        return Err(Refused::field("agent", format!("at most {ID_MAX} bytes"), "more"));
+    }
     let agent = agent.or(linking.agent.as_deref());
     let before = desk.pops.link_of([id]);
     let (link, keeping) = desk.link(id, customer.as_deref(), agent).await?;

@@ -1,5 +1,7 @@
 //! Customers on a desktop: one by id, and one who is written down.
 
+use std::collections::BTreeSet;
+
 use bytes::BytesMut;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -29,6 +31,8 @@ const KNOWN: [&str; 9] = [
 /// Interactions of one page, where nobody asks for more or fewer, and the most.
 const OLDER: usize = 20;
 const OLDER_MAX: usize = 100;
+/// The most bytes that are kept of a customer who is written down, with the ids of those who have the same numbers.
+const WRITTEN_BYTES_MAX: usize = 256 << 10;
 /// The longest message, in characters.
 const TEXT_MAX: usize = 1600;
 const DRAFT: &str = "1 to 64 visible ASCII characters, the same for what is sent again";
@@ -219,21 +223,23 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
     said.insert("name".to_owned(), customer.name.as_str().into());
     said.insert("created_at".to_owned(), jiff::Timestamp::now().to_string().into());
     let document = Value::Object(said);
-    let known = keys
+    let known: BTreeSet<String> = keys
         .iter()
         .flat_map(|key| viewer.source.customers_with(*key))
         .collect();
+    let created = What::Created {
+        id: id.clone(),
+        customer: document.clone(),
+        keys,
+        known: known.into_iter().collect(),
+    };
+    bounded(&created)?;
     let (told, said, agent) = (id.clone(), document.clone(), viewer.agent.to_string());
     viewer
         .desk
         .tell(move |pops| pops.tell_customer(&told, &said, &agent))
         .await?;
-    let keeping = viewer.desk.pops.note(What::Created {
-        id: id.clone(),
-        customer: document.clone(),
-        keys,
-        known,
-    });
+    let keeping = viewer.desk.pops.note(created);
     viewer.desk.until_kept(keeping).await?;
     if let Some(of_call) = of_call {
         let (_, keeping) = viewer.desk.link(&of_call, Some(&id), Some(&viewer.agent)).await?;
@@ -244,6 +250,17 @@ pub(super) async fn create(viewer: &Viewer, call: &Call<'_>, out: &mut BytesMut)
         out,
     );
     Ok(Reply::json(202))
+}
+
+/// Whether what is kept of somebody who is written down is bearable.
+fn bounded(created: &What) -> Result<(), Refused> {
+    if created.bytes() <= WRITTEN_BYTES_MAX {
+        return Ok(());
+    }
+    let expected = format!(
+        "a customer of at most {WRITTEN_BYTES_MAX} bytes, with the ids of the customers who have the same numbers"
+    );
+    Err(Refused::field("phones", expected, "more: leave out numbers"))
 }
 
 /// Answers with the customer's interactions that are older than those that Ringside holds.
@@ -398,4 +415,25 @@ fn of_document(refusal: &crate::customer::Refusal) -> Refused {
 
 fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_whose_numbers_everybody_has_is_not_written_down() {
+        let created = |others: usize| What::Created {
+            id: "new-1".to_owned(),
+            customer: json!({"name": "Ann"}),
+            keys: vec![14_806_754_110],
+            known: (0..others).map(|nth| format!("{nth:0>64}")).collect(),
+        };
+        assert_eq!(bounded(&created(256)), Ok(()));
+        let refused = bounded(&created(5000)).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("phones: expected a customer of at most 262144 bytes"),
+            "{refused}"
+        );
+    }
 }

@@ -69,8 +69,12 @@ fn bounded(ring: &Ring) -> Result<(), Refused> {
     }
     let extension = ring.extension.iter().map(|it| ("extension", it));
     let mut ids = ring.agents.iter().map(|it| ("agent", it)).chain(extension);
-    match ids.find(|(_, id)| id.len() > ID_MAX) {
-        Some((field, _)) => Err(Refused::field(field, format!("at most {ID_MAX} bytes"), "more")),
+    let is_strange = |id: &str| id.len() > ID_MAX || id.contains(char::is_control);
+    match ids.find(|(_, id)| is_strange(id)) {
+        Some((field, _)) => {
+            let expected = format!("at most {ID_MAX} bytes without control characters");
+            Err(Refused::field(field, expected, "another text"))
+        }
         None => Ok(()),
     }
 }
@@ -99,7 +103,7 @@ fn curri(desk: &Desk, spoken: &Spoken, rights: Rights, call: &Call<'_>, out: &mu
         // It names no call, and asks again of one that still rings; whoever calls next is somebody else.
         let known = desk.pops.ringing_at(extension, &facts.ani, CURRI);
         let heard = Heard {
-            call: known.unwrap_or_else(|| format!("{CURRI}{}", desk.pops.current("").1 + 1)),
+            call: known.unwrap_or_else(|| desk.pops.node().name_call(CURRI)),
             extension: Some(extension.to_owned()),
             facts,
             ..Heard::default()
@@ -196,7 +200,7 @@ fn facts(source: &Source, ring: &Ring) -> Facts {
         .take(VARIABLES_MAX)
         .map(|(name, value)| (cut(name), cut(value)));
     Facts {
-        ani: source.canonical(&ring.ani),
+        ani: cut(&source.canonical(&ring.ani)),
         dnis: ring.dnis.as_deref().map(cut),
         queue: ring.queue.as_deref().map(cut),
         is_outbound: ring.direction == Direction::Outbound,
@@ -207,8 +211,10 @@ fn facts(source: &Source, ring: &Ring) -> Facts {
     }
 }
 
+/// What is kept of a text. Control characters mean nothing on a screen, and each would be six bytes of an entry.
 fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(VALUE_MAX)].to_owned()
+    let kept = &text[..text.floor_char_boundary(VALUE_MAX)];
+    kept.replace(char::is_control, " ")
 }
 
 /// What the call is called beside its id, and the calls that it goes on from.
@@ -243,4 +249,36 @@ fn news(ring: &Ring) -> News {
 fn wrap_up(ring: &Ring) -> Option<String> {
     let said = WRAP_UPS.into_iter().find_map(|name| ring.variable(name));
     said.filter(|text| !text.is_empty()).map(cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_not_kept_of_what_is_said_of_a_call() {
+        assert_eq!(cut("one\ntwo\u{1}"), "one two ");
+        let long = format!("{}é", "\u{1}".repeat(VALUE_MAX - 1));
+        assert_eq!(cut(&long), " ".repeat(VALUE_MAX - 1));
+    }
+
+    #[test]
+    fn an_agent_or_a_telephone_is_called_nothing_that_grows_in_an_entry() {
+        let ring = |agent: &str, extension: &str| {
+            let body = br#"{"call_id": "7", "ani": "+14806754110", "agent": "1001"}"#;
+            let mut ring = Ring::from_native("", body).unwrap();
+            ring.agents = vec![agent.to_owned()];
+            ring.extension = Some(extension.to_owned());
+            bounded(&ring).map_err(|refused| refused.to_string())
+        };
+        assert_eq!(ring("1001", "4411"), Ok(()));
+        for (agent, extension, field) in [("10\u{1}", "4411", "agent: "), ("1001", "44\n", "extension: ")] {
+            let refused = ring(agent, extension).unwrap_err();
+            let expected = "expected at most 256 bytes without control characters, found another text";
+            assert!(
+                refused.starts_with(field) && refused.contains(expected),
+                "{refused}"
+            );
+        }
+    }
 }

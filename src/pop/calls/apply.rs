@@ -12,6 +12,8 @@ use super::Calls;
 /// The most legs of a call, and the most variables that are kept of it.
 const LEGS_MAX: usize = 256;
 const VARIABLES_MAX: usize = 64;
+/// How far the clocks of two nodes may be apart where something else is at stake than a second, ms.
+const SKEW_MS: u64 = 2000;
 
 impl Calls {
     /// Makes of the state what `entry` says, and gives what desktops are to be told of it.
@@ -148,7 +150,11 @@ impl Calls {
             .chain(ring.ids.iter().map(String::as_str))
             .map(str::to_owned)
             .collect();
-        // What is closed is another call, however it was called.
+        // What is closed is another call, however it was called, unless it was closed after it rang so.
+        let closed = names.iter().filter_map(|name| self.call(name)?.closed);
+        if closed.max().is_some_and(|closed| is_late(at, closed)) {
+            return Vec::new();
+        }
         for name in &names {
             if self.call(name).is_some_and(|call| call.closed.is_some()) {
                 self.forget(name);
@@ -169,7 +175,11 @@ impl Calls {
         let (mut id_of_pop, mut is_relinked) = (self.messages, false);
         self.edit(root, |call| {
             call.touched = at;
-            call.is_over = false;
+            let is_past = |call: &Call, offer: &Offer| {
+                let ended = call.leg(&offer.agent).and_then(|leg| leg.ended);
+                ended.is_some_and(|ended| is_late(at, ended))
+            };
+            call.is_over &= !offers.is_empty() && offers.iter().all(|offer| is_past(call, offer));
             call.recorded |= ring.recorded;
             call.facts = Arc::new(joined(&call.facts, facts));
             if let (None, Some(customer)) = (&call.link, ring.link) {
@@ -198,6 +208,7 @@ impl Calls {
             };
             for offer in offers {
                 if call.leg(&offer.agent).is_some_and(|leg| leg.state.is_live())
+                    || is_past(call, offer)
                     || call.legs.len() >= LEGS_MAX
                 {
                     continue;
@@ -422,6 +433,11 @@ impl Call {
             .as_ref()
             .is_some_and(|link| link.customer.as_deref() == Some(customer))
     }
+}
+
+/// Whether what rang at `at` is told late, by a node that was cut off: it was over at `over`.
+fn is_late(at: u64, over: u64) -> bool {
+    at + SKEW_MS < over
 }
 
 /// A ring, as an entry has it.

@@ -23,6 +23,16 @@ enum Known {
     Pending(String, Pending),
 }
 
+impl Piece {
+    /// Leaves out what can be missed most easily; whether there was anything.
+    pub(in crate::pop) fn shorten(&mut self) -> bool {
+        match &mut self.0 {
+            Known::Call(call) => call.shorten(),
+            Known::Session(..) | Known::Pending(..) => false,
+        }
+    }
+}
+
 impl Calls {
     /// Everything that is known, as entries: brought into another state, they add to it what it does not know.
     pub fn pieces(&self) -> impl Iterator<Item = What> + use<> {
@@ -91,17 +101,22 @@ impl Calls {
         }
     }
 
-    /// Of two nodes that bring the same call, the one that has heard of it last is believed.
+    /// Of two nodes that bring the same call, the one that has heard of it last is believed; its pops stay what they are called.
     fn bring_call(&mut self, call: &Call) -> Vec<Message> {
         let names = || std::iter::once(&call.id).chain(&call.ids);
         let mut known = names().filter_map(|id| self.call(id));
         if known.any(|known| known.touched >= call.touched) {
             return Vec::new();
         }
+        let mut brought = call.clone();
+        for known in names().filter_map(|id| self.call(id)) {
+            brought.shown_as(known);
+        }
         let mut told = Vec::new();
         for id in names() {
             self.forget(id);
         }
+        let call = &brought;
         self.parties = None;
         for id in names() {
             self.ids.insert(id.clone(), call.id.clone());
@@ -227,6 +242,65 @@ mod tests {
             newer.apply(&Entry { at: 100, what });
         }
         assert!(older.is_same_as(&newer));
+    }
+
+    #[test]
+    fn a_call_that_is_brought_is_shown_as_it_was_and_to_everybody() {
+        let mut calls = Calls::default();
+        calls.apply(&ring("1", "joan", 10));
+        calls.apply(&ring("1", "ben", 20));
+        let mut other = Calls::default();
+        let mut rings = ring("1", "joan", 30);
+        if let What::Ring { offers, .. } = &mut rings.what {
+            offers
+                .iter_mut()
+                .for_each(|offer| offer.pop = Some("another".to_owned()));
+        }
+        other.apply(&rings);
+        let whats: Vec<What> = other.pieces().collect();
+        for what in whats {
+            let told = calls.apply(&Entry { at: 40, what });
+            assert!(
+                told.iter().all(|message| &*message.pop.pop_id == "p-1"),
+                "{told:?}"
+            );
+        }
+        for agent in ["joan", "ben"] {
+            let shown = calls.current(agent);
+            assert_eq!(shown.len(), 1);
+            assert!(
+                shown
+                    .iter()
+                    .all(|shown| &*shown.pop_id == "p-1" && shown.state.is_live())
+            );
+        }
+        // What rang too long by then and rings anew is another pop.
+        calls.apply(&Entry {
+            at: 50,
+            what: What::Missed {
+                call: "1".into(),
+                agent: "joan".into(),
+            },
+        });
+        rings.at = 60;
+        other.apply(&Entry {
+            at: 59,
+            what: What::Missed {
+                call: "1".into(),
+                agent: "joan".into(),
+            },
+        });
+        other.apply(&rings);
+        let whats: Vec<What> = other.pieces().collect();
+        for what in whats {
+            calls.apply(&Entry { at: 70, what });
+        }
+        assert!(
+            calls
+                .current("joan")
+                .iter()
+                .all(|shown| &*shown.pop_id == "another")
+        );
     }
 
     #[test]

@@ -394,3 +394,17 @@ fn desktop(desks: &Desks, last: u64, every: usize) -> Vec<u64> {
     }
     told
 }
+
+#[test]
+fn who_comes_to_a_node_that_another_one_may_be_ahead_of_is_told_the_present_pops() {
+    let desks = Desks::new(&settings());
+    for id in 1..=3 {
+        desks.publish(message("joan", id));
+    }
+    let begins = || desks.subscribe("joan", Some(2)).unwrap().begin();
+    assert!(matches!(begins(), Beginning::Replay(missed) if missed.len() == 1));
+    desks.lead(false);
+    assert!(matches!(begins(), Beginning::Reset));
+    desks.lead(true);
+    assert!(matches!(begins(), Beginning::Replay(missed) if missed.len() == 1));
+}

@@ -137,10 +137,13 @@ pub(super) fn open(seal: &Seal, subject: &str, headers: &HeaderMap, payload: &[u
             entries,
         }),
         Ok(_) => Opened::Strange,
+        // Not with what it says, which may be a caller's number.
         Err(error) => Opened::Unreadable(format!(
             "expected entries that this version knows in the stream of calls, found another one of the node {} (message \
-             {sequence}: {error}); install the same version of ringside here",
-            origin.node
+             {sequence}: {:?} at byte {}); install the same version of ringside here",
+            origin.node,
+            error.classify(),
+            error.column()
         )),
     }
 }
@@ -164,4 +167,34 @@ fn about(subject: &str, first: u64) -> String {
 
 fn number<T: FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
     headers.get(name)?.as_str().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_is_not_understood_is_told_without_what_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "0f".repeat(32)).unwrap();
+        let seal = Seal::read(&path).unwrap();
+        let origin = Origin {
+            node: "a".to_owned(),
+            incarnation: 7,
+        };
+        for line in [
+            r#"{"at":"+14806754110","entry":"ended","call":"7"}"#,
+            r#"{"at":1,"entry":"rang","ani":"+14806754110"}"#,
+            r#"{"at":1,"entry":"+14806754110"}"#,
+        ] {
+            let sealed = sealed(&seal, ENTRIES, &origin, 1, line.into()).unwrap();
+            let opened = open(&seal, ENTRIES, &sealed.headers, &sealed.payload, 9);
+            let Opened::Unreadable(why) = opened else {
+                panic!("{opened:?}")
+            };
+            assert!(why.contains("message 9: Data at byte "), "{why}");
+            assert!(!why.contains("4806754110"), "{why}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The whole pair, as a seed says: two nodes with their real machines, courses and states of calls; an arbiter, a broker and
-//! keepalived as they behave; callers who ring, and desktops. The network splits, processes stand still and are killed,
-//! machines lose their power, words are lost, clocks are wrong.
+//! keepalived as they behave; callers who ring, and desktops. The network splits, processes stand still and are killed, and
+//! with them what their disks do not have yet; machines lose their power, the stream its end, words are lost, clocks are
+//! wrong. Logs are read back as the real ones are, and desktops come back behind the last message that they know.
 //!
 //! What always holds is looked for at every step: an epoch is one node's, none falls at a desktop, no desktop shows a call
 //! twice whose pop was replicated, a role changes no faster than `hold_ms`, two nodes that hear each other do not both decide for long. What must
@@ -9,6 +10,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing step fails the test")]
 
+mod desktop;
+mod disk;
 mod judge;
 mod node;
 mod world;

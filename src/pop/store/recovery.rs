@@ -59,7 +59,7 @@ impl State {
     }
 
     /// Reads one line of what followed it.
-    fn read(&mut self, line: Line) {
+    pub(in crate::pop) fn read(&mut self, line: Line) {
         match line {
             Line::Handed(own) => self.pending.push_back(own),
             Line::Letter {

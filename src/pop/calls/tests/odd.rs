@@ -2,7 +2,7 @@
 
 use super::super::{Bounds, Calls, Heard, News, Unknown};
 use super::{Centre, heard, of_kind, told};
-use crate::pop::{Kind, State, What};
+use crate::pop::{Entry, Kind, Offer, State, What};
 
 #[test]
 fn an_id_that_is_used_again_is_another_call_with_the_same_link() {
@@ -221,4 +221,42 @@ fn calls_are_bounded() {
     assert_eq!((centre.calls.len(), centre.interactions.len()), (10, 20));
     ring(&mut centre, 100);
     assert!(centre.calls.len() == 10 && centre.calls.knows("100") && !centre.calls.knows("90"));
+}
+
+#[test]
+fn a_ring_that_is_told_when_it_is_long_over_rings_nobody_again() {
+    let mut centre = Centre::new();
+    let rang = centre.now;
+    let late = Entry {
+        at: rang + 1000,
+        what: What::Ring {
+            call: "7".to_owned(),
+            ids: Vec::new(),
+            facts: Box::default(),
+            recorded: true,
+            offers: vec![Offer {
+                agent: "joan".to_owned(),
+                pops: true,
+                pop: Some("late".to_owned()),
+                ..Offer::default()
+            }],
+            link: None,
+            inherits: None,
+        },
+    };
+    centre.hear(&heard("7", &["joan"], News::Ring), None);
+    centre.now += 180_000;
+    centre.apply(What::Missed {
+        call: "7".to_owned(),
+        agent: "joan".to_owned(),
+    });
+    assert_eq!(centre.calls.apply(&late), []);
+    centre.apply(What::Closed { call: "7".to_owned() });
+    assert_eq!(centre.calls.apply(&late), []);
+    let shown = centre.calls.shown("7", "joan").unwrap();
+    assert_eq!((shown.state, shown.at), (State::Missed, rang));
+    // What rings after it was over rings.
+    centre.now += 121_000;
+    centre.hear(&heard("7", &["joan"], News::Ring), None);
+    assert_eq!(centre.calls.state("7"), Some("ringing"));
 }

@@ -1,64 +1,42 @@
 //! What agents see of the pair, and what holds when everything is whole again.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::super::super::message::State;
+use super::node::Node;
 use super::world::{AGENTS, World};
 use crate::ha::{Role, Vrrp};
 
-/// One agent's desktop, and the rules of its page.
-#[derive(Default)]
-pub(super) struct Desktop {
-    /// Where it is connected, and to which start.
-    pub(super) at: Option<usize>,
-    pub(super) again_ms: u64,
-    epoch: u64,
-    /// Every pop that was ever put on the screen as new, and each call's last one.
-    popped: BTreeSet<String>,
-    called: BTreeMap<String, String>,
-    /// Calls that are on the screen.
-    screen: BTreeSet<String>,
-}
-
 impl World {
-    /// Desktops are where the address is, and show what is told there under no epoch below one that they have seen.
+    /// Desktops are where the address is, and believe nobody there whose epoch is below one that they have seen.
     pub(super) fn desktops(&mut self) {
         let now = self.now_ms;
-        for (nth, agent) in AGENTS.iter().enumerate() {
-            let at = self.desktops[nth].at;
-            let lives = |place: usize| self.nodes[place].runs(now) && self.nodes[place].vrrp == Vrrp::Master;
-            if at.is_some_and(|place| !lives(place)) {
-                self.desktops[nth].at = None;
-                self.desktops[nth].again_ms = now + 200;
+        let lives = |node: &Node| node.runs(now) && node.vrrp == Vrrp::Master;
+        for (agent, desktop) in AGENTS.iter().zip(&mut self.desktops) {
+            let is_the_start = |(place, start): (usize, u64)| {
+                let process = self.nodes[place].process.as_ref();
+                lives(&self.nodes[place]) && process.is_some_and(|process| process.start == start)
+            };
+            if desktop.at.is_some_and(|at| !is_the_start(at)) {
+                desktop.lose(now + 200);
             }
-            if self.desktops[nth].at.is_none() && now >= self.desktops[nth].again_ms {
-                self.desktops[nth].at = (0..2).find(|place| lives(*place));
-            }
-            let Some(place) = self.desktops[nth].at else {
+            let found = || (0..2).find(|place| lives(&self.nodes[*place]));
+            let place = match desktop.at {
+                Some((place, _)) => Some(place),
+                None => found().filter(|_| now >= desktop.again_ms),
+            };
+            let Some(place) = place else {
                 continue;
             };
-            let (_, epoch, _) = self.nodes[place].stands();
-            let desktop = &mut self.desktops[nth];
-            if epoch < desktop.epoch {
-                continue;
-            }
-            desktop.epoch = epoch;
-            let shows = self.nodes[place].shows(agent);
-            for (call, pop) in &shows {
-                // What is on the screen is known by its call, whichever node tells it, and what was, by its pop.
-                if desktop.screen.contains(call) || !desktop.popped.insert(pop.clone()) {
-                    continue;
-                }
+            let process = self.nodes[place].process.as_ref().unwrap();
+            for (call, pop, before) in desktop.listen(place, agent, now, process) {
                 // A call that was told again may be shown again, where its first pop died with its node.
-                let before = desktop.called.insert(call.clone(), pop.clone());
-                let is_promised = |pop: &String| self.nodes.iter().any(|node| node.pops.contains(pop));
+                let is_kept = self.nodes.iter().any(|node| node.pops.contains_key(&before));
+                let is_new = self.nodes.iter().any(|node| node.again.contains(&pop));
                 assert!(
-                    !before.as_ref().is_some_and(is_promised),
-                    "seed {}: {agent} is shown {call} twice, though its pop was replicated",
+                    !is_kept || is_new,
+                    "seed {}: {agent} is shown {call} twice, as {before}, which was replicated, and {pop}",
                     self.seed
                 );
             }
-            desktop.screen = shows.into_keys().collect();
         }
     }
 
@@ -104,16 +82,41 @@ impl World {
                 "seed {seed}: {call} was promised and is lost"
             );
         }
-        for (nth, desktop) in self.desktops.iter().enumerate() {
-            assert_eq!(desktop.at, Some(active), "seed {seed}: a desktop is nowhere");
-            let shows: BTreeSet<String> = self.nodes[active].shows(AGENTS[nth]).into_keys().collect();
-            assert_eq!(
-                desktop.screen, shows,
-                "seed {seed}: a desktop shows something else"
-            );
+        let process = self.nodes[active].process.as_ref().unwrap();
+        for (agent, desktop) in AGENTS.iter().zip(&self.desktops) {
+            let at = desktop.at.map(|(place, _)| place);
+            assert_eq!(at, Some(active), "seed {seed}: {agent}'s desktop is nowhere");
             assert_eq!(
                 desktop.epoch, newest.0,
                 "seed {seed}: a desktop believes an old term"
+            );
+            let shows = process.present.current(agent);
+            for pop in &shows {
+                let card = desktop.cards.get(&*pop.pop_id).map(|card| card.state);
+                assert_eq!(
+                    card,
+                    Some(pop.state),
+                    "seed {seed}: {agent}'s desktop lacks {}",
+                    pop.pop_id
+                );
+            }
+            let is_there = |pop: &String| shows.iter().any(|shown| *shown.pop_id == **pop);
+            let live = desktop
+                .cards
+                .iter()
+                .find(|(pop, card)| card.state.is_live() && !is_there(pop));
+            assert!(
+                live.is_none(),
+                "seed {seed}: {agent}'s desktop shows {live:?}, which is over"
+            );
+        }
+        // Whoever was promised that a call rings was right: it was on the screen.
+        for (_, call, agent) in &self.rung {
+            let is_promised = self.nodes.iter().any(|node| node.promised.contains(call));
+            let is_seen = self.desktops[*agent].called.contains_key(call);
+            assert!(
+                is_seen || !is_promised,
+                "seed {seed}: nobody was ever shown {call}"
             );
         }
         // Whoever decides has noticed every telephone that rang too long.

@@ -4,17 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::super::calls::{Bounds as CallBounds, Calls};
-use super::super::super::entry::{Entry, Offer, What};
-use super::super::super::message::Facts;
+use super::super::super::calls::{Bounds as CallBounds, Calls, Heard};
+use super::super::super::desk::{DeskSettings, Desks};
+use super::super::super::entry::{Entry, What};
 use super::super::super::present::{Present, Settled};
+use super::super::super::store::State;
 use super::super::committed::Committed;
 use super::super::course::{Act, Bounds, Course, View};
 use super::super::letter::{Letter, Origin};
+use super::disk::Disk;
 use crate::ha::{Action, Input, Machine, Role, Settings, Vrrp};
 
 pub(super) const HOLD_MS: u64 = 300;
 pub(super) const RING_MS: u64 = 5000;
+/// Time between two looks for what is due.
+const LOOK_MS: u64 = 200;
+const BEHIND: u64 = 5;
+/// What a clock shows when everything begins.
+const CLOCK_MS: u64 = 1_700_000_000_000;
+/// Ids that a node leaves out as it starts, and as it goes on from another one.
+const SKIPPED: u64 = 1 << 19;
+const UNHEARD: u64 = 1 << 20;
 /// How long the answer to a ring waits until it is replicated.
 const WAIT_MS: u64 = 100;
 
@@ -31,10 +41,16 @@ pub(super) struct Process {
     pub(super) machine: Machine,
     pub(super) course: Course,
     pub(super) present: Present,
+    pub(super) desks: Desks,
+    /// Which start of the node it is.
+    pub(super) start: u64,
+    decided: bool,
+    /// So many looks are none for what is due, while the stream is not read.
+    patience: u64,
     /// Where it reads the stream.
     pub(super) reads: Option<u64>,
-    /// Rings that wait for their answers: the place, the call and since when.
-    waiting: Vec<(u64, String, Option<String>, u64)>,
+    /// Rings that wait for their answers: the place, the call, its pop, and since when.
+    waiting: Vec<(u64, String, String, u64)>,
     changed_ms: Option<u64>,
     pub(super) paused_until_ms: u64,
 }
@@ -43,8 +59,9 @@ pub(super) struct Node {
     pub(super) name: &'static str,
     incarnation: u64,
     pub(super) process: Option<Process>,
-    /// What is on the disk while no process runs: everything that was handed on.
-    kept: Option<(Committed, Vec<super::super::course::Own>)>,
+    pub(super) disk: Disk,
+    /// Until then the disk takes nothing.
+    pub(super) hangs_until_ms: u64,
     kept_epoch: u64,
     pub(super) starts_ms: u64,
     pub(super) has_power: bool,
@@ -58,8 +75,11 @@ pub(super) struct Node {
     pub(super) ahead_ms: u64,
     /// Calls of which callers were told that they are kept by both.
     pub(super) promised: BTreeSet<String>,
-    /// The pops of these.
-    pub(super) pops: BTreeSet<String>,
+    /// The pops of these, and their calls.
+    pub(super) pops: BTreeMap<String, String>,
+    /// Pops of calls that ring again where they rang too long.
+    pub(super) again: BTreeSet<String>,
+    named: u64,
 }
 
 fn settings(name: &str) -> Settings {
@@ -80,13 +100,27 @@ fn calls_bounds() -> CallBounds {
     }
 }
 
+fn desk_settings() -> DeskSettings {
+    DeskSettings {
+        heartbeat_s: 3,
+        queue_max: 1000,
+        replay_max: 32,
+        replay_s: 600,
+        streams_per_agent_max: 4,
+        ticket_s: 30,
+        tickets_max: 100,
+        missed_s: 3600,
+    }
+}
+
 impl Node {
     pub(super) fn new(name: &'static str) -> Node {
         Node {
             name,
             incarnation: 0,
             process: None,
-            kept: None,
+            disk: Disk::default(),
+            hangs_until_ms: 0,
             kept_epoch: 0,
             starts_ms: 0,
             has_power: true,
@@ -97,7 +131,9 @@ impl Node {
             well_since_ms: None,
             ahead_ms: 0,
             promised: BTreeSet::new(),
-            pops: BTreeSet::new(),
+            pops: BTreeMap::new(),
+            again: BTreeSet::new(),
+            named: 0,
         }
     }
 
@@ -109,16 +145,21 @@ impl Node {
 
     pub(super) fn start(&mut self, now_ms: u64) {
         self.incarnation += 1;
-        let (committed, pending) = self.kept.take().unwrap_or_default();
-        let committed = committed.with(&calls_bounds());
+        let bounds = calls_bounds();
+        let recovered = self.disk.read(&bounds);
+        let is_new = recovered.is_none();
+        let blank = || State::new(self.name, Committed::of(Calls::new(bounds)), Default::default());
+        let State {
+            committed, pending, ..
+        } = recovered.unwrap_or_else(blank);
         let mut calls = committed.calls.clone();
-        if committed.sequence == 0 && pending.is_empty() {
-            calls = Calls::new(calls_bounds());
-        }
         for own in &pending {
             calls.apply(&own.entry);
         }
-        calls.skip_ids(1000);
+        if is_new {
+            calls.begin_ids(CLOCK_MS + now_ms);
+        }
+        calls.skip_ids(SKIPPED);
         let bounds = Bounds {
             origin: Origin {
                 node: self.name.to_owned(),
@@ -134,10 +175,20 @@ impl Node {
         let handed = pending.len() as u64;
         let mut machine = Machine::new(&settings(self.name), self.kept_epoch);
         machine.step(now_ms, Input::Health { electable: true });
+        let course = Course::new(bounds, committed, pending.into());
+        self.disk.roll(&course.state());
+        self.disk.write(self.disk.waiting());
+        let desks = Desks::new(&desk_settings());
+        desks.begin_behind(calls.newest_id());
+        desks.lead(false);
         self.process = Some(Process {
             machine,
-            course: Course::new(bounds, committed, pending),
+            course,
             present: Present::new(calls, handed),
+            desks,
+            start: self.incarnation,
+            decided: false,
+            patience: BEHIND,
             reads: None,
             waiting: Vec::new(),
             changed_ms: None,
@@ -145,19 +196,24 @@ impl Node {
         });
     }
 
-    /// The process is killed; its disk has what it wrote.
-    pub(super) fn kill(&mut self) {
-        if let Some(process) = self.process.take() {
-            let state = process.course.state();
-            self.kept = Some((state.committed, state.pending.into()));
-        }
+    /// The process is killed; of what waits for its disk, this much gets there.
+    pub(super) fn kill(&mut self, written: usize) {
+        self.disk.write(written);
+        self.disk.lose_waiting();
+        self.process = None;
     }
 
     /// Its machine is another one now, with an empty disk.
     pub(super) fn lose_disk(&mut self) {
         self.process = None;
-        self.kept = None;
+        self.disk = Disk::default();
         self.kept_epoch = 0;
+    }
+
+    /// What was promised of `call` is nobody's promise any more.
+    pub(super) fn forget(&mut self, call: &str) {
+        self.promised.remove(call);
+        self.pops.retain(|_, of| of != call);
     }
 
     /// The watchdog asks; it gives whether keepalived is told of a fault.
@@ -207,28 +263,28 @@ impl Node {
 
     /// A call rings for `agent`; whoever rang waits for the answer.
     pub(super) fn ring(&mut self, now_ms: u64, call: &str, agent: &str) {
-        let what = What::Ring {
-            call: call.to_owned(),
-            ids: Vec::new(),
-            facts: Box::<Facts>::default(),
-            recorded: false,
-            offers: vec![Offer {
-                agent: agent.to_owned(),
-                pops: true,
-                pop: Some(format!("{}.{}.{call}", self.name, self.incarnation)),
-                ..Offer::default()
-            }],
-            link: None,
-            inherits: None,
-        };
         let at = now_ms + self.ahead_ms;
-        if let Some(process) = &mut self.process {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let heard = Heard {
+            call: call.to_owned(),
+            agents: vec![agent.to_owned()],
+            ..Heard::default()
+        };
+        let is_known = process.present.shown(call, agent).is_some();
+        for mut what in process.present.hear(&heard, None, at).0 {
+            self.named += 1;
+            let pop = format!("{}.{}", self.name, self.named);
+            what.name_pops(|| Some(pop.clone()));
             let place = process.commit(now_ms, at, what);
-            let pop = process
-                .present
-                .shown(call, agent)
-                .map(|shown| shown.pop_id.to_string());
-            process.waiting.push((place, call.to_owned(), pop, now_ms));
+            process
+                .waiting
+                .push((place, call.to_owned(), pop.clone(), now_ms));
+            // It rang too long here, and rings again.
+            if is_known {
+                self.again.insert(pop);
+            }
         }
     }
 
@@ -238,8 +294,24 @@ impl Node {
         let Some(process) = &mut self.process else {
             return wants;
         };
-        if process.machine.decides() {
-            for due in process.present.due(now_ms + ahead) {
+        if now_ms.is_multiple_of(LOOK_MS) {
+            let decides = process.machine.decides();
+            if decides && !std::mem::replace(&mut process.decided, decides) {
+                let to = process.present.newest_id() + UNHEARD;
+                process.desks.reset_all(to);
+                process.commit(now_ms, now_ms + ahead, What::Skipped { to });
+            }
+            process.decided = decides;
+            process.desks.lead(decides);
+            let is_known = process.course.has_caught_up();
+            process.patience = if is_known {
+                BEHIND
+            } else {
+                process.patience.saturating_sub(1)
+            };
+            let is_time = decides && (is_known || process.patience == 0);
+            let due = process.present.due(now_ms + ahead);
+            for due in due.into_iter().filter(|_| is_time) {
                 process.commit(now_ms, now_ms + ahead, due.what);
             }
         }
@@ -258,23 +330,14 @@ impl Node {
                         let is_kept = *waits <= place;
                         if is_kept && now_ms - since <= WAIT_MS {
                             self.promised.insert(call.clone());
-                            self.pops.extend(pop.clone());
+                            self.pops.insert(pop.clone(), call.clone());
                         }
                         !is_kept
                     });
                 }
                 Act::Superseded(place) => process.waiting.retain(|(waits, ..)| *waits > place),
                 Act::Folded { foreign, own } => {
-                    for entry in foreign {
-                        process.present.learn(&entry, own);
-                    }
-                    match process.present.settle(own, process.course.calls()) {
-                        Settled::Nothing | Settled::Raised(_) => {}
-                        Settled::Skip(to) | Settled::Reset(to, _) => {
-                            process.commit(now_ms, now_ms + ahead, What::Skipped { to });
-                        }
-                        Settled::Bring => unreachable!("nothing is refused here"),
-                    }
+                    process.folded(&foreign, own, now_ms, now_ms + ahead);
                 }
                 Act::Rebased { is_bringing } => {
                     process.present.rebased();
@@ -283,22 +346,15 @@ impl Node {
                         process.commit(now_ms, now_ms + ahead, piece);
                     }
                 }
-                Act::Try | Act::Note(_) | Act::Restate | Act::Quorum(_) | Act::Tell(_) => {}
+                Act::Note(line) => self.disk.note(&line),
+                Act::Restate => self.disk.roll(&process.course.state()),
+                Act::Try | Act::Quorum(_) | Act::Tell(_) => {}
             }
         }
+        if self.disk.is_long() {
+            self.disk.roll(&process.course.state());
+        }
         wants
-    }
-
-    /// What a desktop of `agent` is to show: calls and their pops.
-    pub(super) fn shows(&self, agent: &str) -> BTreeMap<String, String> {
-        let current = self
-            .process
-            .as_ref()
-            .map(|process| process.present.current(agent));
-        let shown = current.into_iter().flatten();
-        shown
-            .map(|shown| (shown.call_id.to_string(), shown.pop_id.to_string()))
-            .collect()
     }
 
     pub(super) fn is_settled(&self, last: u64) -> bool {
@@ -318,8 +374,35 @@ impl Node {
 impl Process {
     fn commit(&mut self, now_ms: u64, at: u64, what: What) -> u64 {
         let entry = Arc::new(Entry { at, what });
-        self.present.apply(&entry);
+        for message in self.present.apply(&entry) {
+            self.desks.publish(Arc::new(message));
+        }
         self.present.handed(true);
         self.course.hand(now_ms, entry)
+    }
+
+    /// As `Pops` follows.
+    fn folded(&mut self, foreign: &[Arc<Entry>], own: u64, now_ms: u64, at: u64) {
+        for entry in foreign {
+            for message in self.present.learn(entry, own) {
+                self.desks.publish(Arc::new(message));
+            }
+            if let What::Skipped { to } = entry.what {
+                self.desks.skip(to);
+            }
+        }
+        match self.present.settle(own, self.course.calls()) {
+            Settled::Nothing => {}
+            Settled::Raised(to) => self.desks.skip(to),
+            Settled::Skip(to) => {
+                self.desks.skip(to);
+                self.commit(now_ms, at, What::Skipped { to });
+            }
+            Settled::Reset(to, agents) => {
+                self.desks.reset(to, &agents);
+                self.commit(now_ms, at, What::Skipped { to });
+            }
+            Settled::Bring => unreachable!("nothing is refused here"),
+        }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::super::super::entry::What;
 use super::super::course::{Tailed, View};
 use super::super::letter::Letter;
-use super::judge::Desktop;
+use super::desktop::Desktop;
 use super::node::{Node, Want};
 use crate::ha::{Input, Role, Vrrp};
 
@@ -15,6 +16,8 @@ const DEAD_MS: u64 = 300;
 pub(super) const AGENTS: [&str; 3] = ["joan", "ben", "kim"];
 /// For how long two nodes that hear each other, and a majority, may both decide.
 const BOTH_MS: u64 = 1000;
+/// For how long a phone system tells again what nobody answered.
+const AGAIN_MS: u64 = 2000;
 const ARBITER: usize = 2;
 
 /// Something on its way.
@@ -26,7 +29,7 @@ enum Mail {
         revision: u64,
     },
     /// From the broker.
-    Stored(String),
+    Stored(String, u64),
     Unknown(String),
     Told(Input),
     /// keepalived's word.
@@ -103,12 +106,20 @@ impl World {
         self.parts[0] == self.parts[1] && self.nodes.iter().all(|node| node.has_power)
     }
 
-    fn view(&self) -> View {
+    /// The stream as the node at `place` finds it.
+    fn view(&self, place: usize) -> View {
+        let course = self.nodes[place].process.as_ref().map(|process| &process.course);
+        let newest = course.and_then(|course| course.committed().newest());
+        let is_another_end = newest.is_some_and(|newest| {
+            let place = usize::try_from(newest.sequence - 1).unwrap();
+            let there = self.stream.get(place);
+            there.is_some_and(|letter| !newest.is_of(&letter.origin, letter.first))
+        });
         View {
             life: 1,
             first: 1,
             last: self.stream.len() as u64,
-            is_another_end: false,
+            is_another_end,
         }
     }
 
@@ -154,7 +165,7 @@ impl World {
                 }
             }
             24..30 => {
-                self.nodes[place].kill();
+                self.kill(place);
                 self.nodes[place].starts_ms = now + long;
             }
             30..33 => {
@@ -166,7 +177,7 @@ impl World {
                 }
             }
             33..37 => {
-                self.nodes[place].kill();
+                self.kill(place);
                 self.nodes[place].has_power = false;
                 self.nodes[place].starts_ms = now + long;
             }
@@ -176,9 +187,47 @@ impl World {
                 let wants = self.nodes[place].tell(now, Input::HandOver);
                 self.want(place, wants);
             }
+            58 => self.lose_end(),
+            52..58 => self.nodes[place].hangs_until_ms = now + long / 4,
             // An operator says what is not so.
             50..52 => self.post(0, place, Mail::Notify(Vrrp::Master)),
             _ => {}
+        }
+    }
+
+    /// What waits for a disk gets there in part.
+    fn kill(&mut self, place: usize) {
+        let waiting = self.nodes[place].disk.waiting() as u64;
+        let written = usize::try_from(self.roll(waiting + 1)).unwrap();
+        self.nodes[place].kill(written);
+    }
+
+    /// The broker's machines have lost their power, and with it what they said they kept. Whatever is in the logs of both
+    /// nodes must come back; nobody holds them to more.
+    fn lose_end(&mut self) {
+        let lost = usize::try_from(1 + self.roll(5)).unwrap();
+        let at = self.stream.len().saturating_sub(lost);
+        let lost = self.stream.split_off(at);
+        let has = |node: &Node| {
+            let sequence = node
+                .process
+                .as_ref()
+                .map(|process| process.course.committed().sequence);
+            node.disk.waiting() == 0 && sequence >= Some((at + lost.len()) as u64)
+        };
+        if !self.nodes.iter().all(has) {
+            let entries = lost.iter().flat_map(|letter| &letter.entries);
+            for entry in entries {
+                if let What::Ring { call, .. } = &entry.what {
+                    self.nodes.iter_mut().for_each(|node| node.forget(call));
+                }
+            }
+        }
+        for node in &mut self.nodes {
+            if let Some(process) = &mut node.process {
+                process.reads = None;
+                process.course.cut(self.now_ms);
+            }
         }
     }
 
@@ -189,12 +238,9 @@ impl World {
                 Want::Mint { epoch, revision } => self.post(1, place, Mail::Mint { epoch, revision }),
                 Want::SendAway => {
                     let gone = self.now_ms + 150;
-                    for desktop in self
-                        .desktops
-                        .iter_mut()
-                        .filter(|desktop| desktop.at == Some(place))
-                    {
-                        (desktop.at, desktop.again_ms) = (None, gone);
+                    let is_there = |desktop: &&mut Desktop| desktop.at.is_some_and(|(at, _)| at == place);
+                    for desktop in self.desktops.iter_mut().filter(is_there) {
+                        desktop.lose(gone);
                     }
                 }
             }
@@ -234,7 +280,7 @@ impl World {
                 match luck {
                     0 => {}
                     1 => self.post(50, place, Mail::Unknown(id)),
-                    _ => self.post(1, place, Mail::Stored(id)),
+                    _ => self.post(1, place, Mail::Stored(id, self.stream.len() as u64)),
                 }
             }
             Mail::Mint { epoch, revision } => {
@@ -262,9 +308,9 @@ impl World {
                     _ => self.post(1, place, Mail::Told(Input::Minted { epoch })),
                 }
             }
-            Mail::Stored(id) => {
+            Mail::Stored(id, sequence) => {
                 if let Some(process) = &mut self.nodes[place].process {
-                    process.course.stored(now, &id);
+                    process.course.stored_at(now, &id, sequence);
                 }
             }
             Mail::Unknown(id) => {
@@ -355,12 +401,17 @@ impl World {
             self.want(place, wants);
         }
         self.read(place, is_there);
-        let (view, hears) = (is_there.then(|| self.view()), self.hear_each_other());
+        let (view, hears) = (is_there.then(|| self.view(place)), self.hear_each_other());
         let [a, b] = &mut self.nodes;
         let (node, other) = if place == 0 { (a, b) } else { (b, a) };
         let other = other.process.as_ref().filter(|_| hears);
         let wants = node.turn(now, view, other.map(|process| process.course.committed()));
         self.want(place, wants);
+        let is_slow = self.roll(3) > 0 || now < self.nodes[place].hangs_until_ms;
+        let disk = &mut self.nodes[place].disk;
+        if !is_slow {
+            disk.write(disk.waiting());
+        }
     }
 
     /// Reads the stream, where it can be read.
@@ -402,7 +453,7 @@ impl World {
         }
         let is_again = self.roll(6) == 0;
         let (call, agent) = match self.rung.last() {
-            Some((_, call, agent)) if is_again => (call.clone(), *agent),
+            Some((at, call, agent)) if is_again && self.now_ms < at + AGAIN_MS => (call.clone(), *agent),
             _ => {
                 self.calls += 1;
                 let agent = usize::try_from(self.roll(3)).unwrap();
@@ -432,7 +483,7 @@ impl World {
     pub(super) fn heal(&mut self) {
         (self.parts, self.arbiter_up, self.lacks_adverts) = ([0; 3], true, false);
         for node in &mut self.nodes {
-            node.starts_ms = self.now_ms;
+            (node.starts_ms, node.hangs_until_ms) = (self.now_ms, 0);
             if let Some(process) = &mut node.process {
                 process.paused_until_ms = 0;
             }
