@@ -6,6 +6,7 @@
 mod apply;
 mod decide;
 mod due;
+mod late;
 mod pieces;
 
 use std::collections::{BTreeSet, HashMap};
@@ -280,7 +281,7 @@ impl Calls {
         self.closed.retain(|(_, id)| *id != other.id);
         let mut ended = Vec::new();
         self.edit(&root, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             call.ids.extend(other.ids);
             if other.closed.is_none() {
                 call.began = call.began.min(other.began);

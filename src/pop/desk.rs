@@ -43,6 +43,8 @@ pub struct Desks {
     newest: AtomicU64,
     /// Whether desktops were told last what they were told here.
     leads: AtomicBool,
+    /// Ids up to this one stand for the same messages wherever they were told.
+    agreed: AtomicU64,
     begun: Instant,
     /// Seconds after `begun` of the last sweep.
     swept_s: AtomicU64,
@@ -91,6 +93,7 @@ impl Desks {
             floor: AtomicU64::new(0),
             newest: AtomicU64::new(0),
             leads: AtomicBool::new(true),
+            agreed: AtomicU64::new(u64::MAX),
             begun: Instant::now(),
             swept_s: AtomicU64::new(0),
         }
@@ -145,6 +148,12 @@ impl Desks {
         self.leads.store(leads, Ordering::Release);
     }
 
+    /// Says that ids up to `to` stand for the same messages on every node: whoever comes with a later one, which another node
+    /// may have given for something else, is told the present pops.
+    pub fn agree(&self, to: u64) {
+        self.agreed.store(to, Ordering::Release);
+    }
+
     /// Tells every desktop of the message's agent. Never waits. A message whose id is not above the agent's last one is
     /// known, and is dropped.
     pub fn publish(&self, message: Arc<Message>) {
@@ -164,6 +173,7 @@ impl Desks {
         let key = desk.enter(most).ok_or(DeskError::TooMany { most })?;
         let newest = self.newest.load(Ordering::Relaxed);
         let leads = self.leads.load(Ordering::Acquire);
+        let newest = newest.min(self.agreed.load(Ordering::Acquire));
         let after = after.filter(|after| leads && *after <= newest);
         let replay = after.and_then(|after| desk.replay(after));
         let at = desk.end().max(after.filter(|_| replay.is_some()).unwrap_or(0));

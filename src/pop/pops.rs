@@ -110,7 +110,10 @@ impl Pops {
         }
         let desks = Desks::new(desks);
         desks.begin_behind(present.newest_id());
-        desks.lead(shared.is_none());
+        if shared.is_some() {
+            desks.lead(false);
+            desks.agree(0);
+        }
         Ok(Pops {
             calls: Mutex::new(present),
             store,
@@ -418,6 +421,7 @@ impl Pops {
                 last = Some(Done::new().1);
                 continue;
             };
+            let at = at.max(present.over_before(&what));
             let entry = Arc::new(Entry { at, what });
             for message in present.apply(&entry) {
                 self.desks.publish(Arc::new(message));

@@ -8,12 +8,11 @@ use super::super::message::{Facts, Kind, Link, Message, Shown, State};
 use super::super::pending::Pending;
 use super::super::sessions::Session;
 use super::Calls;
+use super::late::is_late;
 
 /// The most legs of a call, and the most variables that are kept of it.
 const LEGS_MAX: usize = 256;
 const VARIABLES_MAX: usize = 64;
-/// How far the clocks of two nodes may be apart where something else is at stake than a second, ms.
-const SKEW_MS: u64 = 2000;
 
 impl Calls {
     /// Makes of the state what `entry` says, and gives what desktops are to be told of it.
@@ -174,7 +173,7 @@ impl Calls {
         // A pop that nobody has named is called by its first message.
         let (mut id_of_pop, mut is_relinked) = (self.messages, false);
         self.edit(root, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             let is_past = |call: &Call, offer: &Offer| {
                 let ended = call.leg(&offer.agent).and_then(|leg| leg.ended);
                 ended.is_some_and(|ended| is_late(at, ended))
@@ -253,7 +252,7 @@ impl Calls {
 
     fn ivr(&mut self, at: u64, id: &str) -> Vec<Message> {
         self.edit(id, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             let is_open = |leg: &Leg| leg.how == How::Ivr && leg.ended.is_none();
             if !call.legs.iter().any(is_open) {
                 call.legs.push(Leg {
@@ -270,7 +269,7 @@ impl Calls {
     fn answered(&mut self, at: u64, id: &str, by: &Offer) -> Vec<Message> {
         let mut taken = Vec::new();
         self.edit(id, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             let has_leg = call.leg(&by.agent).is_some_and(|leg| leg.state.is_live());
             if !has_leg {
                 call.legs.push(Leg::new(Some(by.clone()), id, How::Ring, at));
@@ -301,7 +300,7 @@ impl Calls {
     fn leave(&mut self, at: u64, id: &str, agent: &str, state: State, kind: Kind) -> Vec<Message> {
         let mut has_left = false;
         self.edit(id, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             if let Some(leg) = call.leg_mut(agent).filter(|leg| leg.state == State::Ringing) {
                 leg.end(state, at);
                 has_left = true;
@@ -316,7 +315,7 @@ impl Calls {
 
     fn moved(&mut self, at: u64, id: &str, is_conference: bool) -> Vec<Message> {
         self.edit(id, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             let how = if is_conference {
                 How::Conference
             } else {
@@ -334,7 +333,7 @@ impl Calls {
     fn ended(&mut self, at: u64, id: &str, agent: Option<&str>) -> Vec<Message> {
         let mut told = Vec::new();
         self.edit(id, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             call.is_over |= agent.is_none();
             for leg in &mut call.legs {
                 let is_it = agent.is_none_or(|agent| leg.is_of(agent));
@@ -366,7 +365,7 @@ impl Calls {
         change: impl FnOnce(&mut Call),
     ) -> Vec<Message> {
         self.edit(id, |call| {
-            call.touched = at;
+            call.touched = call.touched.max(at);
             change(call);
         });
         let agents = match agent {
@@ -433,11 +432,6 @@ impl Call {
             .as_ref()
             .is_some_and(|link| link.customer.as_deref() == Some(customer))
     }
-}
-
-/// Whether what rang at `at` is told late, by a node that was cut off: it was over at `over`.
-fn is_late(at: u64, over: u64) -> bool {
-    at + SKEW_MS < over
 }
 
 /// A ring, as an entry has it.

@@ -407,4 +407,8 @@ fn who_comes_to_a_node_that_another_one_may_be_ahead_of_is_told_the_present_pops
     assert!(matches!(begins(), Beginning::Reset));
     desks.lead(true);
     assert!(matches!(begins(), Beginning::Replay(missed) if missed.len() == 1));
+    desks.agree(1);
+    assert!(matches!(begins(), Beginning::Reset));
+    desks.agree(2);
+    assert!(matches!(begins(), Beginning::Replay(missed) if missed.len() == 1));
 }

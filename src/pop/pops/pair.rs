@@ -109,6 +109,7 @@ impl Follower for Pops {
             self.skew.learn(newest.at, now(), Instant::now());
         }
         let mut present = self.calls();
+        self.desks.agree(committed.newest_id());
         for entry in foreign {
             for message in present.learn(entry, own) {
                 self.desks.publish(Arc::new(message));

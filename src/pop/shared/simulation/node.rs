@@ -181,6 +181,7 @@ impl Node {
         let desks = Desks::new(&desk_settings());
         desks.begin_behind(calls.newest_id());
         desks.lead(false);
+        desks.agree(0);
         self.process = Some(Process {
             machine,
             course,
@@ -373,6 +374,7 @@ impl Node {
 
 impl Process {
     fn commit(&mut self, now_ms: u64, at: u64, what: What) -> u64 {
+        let at = at.max(self.present.over_before(&what));
         let entry = Arc::new(Entry { at, what });
         for message in self.present.apply(&entry) {
             self.desks.publish(Arc::new(message));
@@ -383,6 +385,7 @@ impl Process {
 
     /// As `Pops` follows.
     fn folded(&mut self, foreign: &[Arc<Entry>], own: u64, now_ms: u64, at: u64) {
+        self.desks.agree(self.course.calls().newest_id());
         for entry in foreign {
             for message in self.present.learn(entry, own) {
                 self.desks.publish(Arc::new(message));
