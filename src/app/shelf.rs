@@ -279,7 +279,8 @@ impl Shelf {
         for _ in 0..TRIES {
             let present = self.manifest()?;
             let (next, goes) = present.next(added, keeping);
-            if next.generations != present.generations {
+            let is_another = next.generations != present.generations;
+            if is_another {
                 if !self.write(&next)? {
                     continue;
                 }
@@ -289,7 +290,13 @@ impl Shelf {
                     continue;
                 }
             }
-            return self.sweep(&next, &gone, keeping);
+            self.sweep(&next, &gone, keeping)?;
+            // Where nothing was written, the newest list that reads may be an older one.
+            return if is_another {
+                self.sweep_lists(next.number)
+            } else {
+                Ok(())
+            };
         }
         Err(ShelfError::Crowded(self.shown.clone()))
     }

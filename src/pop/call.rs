@@ -274,8 +274,13 @@ impl Call {
                 }
                 None => {
                     let mut leg = before.clone();
-                    if is_past && leg.state.is_live() {
-                        leg.end(State::Missed, self.touched);
+                    let is_taken = |by: &Leg| by.answered.is_some_and(|answered| answered > leg.offered);
+                    let how = match self.legs.iter().any(is_taken) {
+                        true => State::Taken,
+                        false => State::Missed,
+                    };
+                    if leg.state.is_live() && (is_past || how == State::Taken) {
+                        leg.end(how, self.touched);
                     }
                     self.legs.push(leg);
                 }

@@ -99,7 +99,7 @@ impl Manifest {
         });
         let (mut stay, mut go) = (Vec::new(), Vec::new());
         for entry in all {
-            if stay.len() < keeping.kept && keeping.keeps(&entry) {
+            if stay.len() < keeping.kept && keeping.keeps(&entry) && !keeping.was_left(&entry) {
                 stay.push(entry);
             } else {
                 go.push(entry);
@@ -130,6 +130,14 @@ impl<'a> Keeping<'a> {
     fn keeps(&self, entry: &Entry) -> bool {
         entry.created_at_ms >= self.since_ms
             || (entry.node.as_str(), entry.line, entry.generation) == self.served
+    }
+}
+
+impl Keeping<'_> {
+    /// Whether the publisher has gone back from it: nobody should begin with what was found wrong.
+    fn was_left(&self, entry: &Entry) -> bool {
+        let (node, line, generation) = self.served;
+        entry.node == node && entry.line == line && entry.generation > generation
     }
 }
 
@@ -197,6 +205,21 @@ mod tests {
         assert_eq!((list(&next.generations), list(&gone)), (vec![7, 6, 5], vec![4]));
         let (next, gone) = next.next(Some(&entry(1)), ALL);
         assert_eq!((list(&next.generations), list(&gone)), (vec![7, 6, 5], vec![1]));
+    }
+
+    #[test]
+    fn what_was_rolled_back_from_is_not_given_to_anybody() {
+        let (manifest, _) = Manifest::default().next(Some(&entry(1)), ALL);
+        let (manifest, _) = manifest.next(Some(&entry(2)), ALL);
+        let serving = |generation| Keeping {
+            kept: 1,
+            served: ("a", 7, generation),
+            ..ALL
+        };
+        let (next, gone) = manifest.next(Some(&entry(1)), serving(1));
+        assert_eq!((list(&next.generations), list(&gone)), (vec![1], vec![2]));
+        let (next, gone) = next.next(Some(&entry(2)), serving(2));
+        assert_eq!((list(&next.generations), list(&gone)), (vec![2], vec![1]));
     }
 
     #[test]

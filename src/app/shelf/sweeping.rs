@@ -11,8 +11,7 @@ use object_store::{Error, ObjectStoreExt};
 use super::{Entry, GENERATIONS, Keeping, MANIFESTS, MANIFESTS_KEPT, Manifest, Shelf, ShelfError};
 
 impl Shelf {
-    /// Removes generations that `manifest` does not name and that nobody is about to name, those that are `gone` from it, and
-    /// manifests of before.
+    /// Removes generations that `manifest` does not name and that nobody is about to name, and those that are `gone` from it.
     pub(super) fn sweep(
         &self,
         manifest: &Manifest,
@@ -33,17 +32,22 @@ impl Shelf {
                 self.remove(&object.location)?;
             }
         }
-        for number in self.numbers()? {
-            if number.saturating_add(MANIFESTS_KEPT) <= manifest.number {
-                self.remove(&self.manifest_at(number))?;
-            }
-        }
         self.clear_staged(keeping.unnamed_since_ms)
             .map_err(|error| ShelfError::Store {
                 store: self.shown.clone(),
                 step: "remove what a broken upload has left",
                 why: error.to_string(),
             })
+    }
+
+    /// Removes lists of before the list `written`.
+    pub(super) fn sweep_lists(&self, written: u64) -> Result<(), ShelfError> {
+        for number in self.numbers()? {
+            if number.saturating_add(MANIFESTS_KEPT) <= written {
+                self.remove(&self.manifest_at(number))?;
+            }
+        }
+        Ok(())
     }
 
     fn remove(&self, at: &Path) -> Result<(), ShelfError> {

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::super::settings::Shared;
-use super::committed::Mark;
+use super::committed::Newest;
 use super::course::View;
 use super::decider::Peer;
 use super::envelope::{self, Opened, Sealed};
@@ -55,12 +55,12 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What the thread is asked.
 #[derive(Debug)]
 pub(super) enum Ask {
-    /// At the stream, and whether it still has this letter.
-    Look(Option<Mark>),
+    /// At the stream, and whether it still has this message.
+    Look(Option<Newest>),
     Follow {
         from: u64,
         life: u64,
-        newest: Option<Mark>,
+        newest: Option<Newest>,
     },
     Publish(Arc<Letter>),
     Try,
@@ -85,6 +85,8 @@ pub(super) enum Heard {
     Arrived {
         sequence: u64,
         more: u64,
+        /// What [`stamp`](super::committed::stamp) makes of it.
+        stamp: u64,
         opened: Opened,
     },
     LostTail,
@@ -228,7 +230,7 @@ impl Talking {
         let _told = self.heard.send(heard);
     }
 
-    async fn look(&mut self, newest: Option<Mark>) {
+    async fn look(&mut self, newest: Option<Newest>) {
         match self.looked(newest).await {
             Ok(view) => self.tell(Heard::Looked(view)),
             Err(why) => {
@@ -241,7 +243,7 @@ impl Talking {
         }
     }
 
-    async fn looked(&mut self, newest: Option<Mark>) -> Result<View, String> {
+    async fn looked(&mut self, newest: Option<Newest>) -> Result<View, String> {
         let settings = &self.settings;
         let at = places(&settings.servers);
         if self.link.as_ref().is_none_or(|link| link.connection.is_cut()) {
@@ -332,7 +334,7 @@ impl Talking {
         Ok(())
     }
 
-    fn follow(&mut self, next: u64, life: u64, newest: Option<Mark>) {
+    fn follow(&mut self, next: u64, life: u64, newest: Option<Newest>) {
         let Some(link) = &mut self.link else {
             return;
         };

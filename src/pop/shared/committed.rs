@@ -16,7 +16,48 @@ pub(crate) struct Committed {
     /// The last message that was folded.
     pub(crate) sequence: u64,
     marks: Vec<Mark>,
+    /// The last message, where it has no entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    passed: Option<Passed>,
     pub(crate) calls: Calls,
+}
+
+/// A message without entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Passed {
+    pub(crate) sequence: u64,
+    /// What [`stamp`] makes of it.
+    pub(crate) stamp: u64,
+}
+
+/// The newest message that was read, as far as it would be known again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Newest {
+    Letter(Mark),
+    Passed(Passed),
+}
+
+/// What tells a message from others, which were sealed with other random numbers; never 0.
+pub(crate) fn stamp(payload: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(payload).max(1)
+}
+
+impl Newest {
+    /// Its place in the stream.
+    pub(crate) fn sequence(&self) -> u64 {
+        match self {
+            Newest::Letter(mark) => mark.sequence,
+            Newest::Passed(passed) => passed.sequence,
+        }
+    }
+
+    /// Whether it is the message with `payload`, that `writer` wrote, from their entry on.
+    pub(crate) fn is_it(&self, writer: Option<&(Origin, u64)>, payload: &[u8]) -> bool {
+        match self {
+            Newest::Letter(mark) => writer.is_some_and(|(origin, first)| mark.is_of(origin, *first)),
+            Newest::Passed(passed) => passed.stamp == stamp(payload),
+        }
+    }
 }
 
 /// How far a writer has come.
@@ -31,7 +72,7 @@ pub(crate) struct Mark {
 
 impl Mark {
     /// Whether it came with a message that `origin` wrote, from its entry `first` on.
-    pub(crate) fn is_of(&self, origin: &Origin, first: u64) -> bool {
+    fn is_of(&self, origin: &Origin, first: u64) -> bool {
         self.origin == *origin && (1..=self.n).contains(&first)
     }
 }
@@ -43,6 +84,7 @@ impl Committed {
             life,
             sequence,
             marks: Vec::new(),
+            passed: None,
             calls: Calls::new(bounds.clone()),
         }
     }
@@ -88,17 +130,22 @@ impl Committed {
             self.marks.remove(self.marks.iter().position(of_it).unwrap_or(0));
         }
         self.marks.push(mark);
+        self.passed = None;
         skip
     }
 
-    /// Passes over a message that has no entries.
-    pub(crate) fn pass(&mut self, sequence: u64) {
+    /// Passes over a message that has no entries, or none that are new; a `stamp` of 0 is none.
+    pub(crate) fn pass(&mut self, sequence: u64, stamp: u64) {
         self.sequence = sequence;
+        if stamp > 0 {
+            self.passed = Some(Passed { sequence, stamp });
+        }
     }
 
-    /// The newest letter that was folded.
-    pub(crate) fn newest(&self) -> Option<&Mark> {
-        self.marks.last()
+    /// The newest message that was read.
+    pub(crate) fn newest(&self) -> Option<Newest> {
+        let letter = || self.marks.last().cloned().map(Newest::Letter);
+        self.passed.map(Newest::Passed).or_else(letter)
     }
 
     /// Whether there is nothing in it that a stream could lack.

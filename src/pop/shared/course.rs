@@ -362,9 +362,9 @@ impl Course {
         self.end = self.end.max(sequence.saturating_add(more));
         match message {
             Tailed::Letter(letter) => self.fold(sequence, letter),
-            Tailed::Other => {
-                self.committed.pass(sequence);
-                self.acts.push_back(Act::Note(Line::Passed { sequence }));
+            Tailed::Other { stamp } => {
+                self.committed.pass(sequence, stamp);
+                self.acts.push_back(Act::Note(Line::Passed { sequence, stamp }));
                 if was_behind && self.behind() == 0 {
                     self.folded(Vec::new());
                 }
@@ -398,7 +398,7 @@ impl Course {
             self.set_quorum(true);
         }
         let line = match (foreign.is_empty(), given_back) {
-            (true, 0) => Line::Passed { sequence },
+            (true, 0) => Line::Passed { sequence, stamp: 0 },
             (true, _) => Line::Own {
                 sequence,
                 incarnation: origin.incarnation,

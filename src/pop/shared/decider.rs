@@ -281,13 +281,14 @@ impl Decider {
             Heard::Arrived {
                 sequence,
                 more,
+                stamp,
                 opened,
-            } => self.arrived(now_ms, sequence, more, opened),
+            } => self.arrived(now_ms, (sequence, stamp), more, opened),
         }
         self.act();
     }
 
-    fn arrived(&mut self, now_ms: u64, sequence: u64, more: u64, opened: Opened) {
+    fn arrived(&mut self, now_ms: u64, (sequence, stamp): (u64, u64), more: u64, opened: Opened) {
         if sequence <= self.course.committed().sequence {
             return;
         }
@@ -299,7 +300,7 @@ impl Decider {
                     sequence,
                     "a message in the stream of calls is none of a node, and is passed over"
                 );
-                Tailed::Other
+                Tailed::Other { stamp }
             }
             Opened::Side(side) => {
                 if side.node != self.course.origin().node
@@ -307,7 +308,7 @@ impl Decider {
                 {
                     (handler.0)(&side);
                 }
-                Tailed::Other
+                Tailed::Other { stamp }
             }
         };
         self.course.tailed(now_ms, sequence, more, message);
@@ -317,12 +318,12 @@ impl Decider {
     fn act(&mut self) {
         while let Some(act) = self.course.act() {
             match act {
-                Act::Look => self.ask(Ask::Look(self.course.committed().newest().cloned())),
+                Act::Look => self.ask(Ask::Look(self.course.committed().newest())),
                 Act::AskPeer => self.ask(Ask::Peer(self.peer.clone())),
                 Act::Follow(from) => self.ask(Ask::Follow {
                     from,
                     life: self.course.committed().life,
-                    newest: self.course.committed().newest().cloned(),
+                    newest: self.course.committed().newest(),
                 }),
                 Act::Publish(letter) => self.ask(Ask::Publish(letter)),
                 Act::Try => self.ask(Ask::Try),

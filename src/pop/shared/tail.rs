@@ -14,7 +14,7 @@ use crossbeam::channel::Sender;
 use tokio::time::{sleep, timeout};
 
 use super::broker::Heard;
-use super::committed::Mark;
+use super::committed::{Mark, Newest, Passed, stamp};
 use super::envelope::{self, Opened};
 use super::seal::Seal;
 use crate::feed::jetstream::{Connection, Tail};
@@ -36,8 +36,8 @@ pub(super) struct Reading {
     pub(super) life: u64,
     /// The message that is expected next.
     pub(super) next: u64,
-    /// The newest letter that was read.
-    pub(super) newest: Option<Mark>,
+    /// The newest message that was read.
+    pub(super) newest: Option<Newest>,
     pub(super) seal: Arc<Seal>,
     pub(super) heard: Sender<Heard>,
 }
@@ -127,13 +127,19 @@ impl Reading {
         let subject = subject.strip_prefix(&self.prefix).unwrap_or(subject);
         let subject = subject.trim_start_matches('.');
         let opened: Opened = envelope::open(&self.seal, subject, headers, payload, sequence);
-        if let Opened::Letter(letter) = &opened {
-            let (origin, n) = (letter.origin.clone(), letter.last());
-            self.newest = Some(Mark { origin, n, sequence });
-        }
+        let stamp = stamp(payload);
+        self.newest = Some(match &opened {
+            Opened::Letter(letter) => Newest::Letter(Mark {
+                origin: letter.origin.clone(),
+                n: letter.last(),
+                sequence,
+            }),
+            _ => Newest::Passed(Passed { sequence, stamp }),
+        });
         self.tell(Heard::Arrived {
             sequence,
             more,
+            stamp,
             opened,
         });
     }
@@ -144,15 +150,15 @@ impl Reading {
     }
 }
 
-/// Whether `stream` has the letter `newest`, as far as can be told: whoever lost its end may have grown past that place again.
+/// Whether `stream` has the message `newest`, as far as can be told: whoever lost its end may have grown past that place again.
 ///
 /// # Errors
 /// Nobody says so now; why.
-pub(super) async fn still_has(stream: &Stream, newest: &Mark) -> Result<bool, String> {
-    match timeout(ANSWER, stream.get_raw_message(newest.sequence)).await {
+pub(super) async fn still_has(stream: &Stream, newest: &Newest) -> Result<bool, String> {
+    match timeout(ANSWER, stream.get_raw_message(newest.sequence())).await {
         Ok(Ok(message)) => {
             let writer = envelope::letter_of(&message.headers);
-            Ok(writer.is_some_and(|(origin, first)| newest.is_of(&origin, first)))
+            Ok(newest.is_it(writer.as_ref(), &message.payload))
         }
         // It was trimmed, or somebody removed it.
         Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(true),
@@ -160,13 +166,13 @@ pub(super) async fn still_has(stream: &Stream, newest: &Mark) -> Result<bool, St
     }
 }
 
-/// A consumer of the stream `name` from `next` on, behind the letter `newest`; `None` where there is none to be had now.
+/// A consumer of the stream `name` from `next` on, behind the message `newest`; `None` where there is none to be had now.
 async fn open(
     connection: Connection,
     name: String,
     life: u64,
     next: u64,
-    newest: Option<Mark>,
+    newest: Option<Newest>,
 ) -> Result<Option<Tail>, IsGone> {
     let stream = match connection.jetstream.get_stream(&name).await {
         // One that has less than was read lost its end with the servers that had it.

@@ -97,13 +97,13 @@ impl State {
                 let entries = of_it.into_iter().map(|(_, entry)| entry).collect();
                 self.fold(sequence, Origin { node, incarnation }, first, entries);
             }
-            Line::Passed { sequence } => self.committed.pass(sequence),
+            Line::Passed { sequence, stamp } => self.committed.pass(sequence, stamp),
         }
     }
 
     fn fold(&mut self, sequence: u64, origin: Origin, first: u64, entries: Vec<Arc<Entry>>) {
         if entries.is_empty() {
-            return self.committed.pass(sequence);
+            return self.committed.pass(sequence, 0);
         }
         let letter = Letter {
             origin,

@@ -26,8 +26,8 @@ pub(crate) struct View {
 pub(crate) enum Tailed {
     /// Entries.
     Letter(Letter),
-    /// Something that is not about the state of calls.
-    Other,
+    /// Something that is not about the state of calls, with its [`stamp`](super::super::committed::stamp).
+    Other { stamp: u64 },
     /// A node wrote it that this one does not understand, for this reason.
     Unreadable(String),
 }
@@ -85,7 +85,11 @@ pub(crate) enum Line {
         count: usize,
     },
     /// The message `sequence` changes nothing.
-    Passed { sequence: u64 },
+    Passed {
+        sequence: u64,
+        #[serde(default)]
+        stamp: u64,
+    },
 }
 
 /// What an operator is told.

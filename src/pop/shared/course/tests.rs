@@ -483,7 +483,7 @@ fn a_ring_waits_for_a_lost_quorum_once_and_not_again_until_it_is_back() {
 #[test]
 fn what_cannot_be_understood_leaves_the_node_alone() {
     let mut course = following();
-    course.tailed(1, 1, 0, Tailed::Other);
+    course.tailed(1, 1, 0, Tailed::Other { stamp: 1 });
     course.tailed(1, 2, 0, Tailed::Unreadable("version 2".to_owned()));
     assert_eq!(course.halted(), Some("version 2"));
     assert!(drain(&mut course).contains(&Act::Tell(Told::Unreadable("version 2".to_owned()))));

@@ -111,9 +111,9 @@ impl World {
         let course = self.nodes[place].process.as_ref().map(|process| &process.course);
         let newest = course.and_then(|course| course.committed().newest());
         let is_another_end = newest.is_some_and(|newest| {
-            let place = usize::try_from(newest.sequence - 1).unwrap();
+            let place = usize::try_from(newest.sequence() - 1).unwrap();
             let there = self.stream.get(place);
-            there.is_some_and(|letter| !newest.is_of(&letter.origin, letter.first))
+            there.is_some_and(|letter| !newest.is_it(Some(&(letter.origin.clone(), letter.first)), b""))
         });
         View {
             life: 1,

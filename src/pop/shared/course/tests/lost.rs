@@ -1,5 +1,6 @@
 //! What a stream said that it keeps, and does not.
 
+use super::super::super::committed::stamp;
 use super::*;
 
 #[test]
@@ -88,8 +89,19 @@ fn a_stream_that_lost_its_end_and_has_grown_past_it_again_is_not_taken_for_the_s
         course.tailed(0, nth, 0, foreign(nth, 1));
     }
     let newest = course.committed().newest().unwrap();
-    assert!(newest.is_of(&bounds("b", 1).origin, 3) && newest.sequence == 3);
-    assert!(!newest.is_of(&bounds("b", 2).origin, 3) && !newest.is_of(&bounds("b", 1).origin, 4));
+    let wrote = |incarnation, first| newest.is_it(Some(&(bounds("b", incarnation).origin, first)), b"");
+    assert!(newest.sequence() == 3 && wrote(1, 3));
+    assert!(!wrote(2, 3) && !wrote(1, 4) && !newest.is_it(None, b""));
+    course.tailed(
+        0,
+        4,
+        0,
+        Tailed::Other {
+            stamp: stamp(b"sealed"),
+        },
+    );
+    let newest = course.committed().newest().unwrap();
+    assert!(newest.sequence() == 4 && newest.is_it(None, b"sealed") && !newest.is_it(None, b"other"));
     course.cut(0);
     course.tick(100);
     drain(&mut course);
