@@ -79,6 +79,8 @@ fn generations_are_published_and_both_nodes_come_back_from_them() {
             .flatten()
             .flatten()
             .map(|entry| entry.path())
+            // What is being written is called otherwise.
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
             .collect();
         names.sort();
         let newest = names.pop()?;

@@ -168,6 +168,34 @@ mod tests {
     }
 
     #[test]
+    fn a_telephone_rings_no_longer_beside_one_at_which_the_call_was_answered() {
+        let mut calls = Calls::default();
+        calls.apply(&ring("1", "joan", 10));
+        let mut other = calls.clone();
+        calls.apply(&ring("1", "ben", 20));
+        let answered = What::Answered {
+            call: "1".into(),
+            by: Offer {
+                agent: "joan".into(),
+                ..Offer::default()
+            },
+        };
+        other.apply(&Entry {
+            at: 30,
+            what: answered,
+        });
+        let whats: Vec<What> = other.pieces().collect();
+        for what in whats {
+            calls.apply(&Entry { at: 40, what });
+        }
+        let state = |agent: &str| calls.shown("1", agent).map(|shown| shown.state);
+        assert_eq!(
+            (state("joan"), state("ben")),
+            (Some(State::Answered), Some(State::Taken))
+        );
+    }
+
+    #[test]
     fn what_another_state_knows_as_well_is_not_brought() {
         let known = known();
         assert_eq!(known.pieces_new_to(&known).count(), 0);
