@@ -31,6 +31,8 @@ pub(crate) struct Edge {
     pub(crate) rows: usize,
     /// Names of customers in the order in which they changed.
     pub(crate) changes: Vec<String>,
+    /// So many of them are ahead of the place that one goes on from: what is behind it is read again.
+    placed: usize,
     pub(crate) copies: usize,
     pub(crate) gaps: Vec<String>,
     pub(crate) lag_ms: Option<u64>,
@@ -61,6 +63,7 @@ impl Edge {
             life: None,
             rows: 0,
             changes: Vec::new(),
+            placed: 0,
             copies: 0,
             gaps: Vec::new(),
             lag_ms: None,
@@ -93,6 +96,7 @@ impl Edge {
             Event::Place { token, .. } => {
                 if let Some(life) = &mut self.life {
                     life.token = token;
+                    self.placed = self.changes.len();
                 }
             }
             Event::Idle { lag_ms } => self.lag_ms = lag_ms,
@@ -121,6 +125,8 @@ impl Edge {
                 life
             }
         };
+        self.placed = self.placed.min(self.changes.len());
+        self.changes.truncate(self.placed);
         self.source.follow(&from).await?;
         self.life = Some(from);
         self.is_following = true;
