@@ -119,7 +119,12 @@ impl Run<'_> {
             && field.is_some_and(|field| OURS.contains(&field));
         // A second's fraction: `05:23:39.887468Z`, `1.234567891 s`.
         let is_fraction = self.text.contains('.') && self.after.starts_with('Z');
-        is_date || is_word || is_field || is_fraction
+        // Segments and lists are files that are called by twenty digits, more than any number has.
+        let is_file = self.text.len() == 20
+            && [".log", ".json"]
+                .into_iter()
+                .any(|kind| self.after.starts_with(kind));
+        is_date || is_word || is_field || is_fraction || is_file
     }
 }
 
