@@ -144,6 +144,7 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::super::super::entry::{Entry, Offer};
+    use super::super::super::message::State;
     use super::*;
 
     fn ring(call: &str, agent: &str, at: u64) -> Entry {
